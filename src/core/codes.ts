@@ -1,0 +1,87 @@
+/**
+ * The one table of codes. The kind is the policy:
+ * `usage` the command is wrong · `config` stop and tell · `data` put aside and go on · `transient` wait and retry ·
+ * `conflict` drop the claim and look again · `bug` crash loudly.
+ * `docs/reference/errors.md` is held equal to it by a test; `sluice explain CODE` prints it.
+ */
+export type Kind = 'usage' | 'config' | 'data' | 'transient' | 'conflict' | 'bug'
+
+export interface CodeEntry {
+  kind: Kind
+  /** Exit code of a command that ends with it. */
+  exit: number
+  /** HTTP status of an answer that carries it. */
+  http: number
+  /** One sentence: what it means. */
+  means: string
+  /** One sentence: what to do next. */
+  hint: string
+}
+
+export const CODES = {
+  // the command
+  USAGE: { kind: 'usage', exit: 2, http: 400, means: 'The command or a flag is wrong.', hint: 'See sluice --help.' },
+  LATER: { kind: 'usage', exit: 2, http: 501, means: 'This is named in the design and not built yet.', hint: 'Leave it out; the changelog says when it comes.' },
+  PATH_NOT_FOUND: { kind: 'usage', exit: 6, http: 404, means: 'There is nothing at this path, or the pattern matches nothing.', hint: 'Check the path; quote patterns so that the shell leaves them alone.' },
+  NOT_FOUND: { kind: 'usage', exit: 6, http: 404, means: 'The table, run, file, reject or code is not known here.', hint: 'List what there is with the ls command, and check --data-dir.' },
+  INTERRUPTED: { kind: 'transient', exit: 130, http: 503, means: 'The run was stopped before its end.', hint: 'Run the same command again: it goes on where it stopped.' },
+  // configuration
+  NODE_TOO_OLD: { kind: 'config', exit: 4, http: 500, means: 'This Node is older than 24.15.', hint: 'Install Node 24.15 or newer, or run npm ci in the clone: it brings one.' },
+  DATA_DIR_NEWER: { kind: 'config', exit: 4, http: 500, means: 'The data folder was written by a newer Sluice.', hint: 'Use that version or a newer one; nothing was changed.' },
+  DEFINITION_INVALID: { kind: 'config', exit: 4, http: 422, means: 'Columns, key, mode or keep do not make a table.', hint: 'Correct the flag that the message names.' },
+  DEFINITION_DIFFERS: { kind: 'config', exit: 4, http: 409, means: 'The flag differs from what the table was made with.', hint: 'Leave the flag out to use the value of the table, or load into a new table with --into.' },
+  KEY_UNKNOWN: { kind: 'config', exit: 4, http: 422, means: 'No record of the first files has this key column.', hint: 'Check the spelling of --key against the records, and --records; nothing was committed.' },
+  TARGET_INVALID: { kind: 'config', exit: 4, http: 422, means: 'The target cannot be understood or used.', hint: 'Write --to delta:, --to delta:DIR or --to sqlite:FILE.' },
+  TABLE_FOREIGN: { kind: 'config', exit: 4, http: 409, means: 'Something other than Sluice made or changed this table.', hint: 'Load into a table of its own; tables that others write are not taken over yet.' },
+  TABLE_UNSUPPORTED: { kind: 'config', exit: 4, http: 409, means: 'The table uses a feature that Sluice does not know.', hint: 'Load into another table; the message names the feature.' },
+  TABLE_OTHER_LEDGER: { kind: 'config', exit: 4, http: 409, means: 'The table belongs to another data folder.', hint: 'Use the --data-dir that made it; two ledgers must not feed one table.' },
+  RELOAD_APPEND: { kind: 'config', exit: 4, http: 409, means: '--reload into an append table would store every record twice.', hint: 'Load into a keyed table, or into a new one.' },
+  MEMORY_TOO_SMALL: { kind: 'config', exit: 4, http: 422, means: 'Less than 512 MB of memory is not enough.', hint: 'Give --memory 512MB or more.' },
+  FILE_SYSTEM_UNFIT: { kind: 'config', exit: 4, http: 500, means: 'The file system lacks hard links, so commits cannot be atomic.', hint: 'Put the data folder and the tables on a local disk.' },
+  // access
+  PERMISSION_DENIED: { kind: 'config', exit: 5, http: 403, means: 'The operating system refuses access.', hint: 'Give this user the right to it, or run as the user who has it.' },
+  DISK_FULL: { kind: 'transient', exit: 1, http: 507, means: 'There is no room left on the disk.', hint: 'Free some room and run the same command again; nothing was lost.' },
+  IO_FAILED: { kind: 'transient', exit: 1, http: 500, means: 'The operating system could not read or write.', hint: 'Look at the disk and the system log, then run the same command again.' },
+  ENGINE_DIED: { kind: 'transient', exit: 1, http: 500, means: 'A worker process died.', hint: 'Run the same command again; if it repeats, give more --memory or look at the file.' },
+  ENGINE_FAILED: { kind: 'bug', exit: 1, http: 500, means: 'The engine refused a statement that Sluice wrote.', hint: 'Please report it with the message; nothing was committed.' },
+  BUSY: { kind: 'transient', exit: 7, http: 423, means: 'Another process holds it for too long.', hint: 'Wait for the other process, then run the same command again.' },
+  // files
+  FILE_UNFINISHED: { kind: 'data', exit: 3, http: 422, means: 'The file seems to be still being written.', hint: 'Load again when it is whole, or shorten --grace if it will not grow.' },
+  FILE_TRUNCATED: { kind: 'data', exit: 3, http: 422, means: 'The document ends before it is complete.', hint: 'Deliver the whole file again under the same or another name.' },
+  FILE_EMPTY: { kind: 'data', exit: 3, http: 422, means: 'The file has no content.', hint: 'Deliver the file again; an empty set of records is {"records":[]}.' },
+  FILE_GONE: { kind: 'data', exit: 3, http: 404, means: 'The file was removed before it was read.', hint: 'Deliver it again.' },
+  FILE_CHANGING: { kind: 'data', exit: 3, http: 409, means: 'The file changed while it was read.', hint: 'Load again when its writer is done.' },
+  FILE_CHANGED: { kind: 'data', exit: 3, http: 409, means: 'This path brought other content before, and an append table has its rows already.', hint: 'Deliver the new content under a new name, or load into a keyed table.' },
+  FILE_UNREADABLE: { kind: 'data', exit: 3, http: 403, means: 'The file cannot be read by this user.', hint: 'Give this user the right to read it, then load again.' },
+  JSON_INVALID: { kind: 'data', exit: 3, http: 422, means: 'The text is not JSON.', hint: 'Correct the text at the byte offset that is named and deliver it again.' },
+  UTF8_INVALID: { kind: 'data', exit: 3, http: 422, means: 'The text is not UTF-8.', hint: 'Convert the file to UTF-8 and deliver it again.' },
+  RECORDS_NOT_FOUND: { kind: 'data', exit: 3, http: 422, means: 'The document holds no list of records.', hint: 'Name the list with --records.' },
+  RECORDS_AMBIGUOUS: { kind: 'data', exit: 3, http: 422, means: 'The document holds several lists.', hint: 'Name the one that is meant with --records.' },
+  TOO_MANY_BAD: { kind: 'data', exit: 3, http: 422, means: 'More records of the file are bad than --max-bad allows.', hint: 'Correct the file, or allow more with --max-bad.' },
+  // records
+  RECORD_NOT_OBJECT: { kind: 'data', exit: 3, http: 422, means: 'A record must be an object.', hint: 'Check --records: the list seems to hold plain values.' },
+  RECORD_TOO_LARGE: { kind: 'data', exit: 3, http: 413, means: 'The record is larger than 16 MB.', hint: 'Deliver it in smaller records.' },
+  DEPTH_EXCEEDED: { kind: 'data', exit: 3, http: 422, means: 'The record is nested deeper than 256 levels.', hint: 'Deliver it flatter.' },
+  COLUMNS_TOO_MANY: { kind: 'data', exit: 3, http: 422, means: 'The record would give the table more than 4,000 columns.', hint: 'Declare the columns that matter with --columns.' },
+  MEMBER_REPEATED: { kind: 'data', exit: 3, http: 422, means: 'The record has two members of the same name.', hint: 'Names are matched without case; deliver the record with one of them.' },
+  NAME_RESERVED: { kind: 'data', exit: 3, http: 422, means: 'The record has a member whose name belongs to Sluice.', hint: 'Rename members called _place or _sluice….' },
+  TEXT_INVALID: { kind: 'data', exit: 3, http: 422, means: 'A string holds half of a surrogate pair, which UTF-8 cannot carry.', hint: 'Correct the escape sequence and deliver the record again.' },
+  KEY_MISSING: { kind: 'data', exit: 3, http: 422, means: 'A key column is missing, null or empty.', hint: 'Deliver the record with its key.' },
+  KEY_REPEATED: { kind: 'data', exit: 3, http: 409, means: 'Another record of this key, with other content, came first (--keep error).', hint: 'Look at both with sluice rejects show, and correct the one that is wrong.' },
+  TYPE_MISMATCH: { kind: 'data', exit: 3, http: 422, means: 'The value does not fit the type of its column.', hint: 'Correct the value, or load into a table whose column has another type.' },
+  PRECISION_LOST: { kind: 'data', exit: 3, http: 422, means: 'The timestamp has more than six fraction digits.', hint: 'Deliver microseconds, or declare the column as string.' },
+  // between processes
+  ARRIVAL_COMMITTED: { kind: 'conflict', exit: 1, http: 409, means: 'Part of the batch was committed by another process meanwhile.', hint: 'Nothing to do: Sluice looks again and leaves it out.' },
+  FENCED: { kind: 'conflict', exit: 1, http: 409, means: 'Another process took this batch over.', hint: 'Nothing to do: the other process finishes it.' },
+  SCHEMA_MOVED: { kind: 'conflict', exit: 1, http: 409, means: 'The columns of the table changed while the batch was staged.', hint: 'Nothing to do: Sluice stages the batch again.' },
+  // never
+  BALANCE_BROKEN: { kind: 'bug', exit: 1, http: 500, means: 'The numbers of a batch do not add up.', hint: 'Nothing was committed; please report it with the output of sluice doctor.' },
+  TABLE_BROKEN: { kind: 'bug', exit: 1, http: 500, means: 'The table does not hold what its log says.', hint: 'Run sluice doctor; do not load until it is clean.' },
+  INTERNAL: { kind: 'bug', exit: 1, http: 500, means: 'A fault in Sluice.', hint: 'Please report it with the message.' },
+} as const satisfies Record<string, CodeEntry>
+
+export type Code = keyof typeof CODES
+
+export function isCode(text: string): text is Code {
+  return Object.hasOwn(CODES, text)
+}

@@ -1,0 +1,164 @@
+/**
+ * What a table is loaded by: columns, key, mode, keep, record path. It belongs to the table, not to the command.
+ */
+import { SluiceError } from './errors.ts'
+import { COLUMN_TYPES, KEY_TYPES, columnName, findColumn, fold, isReserved, isTableName } from './schema.ts'
+import type { Column, ColumnType } from './schema.ts'
+
+export const MODES = ['append', 'dedupe', 'upsert'] as const
+export type Mode = (typeof MODES)[number]
+
+/** Which record of a key is in the table: decided by place (first, last, error) or by a column's value (max, min). */
+export type Keep = { rule: 'first' | 'last' | 'error' } | { rule: 'max' | 'min'; column: string }
+
+export interface Definition {
+  table: string
+  /** Declared columns: closed, other members are left out. Null: inferred and open. */
+  columns: readonly Column[] | null
+  /** Key columns, as they are named in the table; empty under append. */
+  key: readonly string[]
+  mode: Mode
+  /** Null under append. */
+  keep: Keep | null
+  /** `--records`: dotted names, a JSON Pointer, or `.`; null: found by the rule for documents. */
+  records: string | null
+}
+
+/** What a command may say of a definition; everything absent is the table's, or the default. */
+export interface DefinitionRequest {
+  columns?: string
+  key?: string
+  mode?: string
+  keep?: string
+  records?: string
+}
+
+/** `max:version` and its like. @throws SluiceError DEFINITION_INVALID */
+export function parseKeep(text: string): Keep {
+  if (text === 'first' || text === 'last' || text === 'error') return { rule: text }
+  const match = /^(max|min):(.+)$/s.exec(text)
+  if (match?.[1] === 'max' || match?.[1] === 'min') return { rule: match[1], column: columnName(match[2] ?? '') }
+  throw invalid(`--keep ${text} is not a rule.`, 'Take one of first, last, error, max:COLUMN, min:COLUMN.')
+}
+
+export function formatKeep(keep: Keep | null): string {
+  return keep === null ? 'none' : 'column' in keep ? `${keep.rule}:${keep.column}` : keep.rule
+}
+
+/** `id:string,ts:timestamp`. @throws SluiceError DEFINITION_INVALID or LATER */
+export function parseColumns(text: string): Column[] {
+  const columns: Column[] = []
+  for (const part of text.split(',')) {
+    const at = part.lastIndexOf(':')
+    const member = (at < 0 ? part : part.slice(0, at)).trim()
+    const type = at < 0 ? '' : part.slice(at + 1).trim()
+    if (member === '' || type === '') throw invalid(`--columns: "${part.trim()}" is not name:type.`, `Types: ${COLUMN_TYPES.join(', ')}.`)
+    if (/^(decimal|list|struct)\b/.test(type)) throw new SluiceError('LATER', `--columns: the type ${type} of ${member} is not built yet.`)
+    if (!isColumnType(type)) throw invalid(`--columns: ${member} has the unknown type ${type}.`, `Types: ${COLUMN_TYPES.join(', ')}.`)
+    const name = columnName(member)
+    if (isReserved(name)) throw invalid(`--columns: ${member} is a reserved name.`, 'Names _place and _sluice… belong to Sluice.')
+    if (findColumn(columns, name) !== undefined) throw invalid(`--columns names ${name} twice (names are matched without case).`)
+    columns.push(name === member ? { name, type } : { name, type, original: member })
+  }
+  return columns
+}
+
+function isColumnType(type: string): type is ColumnType {
+  return (COLUMN_TYPES as readonly string[]).includes(type)
+}
+
+function isMode(mode: string): mode is Mode {
+  return (MODES as readonly string[]).includes(mode)
+}
+
+/**
+ * The definition of a new table.
+ * @throws SluiceError DEFINITION_INVALID, or LATER for what is not built yet
+ */
+export function define(table: string, request: DefinitionRequest): Definition {
+  if (!isTableName(table)) throw invalid(`--into ${table} is not a table name.`, 'Letters, digits and _, not beginning with a digit, at most 63.')
+  const columns = request.columns === undefined ? null : parseColumns(request.columns)
+  const key = parseKey(request.key)
+  if (request.mode === 'replace') throw new SluiceError('LATER', '--mode replace is not built yet.')
+  if (request.mode !== undefined && !isMode(request.mode)) throw invalid(`--mode ${request.mode} is not a mode.`, `Take one of ${MODES.join(', ')}.`)
+  const given = request.keep === undefined ? null : parseKeep(request.keep)
+  const mode = request.mode ?? (key.length > 0 ? 'dedupe' : 'append')
+  const keep = pairOf(mode, key, given)
+  checkColumns(columns, key, keep)
+  return { table, columns, key, mode, keep, records: request.records ?? null }
+}
+
+function parseKey(text: string | undefined): string[] {
+  if (text === undefined) return []
+  const key = text.split(',').map((name) => columnName(name.trim()))
+  if (key.some((name) => name === '_')) throw invalid(`--key ${text} has an empty name.`)
+  if (new Set(key.map(fold)).size < key.length) throw invalid(`--key ${text} names a column twice.`)
+  const reserved = key.find(isReserved)
+  if (reserved !== undefined) throw invalid(`--key ${reserved} is a reserved name.`)
+  return key
+}
+
+function pairOf(mode: Mode, key: readonly string[], keep: Keep | null): Keep | null {
+  if (mode === 'append') {
+    if (key.length > 0) throw invalid('--mode append takes no key.', 'Leave --key out, or take --mode dedupe.')
+    if (keep !== null) throw invalid('--mode append takes no --keep: every record is kept.', 'Give a --key, or leave --keep out.')
+    return null
+  }
+  if (key.length === 0) throw invalid(`--mode ${mode} needs a --key.`, 'Name the columns that make a record the same: --key id,ts.')
+  const rule = keep ?? { rule: mode === 'dedupe' ? 'first' : 'last' }
+  const belongs = rule.rule === 'first' || rule.rule === 'error' ? 'dedupe' : 'upsert'
+  if (belongs !== mode) throw invalid(`--keep ${formatKeep(rule)} does not go with --mode ${mode}.`, `Take --mode ${belongs} --keep ${formatKeep(rule)}.`)
+  return rule
+}
+
+function checkColumns(columns: readonly Column[] | null, key: readonly string[], keep: Keep | null): void {
+  if (columns === null) return
+  for (const name of key) {
+    const column = findColumn(columns, name)
+    if (column === undefined) throw invalid(`--key ${name} is not among --columns.`)
+    if (!KEY_TYPES.includes(column.type)) throw invalid(`--key ${name}: a ${column.type} cannot be a key.`, `Types of a key: ${KEY_TYPES.join(', ')}.`)
+  }
+  if (keep !== null && 'column' in keep) checkKeepColumn(keep, findColumn(columns, keep.column))
+}
+
+/** A column that decides the winner must exist and have an order. @throws SluiceError DEFINITION_INVALID */
+export function checkKeepColumn(keep: { rule: string; column: string }, column: Column | undefined): void {
+  if (column === undefined) throw invalid(`--keep ${keep.rule}:${keep.column}: there is no such column.`)
+  if (column.type === 'json') throw invalid(`--keep ${keep.rule}:${keep.column}: a json column has no order.`)
+}
+
+/**
+ * The definition of an existing table, after checking that the command does not contradict it.
+ * @throws SluiceError DEFINITION_DIFFERS with both values and the way out
+ */
+export function agree(existing: Definition, request: DefinitionRequest): Definition {
+  const asked = {
+    columns: request.columns === undefined ? undefined : show(parseColumns(request.columns)),
+    key: request.key === undefined ? undefined : parseKey(request.key).map(fold).join(','),
+    mode: request.mode,
+    keep: request.keep === undefined ? undefined : formatKeep(parseKeep(request.keep)),
+    records: request.records,
+  }
+  const has = {
+    columns: existing.columns === null ? 'inferred' : show(existing.columns),
+    key: existing.key.map(fold).join(','),
+    mode: existing.mode as string,
+    keep: formatKeep(existing.keep),
+    records: existing.records ?? 'found by rule',
+  }
+  for (const flag of ['key', 'mode', 'keep', 'columns', 'records'] as const) {
+    const wanted = asked[flag]
+    if (wanted !== undefined && wanted !== has[flag]) {
+      throw new SluiceError('DEFINITION_DIFFERS', `--${flag} ${wanted} differs from the table's: ${existing.table} has ${flag} ${has[flag] === '' ? 'none' : has[flag]}.`)
+    }
+  }
+  return existing
+}
+
+function show(columns: readonly Column[]): string {
+  return columns.map((column) => `${fold(column.name)}:${column.type}`).join(',')
+}
+
+function invalid(message: string, hint?: string): SluiceError {
+  return new SluiceError('DEFINITION_INVALID', message, hint === undefined ? {} : { hint })
+}

@@ -1,0 +1,158 @@
+/**
+ * The ledger port: the durable memory of arrivals, batches and runs. It schedules, it never decides: what is in a table
+ * is what the table's own records say.
+ *
+ *   arrival: PENDING ──claim──▶ IN_PROGRESS ──settle──▶ COMPLETED | FAILED | PENDING (waiting, given back)
+ *                                                        FAILED ──offer of an explicit load──▶ PENDING
+ *   run:     RUNNING ──end──▶ COMPLETED | FAILED | INTERRUPTED
+ * Every method is one transaction and durable when it returns.
+ */
+import type { Arrival, ArrivalOutcome, Pin } from './arrival.ts'
+import type { Balance } from './balance.ts'
+import type { Definition } from './definition.ts'
+import type { Batch } from './engine.ts'
+import type { Fault } from './errors.ts'
+import type { CommittedArrival, Receipt } from './target.ts'
+
+export type ArrivalState = 'PENDING' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED'
+export type RunState = 'RUNNING' | 'COMPLETED' | 'FAILED' | 'INTERRUPTED'
+
+export interface TableRow {
+  /** The table's URI: its identity. */
+  uri: string
+  name: string
+  definition: Definition | null
+}
+
+/** What discovery found at a path. */
+export interface Sighting {
+  pin: Pin
+  /** SHA-256 when discovery had to hash it: its time stamp is too young to tell a change. */
+  sha256?: string
+}
+
+export interface Offer {
+  pin: Pin
+  /** known: its bytes are committed · queued: to be read by this run · elsewhere: another live process is at it. */
+  state: 'known' | 'queued' | 'elsewhere'
+  seq: number
+}
+
+/** Files of a run, counted by paths. total = loaded + known + waiting + failed. */
+export interface FileCounts {
+  total: number
+  loaded: number
+  known: number
+  waiting: number
+  failed: number
+  ignored: number
+}
+
+export interface ArrivalRow {
+  table: string
+  seq: number
+  state: ArrivalState
+  path: string
+  size: number
+  sha256: string | null
+  generation: number
+  /** Number of the arrival that brought the same bytes first. */
+  sameAs: number | null
+  attempts: number
+  fault: Fault | null
+  counts: Balance | null
+  batch: string | null
+  run: string | null
+  worker: string | null
+  /** Milliseconds since 1970, null when it has not come to that. */
+  offeredAt: number
+  startedAt: number | null
+  endedAt: number | null
+  /** Every path under which these bytes came in. */
+  paths: string[]
+}
+
+export interface RunRow {
+  id: string
+  table: string
+  command: string
+  state: RunState
+  balance: Balance
+  evicted: number
+  files: FileCounts
+  reasons: Record<string, number>
+  fault: Fault | null
+  exit: number | null
+  startedAt: number
+  endedAt: number | null
+}
+
+export interface Claim {
+  batch: Batch
+  run: string
+  worker: string
+}
+
+export interface Ledger {
+  /** Random, made with the ledger; a table remembers the ledger it belongs to. */
+  readonly id: string
+  /** This process. */
+  readonly worker: string
+
+  tables(): Promise<TableRow[]>
+  /** Remembers a table; the same again changes only its definition. */
+  putTable(table: TableRow): Promise<void>
+  /** True when the ledger knows no table at all: it is new, or it was lost. */
+  isEmpty(): Promise<boolean>
+  /** Writes back what the table itself remembers; arrivals and lanes that are there already are left alone. */
+  restore(table: TableRow, arrivals: AsyncIterable<CommittedArrival>, lanes: ReadonlyMap<number, number>): Promise<number>
+
+  /** Opens a run. */
+  begin(run: { id: string; table: string; command: string }): Promise<void>
+  /**
+   * Numbers what it does not know, in the order given, in one transaction; remembers the paths.
+   * A path whose pin is unchanged keeps its arrival: COMPLETED is known, FAILED becomes PENDING again. A path that
+   * changed gets a new arrival, or keeps its uncommitted one. With `reload` every path gets a new arrival.
+   */
+  offer(run: string, table: string, sightings: readonly Sighting[], options: { reload: boolean }): Promise<Offer[]>
+  /** Pins the lowest-numbered PENDING arrivals of this run into a batch, up to the limit (one arrival may exceed it). */
+  claim(run: string, table: string, limit: { bytes: number; files: number }): Promise<Batch | null>
+  /**
+   * May this batch commit now? wait: a lower-numbered batch of the table is claimed by a living process ·
+   * lost: the claim is no longer ours. Order of batches: their lowest seq.
+   */
+  turn(batch: Batch): Promise<'go' | 'wait' | 'lost'>
+  /**
+   * Ends a claim with what became of each arrival; a receipt is null when nothing was committed. Adds to the run.
+   * Nothing happens (false) when the claim is no longer ours.
+   */
+  settle(batch: Batch, outcomes: readonly ArrivalOutcome[], receipt: Receipt | null): Promise<boolean>
+  /** Gives a claim back: its arrivals are PENDING again (a failure is counted as an attempt and kept as the reason). */
+  release(batch: Batch, fault: Fault | null): Promise<boolean>
+
+  /** Claims whose process is dead. Recovery asks the table about each and calls `recover`. */
+  orphans(table: string): Promise<Claim[]>
+  /**
+   * Ends the claim of a dead process. With a receipt its arrivals are COMPLETED and counted in their own run; the others
+   * are PENDING again and offered to `run`. False: somebody else did it.
+   */
+  recover(claim: Claim, receipt: Receipt | null, run: string | null): Promise<boolean>
+  /** Closes as INTERRUPTED the runs of the table whose process is dead and which have no claim left. */
+  closeDeadRuns(table: string): Promise<string[]>
+  /** How many arrivals of this run are at work in other living processes. */
+  elsewhere(run: string): Promise<number>
+  /** Paths of this run, by what became of them; `ignored` is the caller's. */
+  countFiles(run: string): Promise<Omit<FileCounts, 'ignored'>>
+  end(run: string, state: RunState, files: FileCounts, exit: number, fault: Fault | null): Promise<RunRow>
+
+  files(query: { table?: string; state?: ArrivalState; name?: string; limit: number; after?: string }): Promise<{ items: ArrivalRow[]; next: string | null }>
+  runs(query: { table?: string; limit: number; after?: string }): Promise<{ items: RunRow[]; next: string | null }>
+  run(id: string): Promise<RunRow | null>
+  /** Paths to arrivals, for naming the file of a place. */
+  arrival(table: string, seq: number): Promise<ArrivalRow | null>
+  /** Inconsistencies of the ledger itself. */
+  verify(): Promise<string[]>
+  /** Says that this process lives. Cheap; called every few seconds. */
+  beat(): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,73 @@
+/**
+ * Columns, their types, and their names.
+ *
+ * A value in memory (`Value`) is neutral and exact: string and json are text; int64 is a bigint; double a number;
+ * boolean a boolean; a date is `YYYY-MM-DD`; a timestamp is `YYYY-MM-DDTHH:MM:SS.ffffffZ` (UTC instant, six fraction
+ * digits), a timestamp_local the same without `Z`. Text of dates and timestamps has a fixed width, so it sorts as time.
+ */
+export const COLUMN_TYPES = ['string', 'boolean', 'int64', 'double', 'date', 'timestamp', 'timestamp_local', 'json'] as const
+export type ColumnType = (typeof COLUMN_TYPES)[number]
+
+export interface Column {
+  /** As it is in the table: Delta's forbidden characters are replaced, see `columnName`. */
+  name: string
+  type: ColumnType
+  /** The member's name in the records when it differs from `name`. */
+  original?: string
+}
+
+/** Columns in table order; `_place` is not among them. */
+export type Schema = readonly Column[]
+
+export type Value = string | number | bigint | boolean | null
+/** One value per column of a schema, in its order. */
+export type Row = Value[]
+
+/** Key columns compare exactly; a double or a nested value cannot be one. */
+export const KEY_TYPES: readonly ColumnType[] = ['string', 'boolean', 'int64', 'date', 'timestamp', 'timestamp_local']
+/** Most columns that a table may have. */
+export const MAX_COLUMNS = 4000
+
+/** Names are matched without case. */
+export function fold(name: string): string {
+  return name.toLowerCase()
+}
+
+/** The name that a member gets as a column: characters that Delta refuses become `_`. */
+export function columnName(member: string): string {
+  const name = member.replace(/[ ,;{}()=\t\n]/g, '_')
+  return name === '' ? '_' : name
+}
+
+/** `_place` and everything that begins with `_sluice` belong to Sluice. */
+export function isReserved(name: string): boolean {
+  const folded = fold(name)
+  return folded === '_place' || folded.startsWith('_sluice')
+}
+
+const TABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
+export function isTableName(name: string): boolean {
+  return TABLE_NAME.test(name)
+}
+
+export function findColumn(schema: Schema, name: string): Column | undefined {
+  const folded = fold(name)
+  return schema.find((column) => fold(column.name) === folded)
+}
+
+/** The schema after columns that it does not have yet are added at the end, in their order. */
+export function mergeSchema(pinned: Schema, seen: Schema): Schema {
+  return [...pinned, ...seen.filter((column) => findColumn(pinned, column.name) === undefined)]
+}
+
+/** True when every column of `staged` has the type that `pinned` has for it (or is new to it). */
+export function fits(staged: Schema, pinned: Schema): boolean {
+  return staged.every((column) => {
+    const known = findColumn(pinned, column.name)
+    return known === undefined || known.type === column.type
+  })
+}
+
+export function describeSchema(schema: Schema): string {
+  return schema.map((column) => `${column.name}:${column.type}`).join(', ')
+}

@@ -1,0 +1,111 @@
+/**
+ * The target port: where rows go. The target is the truth: what its commit records say is in, is in.
+ *
+ *   apply:  forward to the newest state → ledger, lane and standing are ours? → resolve → write → count → balance?
+ *           → ★ one atomic step makes rows, losers, rejects and the batch's record visible → receipt
+ * Everything before ★ may be repeated; nothing after it may turn success into failure.
+ */
+import type { Balance } from './balance.ts'
+import type { Definition } from './definition.ts'
+import type { Engine, Staged, Standing } from './engine.ts'
+import type { Row, Schema } from './schema.ts'
+
+/** What a commit did, counted. Stored in the commit record, so a lost reply can be read back. */
+export interface Receipt {
+  batch: string
+  /** Of the table after this commit: Delta's version, or the number of commits. */
+  version: number
+  arrivals: readonly CommittedArrival[]
+  /** Rows that left the table for the rejects (`--keep error`, a late record with a lower place). */
+  evicted: number
+  /** Rejected by the target itself, by code (KEY_REPEATED). */
+  reasons: Readonly<Record<string, number>>
+  /** First of those, for the summary. */
+  faults: readonly RejectRow[]
+  /** Bytes of existing data that had to be written again. */
+  rewritten: number
+}
+
+export interface CommittedArrival {
+  seq: number
+  sha256: string
+  generation: number
+  /** Names under which it came in, the first one first. */
+  path: string
+  size: number
+  counts: Balance
+}
+
+/** A record that did not get in. */
+export interface RejectRow {
+  place: bigint
+  offset: number | null
+  code: string
+  column: string | null
+  value: string | null
+  message: string
+  /** Its text as it lay in the file, cut at 64 kB; of KEY_REPEATED: the typed row as JSON. */
+  raw: string | null
+}
+
+export interface Head {
+  /** False: nothing was committed yet, the rest is empty. */
+  exists: boolean
+  version: number | null
+  definition: Definition | null
+  schema: Schema
+  rows: number
+  /** Highest place that was ever committed, good or bad; 0n when none was. */
+  highest: bigint
+  /** Highest fence per lane of our ledger. */
+  lanes: ReadonlyMap<number, number>
+  /** Ledger the table belongs to. */
+  ledger: string | null
+}
+
+export interface Finding {
+  /** broken: rows are wrong or missing · garbage: left-overs of dead attempts that may be collected. */
+  grade: 'broken' | 'garbage'
+  path: string
+  message: string
+}
+
+export interface Target {
+  /** Scheme of its URIs: delta, sqlite. */
+  readonly scheme: string
+  /** The table's own URI, absolute: its identity in the ledger. */
+  uri(table: string): string
+  /**
+   * Opens a table, existing or not; changes nothing.
+   * @throws SluiceError TABLE_FOREIGN, TABLE_UNSUPPORTED, TABLE_OTHER_LEDGER, PERMISSION_DENIED
+   */
+  open(table: string, ledger: string, engine: Engine): Promise<Table>
+}
+
+export interface Table {
+  readonly uri: string
+  /** Newest state. */
+  head(): Promise<Head>
+  /** What this batch did, or null. Recovery asks it; makes what it found durable before answering. */
+  committed(batch: string): Promise<Receipt | null>
+  /** Which of these contents are in, with the highest generation. Absent from the map: not in. */
+  standing(shas: readonly string[]): Promise<Map<string, Standing>>
+  /** Every committed arrival in seq order, for rebuilding a ledger. */
+  arrivals(): AsyncIterable<CommittedArrival>
+  /**
+   * Commits a staged batch: durable when it returns. The same batch twice answers the first receipt.
+   * The first commit makes the table with `definition` and pins the schema.
+   * @throws SluiceError ARRIVAL_COMMITTED (an arrival of it is in already: stage again without it), SCHEMA_MOVED
+   *   (`staged.schema` does not fit the table's), FENCED, BALANCE_BROKEN, DISK_FULL, BUSY, ENGINE_DIED
+   */
+  apply(staged: Staged, definition: Definition, signal?: AbortSignal): Promise<Receipt>
+  /** First rows in place order: values of the schema, then the place. */
+  scan(limit: number | null): AsyncIterable<Row[]>
+  /** Kept rejects in place order; of one batch or all. */
+  rejects(query: { batch?: string; limit: number; after?: bigint }): Promise<RejectRow[]>
+  /** Kept losers (valid records that are not in the table): values of the schema, then the place. */
+  losers(): AsyncIterable<Row[]>
+  /** Checks that the table holds what its records say. Changes nothing. */
+  verify(): Promise<Finding[]>
+  close(): Promise<void>
+}
