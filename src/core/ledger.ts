@@ -7,7 +7,7 @@
  *   run:     RUNNING ──end──▶ COMPLETED | FAILED | INTERRUPTED
  * Every method is one transaction and durable when it returns.
  */
-import type { Arrival, ArrivalOutcome, Pin } from './arrival.ts'
+import type { ArrivalOutcome, Pin } from './arrival.ts'
 import type { Balance } from './balance.ts'
 import type { Definition } from './definition.ts'
 import type { Batch } from './engine.ts'

@@ -1,0 +1,145 @@
+/**
+ * A session with a SQLite file through node:sqlite, shared by the ledger and the SQLite target.
+ *
+ * WAL with synchronous=EXTRA: an acknowledged commit survives a power cut in every journal mode (FULL does not sync the
+ * folder of a rollback journal). Both are read back after they are set. Integers come as bigint.
+ */
+import { DatabaseSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
+import type { SqlValue } from '../core/effects.ts'
+import { SluiceError } from '../core/errors.ts'
+import { crash } from '../core/failpoint.ts'
+
+export type SqliteRow = Record<string, SqlValue>
+
+export class SqliteSession {
+  private readonly db: DatabaseSync
+  private readonly path: string
+  private readonly statements = new Map<string, StatementSync>()
+
+  /** @param busy milliseconds to wait for other writers */
+  constructor(path: string, options: { busy?: number; readOnly?: boolean } = {}) {
+    this.path = path
+    try {
+      this.db = new DatabaseSync(path, { timeout: options.busy ?? 60_000, readOnly: options.readOnly ?? false })
+      if (options.readOnly !== true) this.prepareForWriting()
+    } catch (thrown) {
+      throw sqliteError(thrown, path)
+    }
+  }
+
+  private prepareForWriting(): void {
+    this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = OFF')
+    const level = this.db.prepare('PRAGMA synchronous').get()?.['synchronous']
+    if (level !== 3) throw new SluiceError('IO_FAILED', `SQLite does not sync ${this.path} as asked (synchronous is ${String(level)}).`)
+  }
+
+  all(sql: string, values: readonly SqlValue[] = []): SqliteRow[] {
+    return this.guard(() => this.statement(sql).all(...values.map(bindable)) as SqliteRow[])
+  }
+
+  get(sql: string, values: readonly SqlValue[] = []): SqliteRow | undefined {
+    return this.guard(() => this.statement(sql).get(...values.map(bindable)) as SqliteRow | undefined)
+  }
+
+  iterate(sql: string, values: readonly SqlValue[] = []): IterableIterator<SqliteRow> {
+    return this.guard(() => this.statement(sql).iterate(...values.map(bindable)) as IterableIterator<SqliteRow>)
+  }
+
+  /** One changing statement with failpoints on both sides. Answers the number of rows changed. */
+  run(point: string, sql: string, values: readonly SqlValue[] = []): number {
+    crash(`${point}.before`)
+    const changes = this.change(sql, values)
+    crash(`${point}.after`)
+    return changes
+  }
+
+  /** The same without failpoints, for loops whose caller has them around the loop. */
+  change(sql: string, values: readonly SqlValue[] = []): number {
+    return this.guard(() => Number(this.statement(sql).run(...values.map(bindable)).changes))
+  }
+
+  /** Statements without values, such as DDL. */
+  exec(point: string, sql: string): void {
+    crash(`${point}.before`)
+    this.guard(() => this.db.exec(sql))
+    crash(`${point}.after`)
+  }
+
+  /** BEGIN IMMEDIATE … COMMIT; rolled back when `work` throws. The commit has failpoints on both sides. */
+  transaction<T>(point: string, work: () => T): T {
+    this.guard(() => this.db.exec('BEGIN IMMEDIATE'))
+    try {
+      const result = work()
+      crash(`${point}.before`)
+      this.guard(() => this.db.exec('COMMIT'))
+      crash(`${point}.after`)
+      return result
+    } catch (thrown) {
+      if (this.db.isTransaction) this.db.exec('ROLLBACK')
+      throw thrown
+    }
+  }
+
+  /** The same for work that waits. The caller sees to it that nobody else uses this session meanwhile. */
+  async transactionAsync<T>(point: string, work: () => Promise<T>): Promise<T> {
+    this.guard(() => this.db.exec('BEGIN IMMEDIATE'))
+    try {
+      const result = await work()
+      crash(`${point}.before`)
+      this.guard(() => this.db.exec('COMMIT'))
+      crash(`${point}.after`)
+      return result
+    } catch (thrown) {
+      if (this.db.isTransaction) this.db.exec('ROLLBACK')
+      throw thrown
+    }
+  }
+
+  close(): void {
+    this.statements.clear()
+    if (this.db.isOpen) this.db.close()
+  }
+
+  private statement(sql: string): StatementSync {
+    let statement = this.statements.get(sql)
+    if (statement === undefined) {
+      statement = this.db.prepare(sql)
+      statement.setReadBigInts(true)
+      this.statements.set(sql, statement)
+    }
+    return statement
+  }
+
+  private guard<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (thrown) {
+      throw sqliteError(thrown, this.path)
+    }
+  }
+}
+
+function bindable(value: SqlValue): string | number | bigint | null | Uint8Array {
+  return typeof value === 'boolean' ? (value ? 1 : 0) : value
+}
+
+// Primary result codes of SQLite that have a meaning of their own here.
+const BUSY = 5
+const LOCKED = 6
+const READONLY = 8
+const FULL = 13
+const CANTOPEN = 14
+const NOTADB = 26
+
+function sqliteError(thrown: unknown, path: string): SluiceError {
+  if (thrown instanceof SluiceError) return thrown
+  const reason = thrown instanceof Error ? thrown.message : String(thrown)
+  const code = thrown instanceof Error && 'errcode' in thrown ? Number(thrown.errcode) & 0xff : 0
+  const options = { where: { path }, cause: thrown }
+  if (code === FULL) return new SluiceError('DISK_FULL', `Cannot write ${path}: ${reason}`, options)
+  if (code === BUSY || code === LOCKED) return new SluiceError('BUSY', `${path} is locked by another process: ${reason}`, options)
+  if (code === READONLY || code === CANTOPEN) return new SluiceError('PERMISSION_DENIED', `Cannot open ${path}: ${reason}`, options)
+  if (code === NOTADB) return new SluiceError('TABLE_FOREIGN', `${path} is not a SQLite file: ${reason}`, options)
+  return new SluiceError('IO_FAILED', `SQLite, ${path}: ${reason}`, options)
+}

@@ -1,0 +1,65 @@
+/** Pins of local files, and reading a pinned file once, straight into a buffer. */
+import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import type { BigIntStats } from 'node:fs'
+import type { Pin } from '../core/arrival.ts'
+import { errnoOf, storageError } from './errors.ts'
+
+function stampOf(s: BigIntStats): string {
+  return `${s.dev}:${s.ino}:${s.size}:${s.mtimeNs}:${s.ctimeNs}`
+}
+
+function pinOf(path: string, s: BigIntStats): Pin {
+  return { uri: path, size: Number(s.size), stamp: stampOf(s), modified: Number(s.mtimeNs / 1_000_000n) }
+}
+
+/** The pin of a file as it is now; null when there is none. */
+export function lookAt(path: string): Pin | null {
+  try {
+    const s = statSync(path, { bigint: true })
+    return s.isFile() ? pinOf(path, s) : null
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT' || errnoOf(thrown) === 'ENOTDIR') return null
+    throw storageError(thrown, 'look at', path)
+  }
+}
+
+export interface PinnedFile {
+  /** Reads up to `length` bytes into `into` at `at`; 0 at the end. */
+  read(into: Uint8Array, at: number, length: number): number
+  /** True while the open file and its path are still what was pinned. */
+  unchanged(): boolean
+  close(): void
+}
+
+/**
+ * Opens a pinned file for one pass. Synchronous: it runs in a process of its own, and 5,000 small files cost 0.1 s this
+ * way and more than 1 s through promises.
+ * @returns null when the path is gone or is not the pinned file any more
+ * @throws SluiceError PERMISSION_DENIED or IO_FAILED
+ */
+export function openPinned(pin: Pin): PinnedFile | null {
+  let handle: number
+  try {
+    // Without O_NONBLOCK, opening a named pipe that took the file's place would wait for ever.
+    handle = openSync(pin.uri, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT' || errnoOf(thrown) === 'ENOTDIR') return null
+    throw storageError(thrown, 'open', pin.uri)
+  }
+  const same = (): boolean => stampOf(fstatSync(handle, { bigint: true })) === pin.stamp && lookAt(pin.uri)?.stamp === pin.stamp
+  if (stampOf(fstatSync(handle, { bigint: true })) !== pin.stamp) {
+    closeSync(handle)
+    return null
+  }
+  return {
+    read(into, at, length) {
+      try {
+        return readSync(handle, into, at, length, null)
+      } catch (thrown) {
+        throw storageError(thrown, 'read', pin.uri)
+      }
+    },
+    unchanged: same,
+    close: () => closeSync(handle),
+  }
+}
