@@ -43,17 +43,17 @@ export interface Staged {
   schema: Schema
   /** All good records, in place order. */
   records: readonly Part[]
-  /** Arrivals whose rows lie in `records` and do not count (state known). */
+  /** Arrivals whose rows lie in `records` or `rejects` and do not count: known, or failed after they were read (FILE_CHANGED). */
   excluded: readonly number[]
   /** Whole rows (schema, `_place`) that lost to another row of this batch; empty under append. */
   losers: readonly Part[]
-  /** Columns: see REJECT_COLUMNS. Only of loaded arrivals. */
+  /** Columns: see REJECT_COLUMNS. Who reads the parts leaves out `excluded` arrivals (`_place >> 32`), as for records. */
   rejects: readonly Part[]
   /** Winning rows; counted in what was written, not computed. */
   winners: number
   /** Lowest and highest place of a record, good or bad, that counts; null when there is none. */
   places: { lowest: bigint; highest: bigint } | null
-  /** Least and greatest value of each key column over `records`, as Value; null when there are no rows. */
+  /** Least and greatest value of each key column over the winners, as Value (no entry for booleans); null when there are no rows. */
   keyRange: readonly { name: string; min: string; max: string }[] | null
   /** First faults of records, for the summary: at most 100 in all. */
   faults: readonly Fault[]

@@ -1,0 +1,151 @@
+/**
+ * A staged batch in DuckDB's SQL: its parts as typed relations, and the winner rule among its own records.
+ *
+ * A relation has every column of the schema with its type: a part that lacks a column reads as NULL there. No relation
+ * promises an order; who needs one sorts by `_place`.
+ */
+import type { Keep } from '../core/definition.ts'
+import type { Part, Staged } from '../core/engine.ts'
+import { REJECT_COLUMNS } from '../core/engine.ts'
+import { SluiceError } from '../core/errors.ts'
+import { PLACE_COLUMN } from '../core/place.ts'
+import { findColumn } from '../core/schema.ts'
+import type { Column, ColumnType, Schema } from '../core/schema.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
+
+const DUCK_TYPES: Readonly<Record<ColumnType, string>> = {
+  string: 'VARCHAR',
+  boolean: 'BOOLEAN',
+  int64: 'BIGINT',
+  double: 'DOUBLE',
+  date: 'DATE',
+  timestamp: 'TIMESTAMPTZ',
+  timestamp_local: 'TIMESTAMP',
+  json: 'VARCHAR',
+}
+
+export function duckType(type: ColumnType): string {
+  return DUCK_TYPES[type]
+}
+
+/** Files of parts as DuckDB's list literal. Its readers take paths as patterns, so their special characters are escaped. */
+export function filesSql(parts: readonly Pick<Part, 'uri'>[]): string {
+  return `[${parts.map((part) => quoteText(part.uri.replaceAll(/[[*?]/g, '[$&]'))).join(', ')}]`
+}
+
+interface Typed {
+  name: string
+  duck: string
+}
+
+/** Parts as a relation with exactly these columns. */
+function relation(parts: readonly Part[], columns: readonly Typed[]): string {
+  const list = columns.map(({ name, duck }) => `CAST(NULL AS ${duck}) AS ${quoteName(name)}`).join(', ')
+  const empty = `SELECT ${list} WHERE false`
+  if (parts.length === 0) return empty
+  const typed = columns.map(({ name, duck }) => `CAST(${quoteName(name)} AS ${duck}) AS ${quoteName(name)}`).join(', ')
+  return `SELECT ${typed} FROM (${empty} UNION ALL BY NAME SELECT * FROM read_parquet(${filesSql(parts)}, union_by_name = true))`
+}
+
+const PLACE: Typed = { name: PLACE_COLUMN, duck: 'BIGINT' }
+
+function typed(columns: readonly Column[]): Typed[] {
+  return [...columns.map(({ name, type }) => ({ name, duck: duckType(type) })), PLACE]
+}
+
+/** The named columns of a schema (all by default), in the order asked. @throws SluiceError INTERNAL for an unknown name */
+function pick(schema: Schema, names: readonly string[] | undefined): readonly Column[] {
+  return names === undefined ? schema : names.map((name) => known(schema, name))
+}
+
+function known(schema: Schema, name: string): Column {
+  const column = findColumn(schema, name)
+  if (column === undefined) throw new SluiceError('INTERNAL', `The staged batch has no column ${name}.`)
+  return column
+}
+
+/** `WHERE …` that leaves out the arrivals that do not count; empty when all do. */
+function counting(excluded: readonly number[], alias = ''): string {
+  const place = `${alias}${quoteName(PLACE_COLUMN)}`
+  return excluded.length === 0 ? '' : ` WHERE (${place} >> 32) NOT IN (${excluded.join(', ')})`
+}
+
+/** Where the rows of a staged batch lie. */
+export type Lying = Pick<Staged, 'schema' | 'records' | 'excluded' | 'losers'>
+
+/** All good records that count, winners and losers: the named columns (default: all), then `_place`. */
+export function recordsSql(staged: Omit<Lying, 'losers'>, columns?: readonly string[]): string {
+  return `SELECT * FROM (${relation(staged.records, typed(pick(staged.schema, columns)))})${counting(staged.excluded)}`
+}
+
+/** The winners of a batch, one per key (append: every record): the named columns (default: all), then `_place`. */
+export function winnersSql(staged: Lying, columns?: readonly string[]): string {
+  const records = recordsSql(staged, columns)
+  if (staged.losers.length === 0) return records
+  const lost = relation(staged.losers, [PLACE])
+  return `SELECT r.* FROM (${records}) AS r ANTI JOIN (${lost}) AS l ON r.${quoteName(PLACE_COLUMN)} = l.${quoteName(PLACE_COLUMN)}`
+}
+
+/** Records that lost to another one of the batch: the named columns (default: all), then `_place`. */
+export function losersSql(staged: Pick<Lying, 'schema' | 'losers'>, columns?: readonly string[]): string {
+  return relation(staged.losers, typed(pick(staged.schema, columns)))
+}
+
+/** Rejects of the arrivals that count, columns as in REJECT_COLUMNS. */
+export function rejectsSql(staged: Pick<Staged, 'rejects' | 'excluded'>): string {
+  const columns = REJECT_COLUMNS.map((name) => ({ name, duck: name === PLACE_COLUMN || name === 'offset' ? 'BIGINT' : 'VARCHAR' }))
+  return `SELECT * FROM (${relation(staged.rejects, columns)})${counting(staged.excluded)}`
+}
+
+/** What `Value` is of a column: dates and timestamps as text of fixed width, everything else as it is. */
+export function valueSql(column: Column, expression = quoteName(column.name)): string {
+  if (column.type === 'date') return `strftime(${expression}, '%Y-%m-%d')`
+  if (column.type === 'timestamp') return `strftime(${expression} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`
+  if (column.type === 'timestamp_local') return `strftime(${expression}, '%Y-%m-%dT%H:%M:%S.%f')`
+  return expression
+}
+
+/** Temporary tables that `separateSql` makes; dropped by `forgetSql`. */
+export const REPEATED = 'sluice_repeated'
+export const LOST = 'sluice_lost'
+
+/**
+ * Statements that find the losers of a batch by the rule of `rule.ts`, reading only keys, places and the keep column.
+ * Afterwards REPEATED has one row per key with several records: the key as _sluice_k1…, `n` records, `place` of the winner.
+ * LOST has the `_place` of every loser. Grouping comes first, so only keys with several records are joined.
+ */
+export function separateSql(staged: Omit<Lying, 'losers'>, key: readonly string[], keep: Keep): string[] {
+  const keys = key.map((name, at) => ({ name: quoteName(known(staged.schema, name).name), as: `_sluice_k${at + 1}` }))
+  const aliases = keys.map(({ as }) => as).join(', ')
+  const selected = keys.map(({ name, as }) => `${name} AS ${as}`).join(', ')
+  const same = keys.map(({ name, as }) => `b.${name} = r.${as}`).join(' AND ')
+  const place = quoteName(PLACE_COLUMN)
+  const highest = keep.rule === 'last' || keep.rule === 'max' ? 'max' : 'min'
+  const byValue = 'column' in keep ? known(staged.schema, keep.column) : null
+  const batch = recordsSql(staged, byValue === null ? key : [...new Set([...key.map((name) => known(staged.schema, name).name), byValue.name])])
+  const lost = `CREATE TEMP TABLE ${LOST} AS SELECT b.${place} FROM (${batch}) AS b JOIN ${REPEATED} AS r ON ${same} WHERE b.${place} <> r.place`
+  if (byValue === null) {
+    return [`CREATE TEMP TABLE ${REPEATED} AS SELECT ${selected}, count(*) AS n, ${highest}(${place}) AS place FROM (${batch}) GROUP BY ${aliases} HAVING count(*) > 1`, lost]
+  }
+  // max and min pass over NULL: a null value wins only where all values are null.
+  const value = quoteName(byValue.name)
+  const best = `SELECT ${selected}, count(*) AS n, ${keep.rule}(${value}) AS best FROM (${batch}) GROUP BY ${aliases} HAVING count(*) > 1`
+  return [
+    `CREATE TEMP TABLE ${REPEATED}_value AS ${best}`,
+    `CREATE TEMP TABLE ${REPEATED} AS SELECT ${keys.map(({ as }) => `r.${as}`).join(', ')}, any_value(r.n) AS n, ${highest}(b.${place}) AS place ` +
+      `FROM (${batch}) AS b JOIN ${REPEATED}_value AS r ON ${same} WHERE b.${value} IS NOT DISTINCT FROM r.best GROUP BY ALL`,
+    lost,
+  ]
+}
+
+export function forgetSql(): string[] {
+  return [LOST, REPEATED, `${REPEATED}_value`].map((table) => `DROP TABLE IF EXISTS ${table}`)
+}
+
+/** Whole rows of the losers that lie in one records part, in place order. At most PART_ROWS, as the part itself. */
+export function losersOfPartSql(staged: Omit<Lying, 'losers'>, part: Part, range: { lowest: bigint; highest: bigint }): string {
+  const place = quoteName(PLACE_COLUMN)
+  const lost = `SELECT ${place} FROM ${LOST} WHERE ${place} BETWEEN ${range.lowest} AND ${range.highest}`
+  const rows = relation([part], typed(staged.schema))
+  return `SELECT p.* FROM (${rows}) AS p SEMI JOIN (${lost}) AS l ON p.${place} = l.${place} ORDER BY p.${place}`
+}
