@@ -1,12 +1,12 @@
 /** What a running load tells: the same events for the CLI's progress line and for programs. */
 import type { ArrivalOutcome } from './arrival.ts'
-import type { Balance } from './balance.ts'
 
 export type LoadEvent =
   | { kind: 'run.started'; run: string; table: string; target: string }
+  /** files and bytes: to be read by this run. */
   | { kind: 'discovered'; files: number; bytes: number; known: number; ignored: number }
   | { kind: 'arrival.ended'; path: string; outcome: ArrivalOutcome; ms: number }
-  | { kind: 'progress'; bytes: number; total: number; records: number; files: number; filesTotal: number }
+  /** Of one batch in work, so far: bytes and records read. */
+  | { kind: 'progress'; batch: string; bytes: number; records: number }
   | { kind: 'phase'; batch: string; phase: 'staged' | 'committed' | 'settled' | 'recovered'; ms: number; detail: string }
   | { kind: 'notice'; text: string }
-  | { kind: 'balance'; balance: Balance }

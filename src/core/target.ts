@@ -76,10 +76,10 @@ export interface Target {
   /** The table's own URI, absolute: its identity in the ledger. */
   uri(table: string): string
   /**
-   * Opens a table, existing or not; changes nothing.
+   * Opens a table, existing or not; changes nothing. `ledger` null: whoever's it is, for reading and rebuilding only.
    * @throws SluiceError TABLE_FOREIGN, TABLE_UNSUPPORTED, TABLE_OTHER_LEDGER, PERMISSION_DENIED
    */
-  open(table: string, ledger: string, engine: Engine): Promise<Table>
+  open(table: string, ledger: string | null, engine: Engine): Promise<Table>
 }
 
 export interface Table {

@@ -1,0 +1,11 @@
+/** The public API of Sluice. */
+export { load } from './service/load.ts'
+export type { LoadResult } from './service/load.ts'
+export type { LoadOptions } from './service/options.ts'
+export { openBrowser } from './service/browse.ts'
+export { checkup } from './service/doctor.ts'
+export type { Browser } from './service/browse.ts'
+export { SluiceError } from './core/errors.ts'
+export type { Code, Fault } from './core/errors.ts'
+export type { Balance } from './core/balance.ts'
+export type { LoadEvent } from './core/events.ts'

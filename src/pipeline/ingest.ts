@@ -1,0 +1,230 @@
+/**
+ * The ingestion loop of one process: claim → stage → wait for the turn → commit → settle.
+ *
+ *   claim ──▶ stage ──▶ turn ──▶ apply ──▶ settle
+ *               ▲                  │ conflict: the table moved on · worker died
+ *               └──────────────────┘
+ * Several batches are staged at once; they commit in the order of their numbers, here and across processes. A graceful
+ * stop claims nothing more and finishes what is claimed.
+ */
+import type { ArrivalOutcome } from '../core/arrival.ts'
+import type { Definition } from '../core/definition.ts'
+import type { Clock, Fs } from '../core/effects.ts'
+import type { Batch, Engine, StageJob, Staged } from '../core/engine.ts'
+import { SluiceError, asSluiceError } from '../core/errors.ts'
+import type { Fault } from '../core/errors.ts'
+import type { LoadEvent } from '../core/events.ts'
+import type { Ledger } from '../core/ledger.ts'
+import { rowOf, seqOf } from '../core/place.ts'
+import type { Receipt, Table } from '../core/target.ts'
+import { recover } from './recover.ts'
+import { judge } from './retry.ts'
+
+/** A batch holds arrivals up to this many bytes and files; a larger arrival stands alone. */
+export const BATCH_LIMIT = { bytes: 256_000_000, files: 10_000 }
+/** Faults that a summary shows. */
+export const SHOWN_FAULTS = 100
+
+export interface Ingest {
+  run: string
+  ledger: Ledger
+  table: Table
+  engine: Engine
+  fs: Fs
+  clock: Clock
+  definition: Definition
+  /** Folder of this process for parts; removed batch by batch. */
+  spool: string
+  /** Batches in work at once. */
+  width: number
+  onBad: StageJob['onBad']
+  maxBad: StageJob['maxBad']
+  grace: number
+  on: (event: LoadEvent) => void
+  /** Aborted: claim nothing more, finish what is claimed. */
+  stop: AbortSignal
+  /** Aborted: end at once. */
+  now: AbortSignal
+}
+
+/** What the loop tells the summary beside what the ledger counts. */
+export interface Tally {
+  faults: Fault[]
+  /** Stopped before everything of the run was claimed. */
+  interrupted: boolean
+}
+
+/**
+ * Works until nothing of the run is left to claim, here or in other processes.
+ * @throws SluiceError what stopped the run: its batches are given back, nothing of them is lost
+ */
+export async function ingest(work: Ingest): Promise<Tally> {
+  const tally: Tally = { faults: [], interrupted: false }
+  const reloaded = new Set<string>()
+  const inWork = new Set<Promise<void>>()
+  let failure: SluiceError | null = null
+  let before: Promise<void> = Promise.resolve()
+  const start = (batch: Batch): void => {
+    // After a failure nothing more commits in this process: what is staged is given back.
+    const mine = before.then(() => {
+      if (failure !== null) throw new SluiceError('INTERRUPTED', 'Stopped because an earlier batch could not be committed.')
+    })
+    mine.catch(() => {})
+    const done = processBatch(work, batch, mine, tally, reloaded).catch((thrown: unknown) => {
+      failure ??= asSluiceError(thrown)
+    })
+    before = done
+    inWork.add(done)
+    void done.finally(() => inWork.delete(done))
+  }
+  for (;;) {
+    while (failure === null && !work.stop.aborted && inWork.size < work.width) {
+      const batch = await work.ledger.claim(work.run, work.table.uri, BATCH_LIMIT)
+      if (batch === null) break
+      start(batch)
+    }
+    if (inWork.size > 0) await Promise.race(inWork)
+    else if (failure !== null || work.stop.aborted || (await work.ledger.elsewhere(work.run)) === 0) break
+    else {
+      // The rest is in the hands of other processes: they finish it, or they die and it comes back.
+      await work.clock.sleep(50, work.now).catch(() => {})
+      await recover(work.ledger, work.table, work.run, work.on)
+    }
+  }
+  if (failure !== null) throw failure as SluiceError
+  if (work.stop.aborted) tally.interrupted = await leftOver(work)
+  return tally
+}
+
+/** Is anything of the run still unclaimed? Asked by claiming it and giving it back. */
+async function leftOver(work: Ingest): Promise<boolean> {
+  const batch = await work.ledger.claim(work.run, work.table.uri, { bytes: 0, files: 1 })
+  if (batch !== null) await work.ledger.release(batch, null)
+  return batch !== null || (await work.ledger.elsewhere(work.run)) > 0
+}
+
+async function processBatch(work: Ingest, batch: Batch, before: Promise<void>, tally: Tally, reloaded: Set<string>): Promise<void> {
+  let deaths = 0
+  for (let attempt = 1; ; attempt++) {
+    const folder = `${work.spool}/${batch.id}-${batch.fence}-${attempt}`
+    try {
+      await attemptBatch(work, batch, attempt, folder, before, tally, reloaded)
+      return
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      if (error.code === 'ENGINE_DIED') deaths++
+      // Staged while there was no table: now there may be one, and the rule for first files does not hold for these.
+      const early = error.code === 'KEY_UNKNOWN' && attempt === 1 && (await madeMeanwhile(work, before))
+      const verdict = early ? 'again' : work.now.aborted ? 'stop' : judge(error, deaths)
+      const fault = { ...error.where, code: error.code, message: error.message }
+      if (verdict === 'drop') return
+      if (verdict === 'condemn') {
+        await settle(work, batch, batch.arrivals.map((arrival) => condemned(arrival.seq, fault)), null)
+        for (const arrival of batch.arrivals) note(tally, { ...fault, path: arrival.pin.uri })
+        return
+      }
+      if (verdict === 'stop') {
+        await work.ledger.release(batch, work.now.aborted ? null : fault).catch(() => false)
+        throw error
+      }
+      work.on({ kind: 'phase', batch: batch.id, phase: 'recovered', ms: 0, detail: `attempt ${attempt} is made again: ${error.message}` })
+    } finally {
+      await work.fs.remove('spool.remove', folder).catch(() => {})
+    }
+  }
+}
+
+async function madeMeanwhile(work: Ingest, before: Promise<void>): Promise<boolean> {
+  await before
+  return (await work.table.head()).exists
+}
+
+async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder: string, before: Promise<void>, tally: Tally, reloaded: Set<string>): Promise<void> {
+  const began = work.clock.monotonic()
+  const paths = pathsOf(batch)
+  await work.fs.makeFolder('spool.make', folder)
+  const head = await work.table.head()
+  const staged = await work.engine.stage(
+    {
+      batch, attempt, folder, definition: work.definition,
+      pinned: head.exists ? head.schema : null,
+      onBad: work.onBad, maxBad: work.maxBad, now: work.clock.now(), grace: work.grace, reloaded,
+      standing: (shas) => work.table.standing(shas),
+    },
+    (event) => {
+      if (event.kind === 'arrival.end') work.on({ kind: 'arrival.ended', path: paths.get(event.outcome.seq) ?? '', outcome: event.outcome, ms: work.clock.monotonic() - began })
+      if (event.kind === 'progress') work.on({ kind: 'progress', batch: batch.id, bytes: event.bytes, records: event.records })
+    },
+    work.now,
+  )
+  work.on({ kind: 'phase', batch: batch.id, phase: 'staged', ms: work.clock.monotonic() - began, detail: `${staged.winners} winners of ${batch.arrivals.length} files` })
+  await before
+  await turn(work, batch)
+  const loaded = staged.outcomes.filter((outcome) => outcome.state === 'loaded')
+  // Arrivals without any record are COMPLETED in the ledger; where there is no table yet they make none.
+  const receipt = loaded.length > 0 && (head.exists || loaded.some((outcome) => outcome.read > 0) || (await work.table.head()).exists) ? await commit(work, staged) : null
+  await settle(work, batch, staged.outcomes, withReasons(receipt, staged))
+  for (const outcome of loaded) if (outcome.generation > 0 && outcome.sha256 !== null) reloaded.add(outcome.sha256)
+  report(work, staged, receipt, tally)
+}
+
+async function commit(work: Ingest, staged: Staged): Promise<Receipt> {
+  const began = work.clock.monotonic()
+  const receipt = await work.table.apply(staged, work.definition, work.now)
+  work.on({ kind: 'phase', batch: staged.batch.id, phase: 'committed', ms: work.clock.monotonic() - began, detail: `version ${receipt.version}` })
+  return receipt
+}
+
+async function settle(work: Ingest, batch: Batch, outcomes: readonly ArrivalOutcome[], receipt: Receipt | null): Promise<void> {
+  const began = work.clock.monotonic()
+  await work.ledger.settle(batch, outcomes, receipt)
+  work.on({ kind: 'phase', batch: batch.id, phase: 'settled', ms: work.clock.monotonic() - began, detail: `${outcomes.length} files` })
+}
+
+/** Waits until no living process holds a lower-numbered batch of this table. */
+async function turn(work: Ingest, batch: Batch): Promise<void> {
+  for (let pause = 5; ; pause = Math.min(pause * 2, 200)) {
+    work.now.throwIfAborted()
+    const answer = await work.ledger.turn(batch)
+    // A claim that is no longer ours is stopped by the table's own records, with the code that says so.
+    if (answer !== 'wait') return
+    await work.clock.sleep(pause, work.now)
+  }
+}
+
+function withReasons(receipt: Receipt | null, staged: Staged): Receipt | null {
+  if (receipt === null) return null
+  const reasons: Record<string, number> = { ...staged.reasons }
+  for (const [code, count] of Object.entries(receipt.reasons)) reasons[code] = (reasons[code] ?? 0) + count
+  return { ...receipt, reasons }
+}
+
+function report(work: Ingest, staged: Staged, receipt: Receipt | null, tally: Tally): void {
+  const paths = pathsOf(staged.batch)
+  for (const outcome of staged.outcomes) if (outcome.fault !== null) note(tally, { path: paths.get(outcome.seq) ?? '', ...outcome.fault })
+  for (const fault of staged.faults) note(tally, fault)
+  for (const reject of receipt?.faults ?? []) {
+    note(tally, {
+      code: 'KEY_REPEATED', path: paths.get(seqOf(reject.place)) ?? '', row: rowOf(reject.place), message: reject.message,
+      ...(reject.offset === null ? {} : { offset: reject.offset }), ...(reject.column === null ? {} : { column: reject.column }),
+    })
+  }
+  for (const text of staged.notices) work.on({ kind: 'notice', text })
+  for (const [member, count] of Object.entries(staged.leftOut)) work.on({ kind: 'notice', text: `The member ${member} of ${count} records is not among the declared columns and was left out.` })
+  if ((receipt?.rewritten ?? 0) > 0) {
+    const bytes = staged.batch.arrivals.reduce((sum, arrival) => sum + arrival.pin.size, 0)
+    if ((receipt?.rewritten ?? 0) > 10 * bytes) work.on({ kind: 'notice', text: `${receipt?.rewritten} bytes of the table were written again for a batch of ${bytes} bytes.` })
+  }
+}
+
+function note(tally: Tally, fault: Fault): void {
+  if (tally.faults.length < SHOWN_FAULTS) tally.faults.push(fault)
+}
+
+function condemned(seq: number, fault: Fault): ArrivalOutcome {
+  return { seq, state: 'failed', sha256: null, generation: 0, sameAs: null, bytes: 0, read: 0, skipped: 0, rejected: 0, fault }
+}
+
+function pathsOf(batch: Batch): Map<number, string> {
+  return new Map(batch.arrivals.map((arrival) => [arrival.seq, arrival.pin.uri]))
+}

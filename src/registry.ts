@@ -1,0 +1,33 @@
+/** The only list of what exists: a scheme and the module that knows it. Everything is imported when it is first used. */
+import type { Clock, Random } from './core/effects.ts'
+import type { Engine } from './core/engine.ts'
+import type { Target } from './core/target.ts'
+
+/** What a target is made from. */
+export interface TargetSettings {
+  /** What follows the scheme, as an absolute path. */
+  location: string
+  clock: Clock
+  random: Random
+}
+
+export const TARGETS: Readonly<Record<string, (settings: TargetSettings) => Promise<Target>>> = {
+  delta: async ({ location, clock, random }) => (await import('./connectors/delta/target.ts')).openDeltaTarget({ root: location, clock, random }),
+  sqlite: async ({ location }) => (await import('./connectors/sqlite/target.ts')).openSqliteTarget({ file: location }),
+}
+
+/** Targets of the design that are not built yet. */
+export const LATER_TARGETS: readonly string[] = ['postgres', 'postgresql', 'duckdb', 'kafka', 's3', 'parquet', 'files']
+
+export interface EngineSettings {
+  /** Bytes that all processes together may hold (PSS). */
+  memory: number
+  /** Processes at most; absent: as many as memory and cores allow. */
+  jobs?: number
+  /** Folder for what spills. */
+  spool: string
+}
+
+export const ENGINES: Readonly<Record<string, (settings: EngineSettings) => Promise<Engine & { jobs: number; notice: string | null }>>> = {
+  duckdb: async (settings) => (await import('./engines/duckdb/engine.ts')).openDuckdbEngine(settings),
+}

@@ -1,0 +1,63 @@
+/** `doctor`: does everything hold what it says? Changes nothing. */
+import { asSluiceError } from '../core/errors.ts'
+import type { CommittedArrival, Finding, Table } from '../core/target.ts'
+import type { Browser } from './browse.ts'
+import type { DataFolder } from './folder.ts'
+
+export interface Checkup {
+  /** True when nothing is broken; garbage of dead attempts is allowed. */
+  clean: boolean
+  tables: number
+  /** Committed arrivals compared with the ledger. */
+  arrivals: number
+  findings: Finding[]
+}
+
+/** @returns what was found; nothing is repaired */
+export async function checkup(browser: Browser): Promise<Checkup> {
+  const { folder } = browser
+  const findings: Finding[] = (await folder.ledger.verify()).map((message) => ({ grade: 'broken', path: `${folder.path}/ledger.db`, message }))
+  let tables = 0
+  let arrivals = 0
+  try {
+    for await (const table of browser.opened()) {
+      tables++
+      findings.push(...(await table.verify()))
+      arrivals += await compare(folder, table, findings)
+      for (const claim of await folder.ledger.orphans(table.uri)) {
+        findings.push({ grade: 'garbage', path: table.uri, message: `The run ${claim.run} was interrupted with ${claim.batch.arrivals.length} files in work; the next load finishes them.` })
+      }
+    }
+  } catch (thrown) {
+    const error = asSluiceError(thrown)
+    findings.push({ grade: 'broken', path: error.where.path ?? folder.path, message: `${error.code}: ${error.message}` })
+  }
+  return { clean: findings.every((finding) => finding.grade !== 'broken'), tables, arrivals, findings }
+}
+
+/** The ledger must not call COMPLETED what the table does not hold, nor have another content for its number. */
+async function compare(folder: DataFolder, table: Table, findings: Finding[]): Promise<number> {
+  const committed = new Map<number, CommittedArrival>()
+  for await (const arrival of table.arrivals()) {
+    if (committed.has(arrival.seq)) findings.push({ grade: 'broken', path: table.uri, message: `The arrival number ${arrival.seq} was committed twice.` })
+    committed.set(arrival.seq, arrival)
+  }
+  const contents = new Set([...committed.values()].map((arrival) => arrival.sha256))
+  for (let after: string | undefined; ; ) {
+    const page = await folder.ledger.files({ table: table.uri, state: 'COMPLETED', limit: 1000, ...(after === undefined ? {} : { after }) })
+    for (const row of page.items) {
+      const own = committed.get(row.seq)
+      // An arrival without records is COMPLETED without a commit where there was no table yet.
+      const empty = (row.counts?.read ?? 0) === 0
+      if (own !== undefined ? own.sha256 !== row.sha256 && row.sameAs === null : !empty && row.sameAs === null) {
+        findings.push({ grade: 'broken', path: row.path, message: `The ledger calls the arrival ${row.seq} COMPLETED, the table ${own === undefined ? 'does not hold it' : 'holds other content under its number'}.` })
+      }
+      if (row.sameAs !== null && row.sha256 !== null && !contents.has(row.sha256) && committed.size > 0 && (row.counts?.read ?? 0) > 0) {
+        findings.push({ grade: 'broken', path: row.path, message: `The ledger calls it a copy of the arrival ${row.sameAs}, which the table does not hold.` })
+      }
+    }
+    if (page.next === null) break
+    after = page.next
+  }
+  return committed.size
+}

@@ -1,0 +1,133 @@
+/**
+ * A data folder: the ledger, the tables in it, and pointers to its tables elsewhere.
+ *
+ *   ledger.db  tables/<name>/  tables/<name>@<hash>.json (pointer)  spool/<worker>/  workers/<worker>.db
+ * A lost ledger is rebuilt from the tables; pointers make that possible for tables that lie outside of the folder.
+ */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { Clock, Fs, Random } from '../core/effects.ts'
+import type { Engine } from '../core/engine.ts'
+import { SluiceError, asSluiceError } from '../core/errors.ts'
+import type { Ledger, TableRow } from '../core/ledger.ts'
+import { openLedger } from '../ledger/sqlite.ts'
+import { localFs } from '../storage/local.ts'
+import { systemClock, systemRandom } from '../storage/system.ts'
+import { ENGINES } from '../registry.ts'
+import { openTarget, tablesFolder } from './targets.ts'
+import type { Place } from './targets.ts'
+
+export interface DataFolder {
+  path: string
+  ledger: Ledger
+  fs: Fs
+  clock: Clock
+  random: Random
+  /** This process's own folder for parts and spilling. */
+  spool: string
+}
+
+/**
+ * Opens a data folder, making it when it is not there; `existing` refuses to make one.
+ * @throws SluiceError DATA_DIR_NEWER, PERMISSION_DENIED, NOT_FOUND
+ */
+export async function openFolder(path: string, options: { existing?: boolean } = {}): Promise<DataFolder> {
+  if (options.existing === true && (await localFs.stat(join(path, 'ledger.db'))) === null && (await localFs.stat(tablesFolder(path))) === null) {
+    throw new SluiceError('NOT_FOUND', `There is no data folder at ${path}.`, { where: { path }, hint: 'Name it with --data-dir, or load something first.' })
+  }
+  await localFs.makeFolder('folder.make', path)
+  const ledger = await openLedger(path, { clock: systemClock, random: systemRandom })
+  return { path, ledger, fs: localFs, clock: systemClock, random: systemRandom, spool: join(path, 'spool', ledger.worker) }
+}
+
+/** Releases the folder: the spool of this process goes, the ledger is closed. */
+export async function closeFolder(folder: DataFolder): Promise<void> {
+  await folder.fs.remove('spool.remove', folder.spool).catch(() => {})
+  await folder.ledger.close()
+}
+
+export function openEngine(folder: DataFolder, settings: { memory: number; jobs?: number }): Promise<Engine & { jobs: number; notice: string | null }> {
+  const open = ENGINES['duckdb']
+  if (open === undefined) throw new SluiceError('INTERNAL', 'There is no engine.')
+  return open({ memory: settings.memory, spool: folder.spool, ...(settings.jobs === undefined ? {} : { jobs: settings.jobs }) })
+}
+
+/** Spool folders of processes that are gone. Called after recovery, which removes the files of dead workers. */
+export async function sweepSpool(folder: DataFolder): Promise<void> {
+  const spool = join(folder.path, 'spool')
+  for (const entry of (await folder.fs.list(spool)) ?? []) {
+    if (entry.name === folder.ledger.worker) continue
+    if ((await folder.fs.stat(join(folder.path, 'workers', `${entry.name}.db`))) === null) await folder.fs.remove('spool.sweep', join(spool, entry.name))
+  }
+}
+
+/** Writes down where a table outside of the data folder is, before anything is committed to it. */
+export async function rememberPlace(folder: DataFolder, name: string, place: Place): Promise<void> {
+  const home = tablesFolder(folder.path)
+  if (place.scheme === 'delta' && place.location === home) return
+  const hash = createHash('sha256').update(`${place.scheme}:${place.location}`).digest('hex').slice(0, 12)
+  const path = join(home, `${name}@${hash}.json`)
+  if ((await folder.fs.stat(path)) !== null) return
+  await folder.fs.makeFolder('folder.tables', home)
+  const part = `${path}.${folder.random.id(8)}.tmp`
+  await folder.fs.write('folder.pointer', part, JSON.stringify({ table: name, ...place }))
+  await folder.fs.rename('folder.pointer-place', part, path)
+  await folder.fs.sync('folder.pointer-sync', home)
+}
+
+/** Tables of this folder, as the folder itself shows them: the truth for a lost ledger. */
+export async function findTables(folder: DataFolder): Promise<{ name: string; place: Place }[]> {
+  const home = tablesFolder(folder.path)
+  const found: { name: string; place: Place }[] = []
+  for (const entry of ((await folder.fs.list(home)) ?? []).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.kind === 'folder' && (await folder.fs.stat(join(home, entry.name, '_delta_log'))) !== null) {
+      found.push({ name: entry.name, place: { scheme: 'delta', location: home } })
+    } else if (entry.name.endsWith('.json') && entry.name.includes('@')) {
+      found.push(await readPointer(folder.fs, join(home, entry.name)))
+    }
+  }
+  return found
+}
+
+async function readPointer(fs: Fs, path: string): Promise<{ name: string; place: Place }> {
+  const text = Buffer.from((await fs.read(path)) ?? new Uint8Array()).toString()
+  try {
+    const pointer = JSON.parse(text) as Record<string, unknown>
+    if (typeof pointer['table'] === 'string' && typeof pointer['scheme'] === 'string' && typeof pointer['location'] === 'string') {
+      return { name: pointer['table'], place: { scheme: pointer['scheme'], location: pointer['location'] } }
+    }
+  } catch {
+    // Said below, with the path.
+  }
+  throw new SluiceError('TABLE_BROKEN', `${path} does not say where its table is.`, { where: { path }, hint: 'Restore it from a copy, or remove it if the table is gone for good.' })
+}
+
+/**
+ * An empty ledger takes back what the tables of its folder remember. Returns a sentence to say, or null when there was
+ * nothing to take back.
+ */
+export async function rebuildLedger(folder: DataFolder, engine: Engine): Promise<string | null> {
+  if (!(await folder.ledger.isEmpty())) return null
+  let tables = 0
+  let arrivals = 0
+  for (const { name, place } of await findTables(folder)) {
+    const target = await openTarget(place, folder.clock, folder.random)
+    const table = await target.open(name, null, engine)
+    try {
+      const head = await table.head()
+      if (!head.exists || head.ledger === null) continue
+      if (head.ledger !== folder.ledger.id && !(await folder.ledger.adopt(head.ledger))) {
+        throw new SluiceError('TABLE_OTHER_LEDGER', `${table.uri} belongs to the ledger ${head.ledger}, other tables of ${folder.path} to ${folder.ledger.id}.`)
+      }
+      const row: TableRow = { uri: table.uri, name, definition: head.definition }
+      arrivals += await folder.ledger.restore(row, table.arrivals(), head.lanes)
+      tables++
+    } catch (thrown) {
+      throw asSluiceError(thrown)
+    } finally {
+      await table.close()
+    }
+  }
+  return tables === 0 ? null : `The ledger was empty and has been rebuilt from ${tables} table(s): ${arrivals} arrivals.`
+}
+

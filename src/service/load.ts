@@ -1,0 +1,161 @@
+/** `load()`: files into a table, exactly once, and it balances. The same for programs and for the command. */
+import { agree, define } from '../core/definition.ts'
+import type { Balance } from '../core/balance.ts'
+import { missing } from '../core/balance.ts'
+import type { Engine } from '../core/engine.ts'
+import { SluiceError, asSluiceError } from '../core/errors.ts'
+import type { Fault } from '../core/errors.ts'
+import type { FileCounts, RunState } from '../core/ledger.ts'
+import { describeSchema } from '../core/schema.ts'
+import type { Table } from '../core/target.ts'
+import { openFilesSource } from '../connectors/files/source.ts'
+import { ingest } from '../pipeline/ingest.ts'
+import type { Tally } from '../pipeline/ingest.ts'
+import { recover } from '../pipeline/recover.ts'
+import { offerAll } from './discover.ts'
+import { closeFolder, openEngine, openFolder, rebuildLedger, rememberPlace, sweepSpool } from './folder.ts'
+import type { DataFolder } from './folder.ts'
+import { settingsOf } from './options.ts'
+import type { LoadOptions, Settings } from './options.ts'
+import { choosePlace, openTarget } from './targets.ts'
+
+/** What a run did: the `--json` document of `sluice load`. */
+export interface LoadResult {
+  schema: 'sluice.load/1'
+  run: string
+  state: RunState
+  /** Exit code that the command ends with. */
+  exit: number
+  table: string
+  /** URI of the table. */
+  target: string
+  /** Delta: the version; SQLite: the number of commits; null: there is no table yet. */
+  version: number | null
+  balance: Balance & { evicted: number; balances: boolean }
+  files: FileCounts
+  /** Quarantined and skipped records, by code. */
+  reasons: Record<string, number>
+  /** The first 100 faults of files and records. */
+  errors: Fault[]
+  ms: number
+}
+
+/**
+ * Loads files into a table. Resolves for every run that began, also a FAILED or INTERRUPTED one: see `state`, `exit`.
+ * @throws SluiceError when the run could not begin: wrong options, missing path, other definition, no permission
+ */
+export async function load(options: LoadOptions): Promise<LoadResult> {
+  const settings = settingsOf(options)
+  const folder = await openFolder(settings.dataDir)
+  let engine: Awaited<ReturnType<typeof openEngine>> | null = null
+  try {
+    engine = await openEngine(folder, { memory: settings.memory, ...(options.jobs === undefined ? {} : { jobs: options.jobs }) })
+    if (engine.notice !== null) options.onEvent?.({ kind: 'notice', text: engine.notice })
+    const rebuilt = await rebuildLedger(folder, engine)
+    if (rebuilt !== null) options.onEvent?.({ kind: 'notice', text: rebuilt })
+    const place = await choosePlace(folder.ledger, folder.path, options.into, options.to)
+    const target = await openTarget(place, folder.clock, folder.random)
+    const table = await target.open(options.into, folder.ledger.id, engine)
+    try {
+      return await loadInto({ options, settings, folder, engine, table, place })
+    } finally {
+      await table.close()
+    }
+  } finally {
+    await engine?.close()
+    await closeFolder(folder)
+  }
+}
+
+interface Loading {
+  options: LoadOptions
+  settings: Settings
+  folder: DataFolder
+  engine: Engine & { jobs: number }
+  table: Table
+  place: { scheme: string; location: string }
+}
+
+async function loadInto(work: Loading): Promise<LoadResult> {
+  const { options, folder, table } = work
+  const { ledger, clock } = folder
+  const on = options.onEvent ?? (() => {})
+  const began = clock.monotonic()
+  const before = await table.head()
+  const definition = before.definition === null ? define(options.into, options) : agree(before.definition, options)
+  if (options.reload === true && definition.mode === 'append') throw new SluiceError('RELOAD_APPEND', `${options.into} is an append table: --reload would store every record twice.`)
+  const source = openFilesSource({ paths: options.paths, dataDir: folder.path, tableDirs: work.place.scheme === 'delta' ? [table.uri] : [] })
+  const discovery = await source.discover(options.signal)
+  await rememberPlace(folder, options.into, work.place)
+  await ledger.putTable({ uri: table.uri, name: options.into, definition })
+
+  const run = `r_${clock.now().toString(36)}${folder.random.id(4)}`
+  await ledger.begin({ id: run, table: table.uri, command: describeCommand(options) })
+  on({ kind: 'run.started', run, table: options.into, target: table.uri })
+  const beating = setInterval(() => void ledger.beat().catch(() => {}), 5000)
+  beating.unref()
+  const never = new AbortController().signal
+  const stop = AbortSignal.any([options.signal ?? never, options.now ?? never])
+  let tally: Tally = { faults: [], interrupted: true }
+  let failure: SluiceError | null = null
+  try {
+    await recover(ledger, table, run, on)
+    await sweepSpool(folder)
+    await offerAll(ledger, run, table.uri, discovery, { reload: options.reload === true, on })
+    await folder.fs.makeFolder('spool.make', folder.spool)
+    tally = await ingest({
+      run, ledger, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
+      onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, on, stop, now: options.now ?? never,
+    })
+  } catch (thrown) {
+    failure = stop.aborted ? null : asSluiceError(thrown)
+    tally = { faults: [], interrupted: stop.aborted }
+  } finally {
+    clearInterval(beating)
+  }
+  return finish(work, { run, tally, failure, ignored: discovery.ignored, ms: clock.monotonic() - began, madeTable: !before.exists })
+}
+
+interface Ending {
+  run: string
+  tally: Tally
+  failure: SluiceError | null
+  ignored: number
+  ms: number
+  madeTable: boolean
+}
+
+async function finish(work: Loading, ending: Ending): Promise<LoadResult> {
+  const { options, folder, table } = work
+  const files: FileCounts = { ...(await folder.ledger.countFiles(ending.run)), ignored: ending.ignored }
+  const current = await folder.ledger.run(ending.run)
+  const partial = files.failed > 0 || files.waiting > 0 || (current?.balance.quarantined ?? 0) > 0 || (current?.evicted ?? 0) > 0
+  const broken = current !== null && missing(current.balance) !== 0
+  let failure = ending.failure
+  if (broken) failure ??= new SluiceError('BALANCE_BROKEN', 'The balance of the run does not add up.')
+  const interrupted = ending.tally.interrupted && failure === null
+  const state: RunState = failure !== null ? 'FAILED' : interrupted ? 'INTERRUPTED' : 'COMPLETED'
+  const exit = failure !== null ? failure.exit : interrupted ? interruptExit(options) : partial && options.allowPartial !== true ? 3 : 0
+  const errors = ending.tally.faults
+  if (failure !== null) errors.unshift({ ...failure.where, code: failure.code, message: failure.message })
+  const row = await folder.ledger.end(ending.run, state, files, exit, failure === null ? null : { ...failure.where, code: failure.code, message: failure.message })
+  const head = await table.head()
+  if (ending.madeTable && head.exists) options.onEvent?.({ kind: 'notice', text: `The table ${options.into} was made: ${describeSchema(head.schema)}.` })
+  return {
+    schema: 'sluice.load/1', run: ending.run, state, exit, table: options.into, target: table.uri,
+    version: head.exists ? head.version : null,
+    balance: { ...row.balance, evicted: row.evicted, balances: !broken && failure?.code !== 'BALANCE_BROKEN' },
+    files, reasons: row.reasons, errors: errors.slice(0, 100), ms: Math.round(ending.ms),
+  }
+}
+
+/** 130 for Ctrl-C, 143 when the signal's reason names SIGTERM. */
+function interruptExit(options: LoadOptions): number {
+  const reasons = [options.signal?.reason, options.now?.reason]
+  return reasons.includes('SIGTERM') ? 143 : 130
+}
+
+function describeCommand(options: LoadOptions): string {
+  const flags = (['to', 'key', 'mode', 'keep', 'records', 'columns'] as const).flatMap((flag) => (options[flag] === undefined ? [] : [`--${flag} ${options[flag]}`]))
+  return ['load', ...options.paths.slice(0, 10), ...(options.paths.length > 10 ? ['…'] : []), `--into ${options.into}`, ...flags, ...(options.reload === true ? ['--reload'] : [])].join(' ')
+}

@@ -1,0 +1,77 @@
+/** What a load may be told, checked before anything is touched. */
+import { resolve } from 'node:path'
+import { MODES } from '../core/definition.ts'
+import type { DefinitionRequest } from '../core/definition.ts'
+import type { StageJob } from '../core/engine.ts'
+import { SluiceError } from '../core/errors.ts'
+import type { LoadEvent } from '../core/events.ts'
+import { isTableName } from '../core/schema.ts'
+import { parseDuration, parseLimit, parseSize } from './units.ts'
+
+/** Options of `load()`; each is the command's flag of the same name. */
+export interface LoadOptions extends DefinitionRequest {
+  /** Files, folders or patterns. */
+  paths: string[]
+  /** Name of the table. */
+  into: string
+  /** `delta:`, `delta:DIR` or `sqlite:FILE`; absent: where the table is, else Delta in the data folder. */
+  to?: string
+  onBad?: 'quarantine' | 'fail' | 'skip'
+  /** `N` or `N%` bad records per file, more fail the file. */
+  maxBad?: string
+  /** How long an unfinished file is waited for (10m). */
+  grace?: string
+  /** Read files again whose bytes are in the table. */
+  reload?: boolean
+  /** Exit 0 also when something is quarantined, failed or waiting. */
+  allowPartial?: boolean
+  /** Worker processes at most. */
+  jobs?: number
+  /** Memory of all processes together (1GB). */
+  memory?: string
+  /** Default: SLUICE_DATA_DIR, else ./sluice-data. */
+  dataDir?: string
+  onEvent?: (event: LoadEvent) => void
+  /** Aborted: finish the batches in work and stop. */
+  signal?: AbortSignal
+  /** Aborted: stop at once; the same call goes on where it stopped. */
+  now?: AbortSignal
+}
+
+export interface Settings {
+  dataDir: string
+  memory: number
+  grace: number
+  onBad: StageJob['onBad']
+  maxBad: StageJob['maxBad']
+}
+
+const MIN_MEMORY = 512e6
+const ON_BAD = ['quarantine', 'fail', 'skip']
+
+export function dataFolder(given: string | undefined): string {
+  return resolve(given ?? process.env['SLUICE_DATA_DIR'] ?? 'sluice-data')
+}
+
+/** @throws SluiceError USAGE, MEMORY_TOO_SMALL, DEFINITION_INVALID */
+export function settingsOf(options: LoadOptions): Settings {
+  if (options.paths.length === 0) throw new SluiceError('USAGE', 'load needs at least one path: a file, a folder or a pattern.')
+  if (!isTableName(options.into)) {
+    throw new SluiceError('DEFINITION_INVALID', `--into ${options.into} is not a table name.`, { hint: 'Letters, digits and _, not beginning with a digit, at most 63.' })
+  }
+  if (options.onBad !== undefined && !ON_BAD.includes(options.onBad)) throw new SluiceError('USAGE', `--on-bad ${options.onBad}: expected one of ${ON_BAD.join(', ')}.`)
+  if (options.mode !== undefined && options.mode !== 'replace' && !(MODES as readonly string[]).includes(options.mode)) {
+    throw new SluiceError('USAGE', `--mode ${options.mode}: expected one of ${MODES.join(', ')}.`)
+  }
+  if (options.jobs !== undefined && !(Number.isSafeInteger(options.jobs) && options.jobs >= 1)) throw new SluiceError('USAGE', `--jobs ${options.jobs}: expected a number from 1.`)
+  const memory = parseSize('--memory', options.memory ?? '1GB')
+  if (memory < MIN_MEMORY) throw new SluiceError('MEMORY_TOO_SMALL', `--memory ${options.memory ?? ''} is less than 512MB.`)
+  const onBad = options.onBad ?? 'quarantine'
+  return {
+    dataDir: dataFolder(options.dataDir),
+    memory,
+    grace: parseDuration('--grace', options.grace ?? '10m'),
+    onBad,
+    maxBad: onBad === 'fail' ? { count: 0 } : options.maxBad === undefined ? null : parseLimit('--max-bad', options.maxBad),
+  }
+}

@@ -1,0 +1,60 @@
+/** From `--to` to a target, and from a table's name to the target that holds it. */
+import { join, resolve } from 'node:path'
+import type { Clock, Random } from '../core/effects.ts'
+import { SluiceError } from '../core/errors.ts'
+import type { Ledger } from '../core/ledger.ts'
+import type { Target } from '../core/target.ts'
+import { LATER_TARGETS, TARGETS } from '../registry.ts'
+
+/** Where a target is, in a form that can be written down: scheme and absolute path. */
+export interface Place {
+  scheme: string
+  location: string
+}
+
+/** Folder of the Delta tables in a data folder. */
+export function tablesFolder(dataDir: string): string {
+  return join(dataDir, 'tables')
+}
+
+/** Understands `delta:`, `delta:DIR`, `sqlite:FILE`. @throws SluiceError TARGET_INVALID or LATER */
+export function parseTarget(to: string | undefined, dataDir: string): Place {
+  if (to === undefined) return { scheme: 'delta', location: tablesFolder(dataDir) }
+  const at = to.indexOf(':')
+  const scheme = at < 0 ? to : to.slice(0, at)
+  const rest = at < 0 ? '' : to.slice(at + 1)
+  if (LATER_TARGETS.includes(scheme)) throw new SluiceError('LATER', `--to ${scheme}: is not built yet; there are ${Object.keys(TARGETS).join(' and ')}.`)
+  if (!Object.hasOwn(TARGETS, scheme) || at < 0) throw new SluiceError('TARGET_INVALID', `--to ${to} is not a target.`)
+  if (scheme === 'delta') return { scheme, location: rest === '' ? tablesFolder(dataDir) : resolve(rest) }
+  if (rest === '') throw new SluiceError('TARGET_INVALID', `--to ${to}: a file is missing, as in sqlite:warehouse.db.`)
+  return { scheme, location: resolve(rest) }
+}
+
+export async function openTarget(place: Place, clock: Clock, random: Random): Promise<Target> {
+  const open = TARGETS[place.scheme]
+  if (open === undefined) throw new SluiceError('TARGET_INVALID', `There is no target ${place.scheme}.`)
+  return open({ location: place.location, clock, random })
+}
+
+/** The place of a table that the ledger remembers, from its URI. */
+export function placeOfTable(uri: string, name: string): Place {
+  const sqlite = /^sqlite:(.*)#[^#]*$/s.exec(uri)
+  if (sqlite?.[1] !== undefined) return { scheme: 'sqlite', location: sqlite[1] }
+  return { scheme: 'delta', location: uri.slice(0, -(name.length + 1)) }
+}
+
+/**
+ * Where the table `name` is meant to be: what `--to` says, else where the ledger knows a table of that name.
+ * @throws SluiceError DEFINITION_DIFFERS when several are meant
+ */
+export async function choosePlace(ledger: Ledger, dataDir: string, name: string, to: string | undefined): Promise<Place> {
+  if (to !== undefined) return parseTarget(to, dataDir)
+  const known = (await ledger.tables()).filter((table) => table.name === name)
+  const places = known.map((table) => placeOfTable(table.uri, name))
+  const home = places.find((place) => place.scheme === 'delta' && place.location === tablesFolder(dataDir))
+  if (home !== undefined || places.length === 0) return home ?? parseTarget(undefined, dataDir)
+  if (places.length > 1) {
+    throw new SluiceError('DEFINITION_DIFFERS', `There are ${places.length} tables ${name}: ${known.map((table) => table.uri).join(', ')}.`, { hint: 'Say which one is meant with --to.' })
+  }
+  return places[0] as Place
+}
