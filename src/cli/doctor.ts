@@ -1,0 +1,26 @@
+/** `sluice doctor`: does everything hold what it says? Exit 0 when it does, 1 with findings. */
+import { Command } from 'commander'
+import { plural } from './format.ts'
+import { browsing } from './listing.ts'
+import type { Output } from './output.ts'
+import type { Run } from './program.ts'
+
+export function doctorCommand(run: Run): Command {
+  return new Command('doctor').description('check that tables, records and ledger agree; changes nothing').action(() => run(doctor)({}))
+}
+
+function doctor(output: Output): Promise<number> {
+  return browsing(output, async (browser) => {
+    const { checkup } = await import('../service/doctor.ts')
+    const found = await checkup(browser)
+    const exit = found.clean ? 0 : 1
+    output.document({ schema: 'sluice.doctor/1', clean: found.clean, exit, tables: found.tables, arrivals: found.arrivals, findings: found.findings })
+    for (const finding of found.findings) {
+      const word = finding.grade === 'broken' ? output.style('red', '✗ broken ', output.stdout) : output.style('dim', '· garbage', output.stdout)
+      output.result(`${word}  ${finding.path}  ${finding.message}`)
+    }
+    const looked = `${plural(found.tables, 'table')}, ${plural(found.arrivals, 'arrival')}`
+    output.result(found.clean ? `✓ clean: ${looked}` : `✗ not clean: ${looked}. Do not load until this is cleared up.`)
+    return exit
+  })
+}

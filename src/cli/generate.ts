@@ -1,0 +1,89 @@
+/** `sluice generate`: files to load, and the numbers that loading them must give. */
+import { join, resolve } from 'node:path'
+import { Command } from 'commander'
+import { SluiceError } from '../core/errors.ts'
+import { localFs } from '../storage/local.ts'
+import { createPlainFile, makePlainFolder } from '../storage/plain.ts'
+import { number, plural } from './format.ts'
+import type { Output } from './output.ts'
+import type { Run } from './program.ts'
+import { RecordMaker } from './records.ts'
+import type { Expected } from './records.ts'
+
+interface GenerateOptions {
+  files: string
+  records: string
+  dup: string
+  bad: string
+  seed: string
+  output: string
+}
+
+export function generateCommand(run: Run): Command {
+  return new Command('generate')
+    .description('write files of made-up records, and tell what loading them must give')
+    .option('--files <n>', 'how many files', '10')
+    .option('--records <n>', 'records per file', '1000')
+    .option('--dup <share>', 'share of records that repeat id and ts of another, such as 5%', '5%')
+    .option('--bad <share>', 'share of records without a key, such as 0.1%', '0')
+    .option('--seed <n>', 'the same seed gives the same bytes', '1')
+    .option('-o, --output <dir>', 'folder of the files; files of the same names are overwritten, others are left alone', 'in')
+    .action((options: GenerateOptions) => run(generate)(options))
+}
+
+async function generate(output: Output, options: GenerateOptions): Promise<number> {
+  const files = whole('--files', options.files, 1_000_000)
+  const records = whole('--records', options.records, 100_000_000)
+  const seed = whole('--seed', options.seed, 2 ** 32 - 1)
+  const dup = share('--dup', options.dup)
+  const bad = share('--bad', options.bad)
+  if (dup + bad > 1) throw new SluiceError('USAGE', `--dup ${options.dup} and --bad ${options.bad} are more than all records.`)
+  const folder = resolve(options.output)
+  const before = await localFs.list(folder)
+  const expected = writeFiles(folder, { files, records, dup, bad, seed })
+  const own = new Set(Array.from({ length: files }, (_, i) => fileName(i, files)))
+  const others = (before ?? []).filter((entry) => !own.has(entry.name)).length
+  if (others > 0) output.note(`${options.output} also holds ${plural(others, 'other entry', 'other entries')}, left as they were: loading the folder loads them too.`)
+  output.document({ schema: 'sluice.generate/1', folder, seed, ...expected, others })
+  output.result(
+    `${plural(expected.files, 'file')} in ${options.output}: ${number(expected.records)} records = ${number(expected.keys)} keys + ${number(expected.duplicates)} duplicates + ${number(expected.bad)} bad`,
+  )
+  output.note(`next:  sluice load ${options.output} --into events --key id,ts`)
+  return 0
+}
+
+/** Names that sort in the order in which the files were made. */
+export function fileName(index: number, files: number): string {
+  return `events-${String(index + 1).padStart(String(files).length, '0')}.json`
+}
+
+/** @param wanted `dup` and `bad` are shares between 0 and 1 */
+export function writeFiles(folder: string, wanted: { files: number; records: number; dup: number; bad: number; seed: number }): Expected {
+  const total = wanted.files * wanted.records
+  const maker = new RecordMaker(wanted.seed, total, Math.round(total * wanted.dup), Math.round(total * wanted.bad))
+  makePlainFolder(folder)
+  for (let i = 0; i < wanted.files; i++) {
+    const file = createPlainFile(join(folder, fileName(i, wanted.files)))
+    try {
+      maker.file(wanted.records, file.write)
+    } finally {
+      file.close()
+    }
+  }
+  return maker.expected
+}
+
+function whole(flag: string, text: string, most: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (!(value <= most) || (value === 0 && flag !== '--seed' && flag !== '--records')) {
+    throw new SluiceError('USAGE', `${flag} ${text} is not a whole number from ${flag === '--files' ? 1 : 0} to ${number(most)}.`)
+  }
+  return value
+}
+
+function share(flag: string, text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(text)
+  const value = match === null ? Number.NaN : Number(match[1]) / (match[2] === '%' ? 100 : 1)
+  if (!(value <= 1)) throw new SluiceError('USAGE', `${flag} ${text} is not a share: write 5% or 0.05.`)
+  return value
+}

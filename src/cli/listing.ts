@@ -1,0 +1,57 @@
+/** What all listings share: --limit, --after, one document, and aligned columns for people. */
+import { Command } from 'commander'
+import { SluiceError } from '../core/errors.ts'
+import type { Browser } from '../service/browse.ts'
+import { columns } from './format.ts'
+import type { ColumnSpec } from './format.ts'
+import type { Output } from './output.ts'
+
+export interface PageFlags {
+  limit: string
+  after?: string
+}
+
+const MOST = 10_000
+
+/** Adds --limit and --after. */
+export function paged(command: Command): Command {
+  return command.option('--limit <n>', `items at most, up to ${MOST}`, '50').option('--after <cursor>', 'go on after the page whose `next` this was')
+}
+
+/** @throws SluiceError USAGE */
+export function pageOf(flags: PageFlags): { limit: number; after?: string } {
+  return { limit: limitOf(flags.limit), ...(flags.after === undefined ? {} : { after: flags.after }) }
+}
+
+export function limitOf(text: string): number {
+  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0
+  if (limit < 1 || limit > MOST) throw new SluiceError('USAGE', `--limit ${text} is not a number from 1 to ${MOST}.`)
+  return limit
+}
+
+/** Opens the data folder for reading, and closes it whatever happens. */
+export async function browsing<T>(output: Output, work: (browser: Browser) => Promise<T>): Promise<T> {
+  const { openBrowser } = await import('../service/browse.ts')
+  const browser = await openBrowser(output.dataDir)
+  try {
+    return await work(browser)
+  } finally {
+    await browser.close()
+  }
+}
+
+/** Prints a page: `{"schema":"sluice.<verb>/1","items":[…],"next":…}`, or columns. `empty` is said when there is nothing. */
+export function printPage<T>(output: Output, verb: string, page: { items: readonly T[]; next: string | null }, table: { specs: readonly ColumnSpec[]; row: (item: T) => string[]; empty: string }): void {
+  output.document({ schema: `sluice.${verb}/1`, items: page.items, next: page.next })
+  if (page.items.length === 0) output.note(table.empty)
+  else output.result(columns(table.specs, page.items.map(table.row)))
+  if (page.next !== null && !output.json) output.note(`more:  --after ${page.next}`)
+}
+
+/** Prints one item as `name  value` lines; the document has it as the only item. */
+export function printItem(output: Output, verb: string, item: object, lines: readonly (readonly [string, string])[]): void {
+  output.document({ schema: `sluice.${verb}/1`, items: [item], next: null })
+  const shown = lines.filter(([, value]) => value !== '')
+  const width = Math.max(...shown.map(([name]) => name.length))
+  output.result(shown.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n'))
+}

@@ -1,0 +1,141 @@
+/** `sluice load`: files into a table. The balance line is the last line of stdout. */
+import { Command, Option } from 'commander'
+import { SluiceError } from '../core/errors.ts'
+import type { LoadEvent } from '../core/events.ts'
+import type { LoadResult } from '../service/load.ts'
+import type { LoadOptions } from '../service/options.ts'
+import { systemClock } from '../storage/system.ts'
+import { renderFaults } from './failure.ts'
+import { balanceLine, bytes, duration, number, plural } from './format.ts'
+import { refuseLaterPlace } from './later.ts'
+import type { Output } from './output.ts'
+import type { Run } from './program.ts'
+import { progressOf } from './progress.ts'
+import { EXIT_OF, onInterruption } from './signals.ts'
+import type { Stop } from './signals.ts'
+
+export type LoadFlags = Omit<LoadOptions, 'paths' | 'into' | 'jobs' | 'dataDir' | 'onEvent' | 'signal' | 'now'> & { into?: string; jobs?: string }
+
+export function loadCommand(run: Run): Command {
+  return new Command('load')
+    .description('load files into a table, every record exactly once')
+    .argument('<path...>', 'files, folders or quoted patterns: .json, .ndjson, .jsonl')
+    .option('--into <table>', 'name of the table (needed)')
+    .option('--to <target>', 'delta:, delta:DIR or sqlite:FILE (default: where the table is, else Delta in the data folder)')
+    .option('--key <columns>', 'columns that make two records the same, such as id,ts')
+    .option('--mode <mode>', 'append, dedupe or upsert (default: dedupe with a key, else append)')
+    .option('--keep <rule>', 'which record of a key stays: first, last, max:COL, min:COL, error')
+    .option('--records <path>', 'where the records are in a document: data.items, /data/items, or . for the root')
+    .option('--columns <list>', 'the only columns to load, with types: id:string,ts:timestamp')
+    .addOption(new Option('--on-bad <what>', 'what happens to bad records').choices(['quarantine', 'fail', 'skip']))
+    .option('--max-bad <limit>', 'more bad records than N or N% fail their file')
+    .option('--grace <time>', 'how long an unfinished file is waited for (default: 10m)')
+    .option('--reload', 'read files again although their bytes are in the table')
+    .option('--allow-partial', 'exit 0 also when something is quarantined, failed or waiting')
+    .option('--jobs <n>', 'worker processes at most')
+    .option('--memory <size>', 'what all processes together may hold (default: 1GB, at least 512MB)')
+    .action((paths: string[], flags: LoadFlags) => run(loadFiles)({ ...flags, paths }))
+}
+
+async function loadFiles(output: Output, flags: LoadFlags & { paths: string[] }): Promise<number> {
+  for (const path of flags.paths) refuseLaterPlace('path', path)
+  if (flags.to !== undefined) refuseLaterPlace('target', flags.to)
+  const { jobs, into, ...rest } = flags
+  if (into === undefined) throw new SluiceError('USAGE', 'load needs the name of the table: --into NAME.')
+  if (jobs !== undefined && !/^[1-9]\d{0,4}$/.test(jobs)) throw new SluiceError('USAGE', `--jobs ${jobs} is not a number of processes from 1.`)
+  const result = await runLoad(output, { ...rest, into, ...(jobs === undefined ? {} : { jobs: Number(jobs) }) })
+  output.document(result)
+  summary(output, result)
+  output.result(balanceLine(result.balance))
+  return result.exit
+}
+
+/** Loads with progress on stderr and with the signals in hand. Also used by the demo. */
+export async function runLoad(output: Output, options: Omit<LoadOptions, 'dataDir'>, dataDir = output.dataDir): Promise<LoadResult> {
+  const { load } = await import('../service/load.ts')
+  const progress = progressOf(output, systemClock)
+  const interruption = onInterruption((times) =>
+    output.note(times === 1 ? 'Stopping: the batch in work is finished first. Once more stops at once; both can be resumed.' : 'Stopping at once. The same command goes on where it stopped.'),
+  )
+  try {
+    const onEvent = (event: LoadEvent): void => {
+      tell(output, event)
+      progress.on(event)
+    }
+    const result = await load({ ...options, dataDir, onEvent, signal: interruption.signal, now: interruption.now })
+    return result.state === 'INTERRUPTED' && interruption.by !== null ? { ...result, exit: EXIT_OF[interruption.by] } : result
+  } catch (thrown) {
+    // Stopped before the run began: there is no run to tell about, but it was the signal and no fault.
+    if (interruption.by !== null && (interruption.now.aborted || !(thrown instanceof SluiceError))) throw new Stopped(interruption.by)
+    throw thrown
+  } finally {
+    progress.end()
+    interruption.release()
+  }
+}
+
+/** INTERRUPTED with the exit code of its signal. */
+class Stopped extends SluiceError {
+  private readonly by: Stop
+  constructor(by: Stop) {
+    super('INTERRUPTED', `Stopped by ${by} before the run began.`)
+    this.by = by
+  }
+  override get exit(): number {
+    return EXIT_OF[this.by]
+  }
+}
+
+/** What a person hears while it runs: notices always, arrivals and phases under -v. */
+function tell(output: Output, event: LoadEvent): void {
+  switch (event.kind) {
+    case 'run.started':
+      return output.detail(`  run ${event.run} into ${event.target}`)
+    case 'discovered':
+      return output.note(`  ${plural(event.files, 'file')} to read · ${bytes(event.bytes)} · ${number(event.known)} known${event.ignored === 0 ? '' : ` · ${number(event.ignored)} ignored`}`)
+    case 'arrival.ended': {
+      const { outcome } = event
+      const why = outcome.fault === null ? '' : `  ${outcome.fault.code}`
+      return output.detail(`  ${outcome.state.padEnd(7)} ${event.path}  ${bytes(outcome.bytes)} · ${plural(outcome.read, 'record')} · ${duration(event.ms)}${why}`)
+    }
+    case 'phase':
+      if (event.phase === 'recovered') return output.note(`  ${event.phase.padEnd(9)} ${event.batch}  ${event.detail}`)
+      return output.detail(`  ${event.phase.padEnd(9)} ${event.batch}  ${duration(event.ms)}  ${event.detail}`)
+    case 'notice':
+      return output.note(`  note: ${event.text}`)
+    case 'progress':
+  }
+}
+
+/** Everything but the balance line: it stands alone on stdout. */
+export function summary(output: Output, result: LoadResult): void {
+  const { files, errors, reasons } = result
+  for (const text of renderFaults(errors, { ...reasons, ...countFiles(errors) }, (style, word) => output.style(style, word))) {
+    // These are errors: -q lets them pass, unless --allow-partial said that they are none.
+    if (result.exit !== 0 && output.globals.quiet === true) output.stderr.write(`${text}\n`)
+    else output.note(text)
+  }
+  output.note(`  ${filesLine(output, files)}   ${duration(result.ms)}`)
+  if (files.total > 0 && files.known === files.total) output.note(`  ${plural(files.known, 'file')} already completed (same SHA-256) · 0 read · nothing to do    use --reload to read them again`)
+  else if (files.total === 0) output.note('  There is nothing to load here: no .json, .ndjson or .jsonl file.')
+  if (result.state === 'INTERRUPTED') output.note(`  ${output.style('yellow', 'interrupted')}: the same command goes on where it stopped`)
+  output.note(`  table ${result.table} at ${result.target}${result.version === null ? ' (not made yet)' : ` · version ${result.version}`}`)
+  const next = result.balance.quarantined + result.balance.evicted > 0 ? `sluice rejects ls --run ${result.run}` : files.failed > 0 ? `sluice files ls --table ${result.table} --state FAILED` : null
+  if (next !== null) output.note(`  next:  ${next}    (exit ${result.exit})`)
+}
+
+export function filesLine(output: Output, files: LoadResult['files']): string {
+  return [
+    `${output.style('green', '✓')} ${number(files.loaded)} loaded`,
+    ...(files.known === 0 ? [] : [`= ${number(files.known)} known`]),
+    ...(files.waiting === 0 ? [] : [`${output.style('yellow', '!')} ${number(files.waiting)} waiting`]),
+    ...(files.failed === 0 ? [] : [`${output.style('red', '✗')} ${number(files.failed)} failed`]),
+  ].join('   ')
+}
+
+/** How often each code is among the faults that are shown. */
+function countFiles(errors: LoadResult['errors']): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { code } of errors) counts[code] = (counts[code] ?? 0) + 1
+  return counts
+}

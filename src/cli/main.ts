@@ -1,0 +1,41 @@
+/** From the words of the command line to an exit code. Everything heavy is imported by the command that needs it. */
+import { readFileSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
+import { asSluiceError } from '../core/errors.ts'
+import { installFailpoints } from '../storage/failpoints.ts'
+import { listenToWrapper } from './signals.ts'
+
+/** The version in package.json. */
+export function version(): string {
+  const file: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  return typeof file === 'object' && file !== null && 'version' in file ? String(file.version) : 'unknown'
+}
+
+/** Runs one command and leaves its exit code in the process. Never throws. */
+export async function main(args: readonly string[]): Promise<void> {
+  installFailpoints('parent')
+  listenToWrapper()
+  quietOnBrokenPipe()
+  if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+    process.stdout.write(`${version()}\n`)
+    return
+  }
+  enableCompileCache()
+  const { runCommand } = await import('./run.ts')
+  try {
+    process.exitCode = await runCommand(args, version())
+  } catch (thrown) {
+    // Only a fault in the command line itself comes here: commands answer for their own errors.
+    process.stderr.write(`error[INTERNAL]: ${asSluiceError(thrown).message}\n`)
+    process.exitCode = 1
+  }
+}
+
+/** `sluice tables head t | head -1` closes our stdout: that is no error, and there is nobody left to tell. */
+function quietOnBrokenPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
+}

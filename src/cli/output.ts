@@ -1,0 +1,119 @@
+/**
+ * Where a command speaks: results on stdout, everything else on stderr.
+ *
+ * With --json stdout gets exactly one document, whatever happens; with -q nothing but errors is said.
+ */
+import type { SluiceError } from '../core/errors.ts'
+import { renderError } from './failure.ts'
+
+export type ProgressMode = 'auto' | 'bar' | 'plain' | 'none'
+
+/** The options that every command takes. */
+export interface Globals {
+  /** Absent: SLUICE_DATA_DIR, else ./sluice-data. */
+  dataDir?: string
+  json?: boolean
+  quiet?: boolean
+  verbose?: boolean
+  /** False under --no-color. */
+  color?: boolean
+  progress?: ProgressMode
+}
+
+export type Style = 'red' | 'yellow' | 'green' | 'dim' | 'bold'
+const CODES: Readonly<Record<Style, readonly [number, number]>> = { red: [31, 39], yellow: [33, 39], green: [32, 39], dim: [2, 22], bold: [1, 22] }
+
+export interface Stream {
+  write(text: string): unknown
+  isTTY?: boolean
+  columns?: number
+}
+
+/** --no-color, then FORCE_COLOR, NO_COLOR and TERM=dumb, then whether anybody looks. */
+export function wantsColor(stream: Stream, env: NodeJS.ProcessEnv, flag: boolean | undefined): boolean {
+  if (flag === false) return false
+  const force = env['FORCE_COLOR']
+  if (force !== undefined) return force !== '0' && force !== 'false'
+  if ((env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb') return false
+  return stream.isTTY === true
+}
+
+export class Output {
+  readonly globals: Globals
+  readonly stdout: Stream
+  readonly stderr: Stream
+  /** True once the document of --json is out. */
+  documented = false
+  /** Clears a progress line that stands on the terminal; set while there is one. */
+  beforeNote: (() => void) | null = null
+  private readonly env: NodeJS.ProcessEnv
+
+  constructor(globals: Globals, stdout: Stream = process.stdout, stderr: Stream = process.stderr, env: NodeJS.ProcessEnv = process.env) {
+    this.globals = globals
+    this.stdout = stdout
+    this.stderr = stderr
+    this.env = env
+  }
+
+  get json(): boolean {
+    return this.globals.json === true
+  }
+
+  /** The data folder that this command works in. */
+  get dataDir(): string {
+    const named = this.globals.dataDir ?? this.env['SLUICE_DATA_DIR']
+    return named === undefined || named === '' ? './sluice-data' : named
+  }
+
+  style(style: Style, text: string, stream: Stream = this.stderr): string {
+    const [on, off] = CODES[style]
+    return wantsColor(stream, this.env, this.globals.color) ? `\u001b[${on}m${text}\u001b[${off}m` : text
+  }
+
+  /** A result for people. Nothing under --json or -q. */
+  result(text: string): void {
+    if (this.json || this.globals.quiet === true) return
+    this.beforeNote?.()
+    this.stdout.write(`${text}\n`)
+  }
+
+  /** The one document of --json. A second one would be a fault in Sluice, so it is not written. */
+  document(document: object): void {
+    if (!this.json || this.documented) return
+    this.documented = true
+    this.beforeNote?.()
+    this.stdout.write(`${toJson(document)}\n`)
+  }
+
+  /** What else is worth knowing. */
+  note(text: string): void {
+    if (this.globals.quiet === true) return
+    this.beforeNote?.()
+    this.stderr.write(`${text}\n`)
+  }
+
+  /** One line per arrival and phase, under -v. */
+  detail(text: string): void {
+    if (this.globals.verbose === true) this.note(text)
+  }
+
+  /** An error that ends the command: on stderr for people, as the document under --json. */
+  fail(error: SluiceError, exit = error.exit): void {
+    this.beforeNote?.()
+    if (this.json && !this.documented) this.document(errorDocument(error, exit))
+    else this.stderr.write(`${renderError(error, (style, text) => this.style(style, text))}\n`)
+  }
+}
+
+/** `{"schema":"sluice.error/1",…}` with what is known of the place. */
+export function errorDocument(error: SluiceError, exit: number): object {
+  return { schema: 'sluice.error/1', code: error.code, message: error.message, hint: error.hint, exit, ...error.where }
+}
+
+/** JSON in which integers keep all their digits. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_name, member: unknown) => (typeof member === 'bigint' ? rawJson(member.toString()) : member))
+}
+
+// TypeScript's library does not know it yet; Node has had it since 21.
+const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON

@@ -1,0 +1,51 @@
+/** The command line: every command, and the options that all of them take. */
+import { Command, Option } from 'commander'
+import { demoCommand } from './demo.ts'
+import { doctorCommand } from './doctor.ts'
+import { explainCommand } from './explain.ts'
+import { filesCommand } from './files.ts'
+import { generateCommand } from './generate.ts'
+import { loadCommand } from './load.ts'
+import type { Output } from './output.ts'
+import { rejectsCommand } from './rejects.ts'
+import { runsCommand } from './runs.ts'
+import { tablesCommand } from './tables.ts'
+
+/** What a command answers: its exit code. */
+export type Action<Options> = (output: Output, options: Options) => Promise<number>
+
+export const PROGRESS = ['auto', 'bar', 'plain', 'none'] as const
+
+/** @param outputOf makes the output from the global options, once they are parsed; @param done takes the exit code */
+export function programOf(version: string, outputOf: (program: Command) => Output, done: (exit: number) => void): Command {
+  const program = new Command('sluice')
+  program
+    .description('Files land, tables appear, every record is accounted for.')
+    .version(version, '-V, --version', 'print the version')
+    .option('--data-dir <dir>', 'folder of the ledger and the Delta tables (SLUICE_DATA_DIR, default ./sluice-data)')
+    .option('--json', 'one JSON document on stdout, also on errors')
+    .option('-q, --quiet', 'nothing but errors')
+    .option('-v, --verbose', 'one line per arrival and phase')
+    .option('--no-color', 'no colours')
+    .addOption(new Option('--progress <how>', 'how progress is shown').choices(PROGRESS).default('auto'))
+    .addHelpText('beforeAll', '')
+    .addHelpText('after', EXAMPLES)
+  const run = <Options>(action: Action<Options>): ((options: Options) => Promise<void>) => {
+    return async (options) => done(await action(outputOf(program), options))
+  }
+  for (const command of [loadCommand, demoCommand, generateCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, doctorCommand, explainCommand]) {
+    program.addCommand(command(run))
+  }
+  return program
+}
+
+export type Run = <Options>(action: Action<Options>) => (options: Options) => Promise<void>
+
+const EXAMPLES = `
+Examples:
+  sluice demo                                     see it work in ./sluice-demo
+  sluice load in/ --into events --key id,ts       every record once, the first one wins
+  sluice load 'in/*.json' --into products --key sku --mode upsert
+  sluice load in/ --into events --to sqlite:events.db
+  sluice rejects ls --table events                what did not get in, and why
+`

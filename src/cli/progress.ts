@@ -1,0 +1,144 @@
+/**
+ * How far a load is: one line that is painted over on a terminal, or a line now and then elsewhere.
+ *
+ *   bar    one aggregate line, at most ten paints a second, erased at the end
+ *   plain  a line with the time per 10 seconds or 10 %
+ *   none   nothing
+ */
+import type { Clock } from '../core/effects.ts'
+import type { LoadEvent } from '../core/events.ts'
+import { bytes, clock, number, rate } from './format.ts'
+import type { Output, ProgressMode, Stream } from './output.ts'
+
+const PAINT_EVERY = 100
+const LINE_EVERY = 10_000
+const BAR_CELLS = 24
+
+/** Everything a run has read so far, and has to read. */
+export interface Reading {
+  bytes: number
+  total: number
+  records: number
+  files: number
+  filesTotal: number
+}
+
+/** Adds up the events of a run. A batch that is staged again counts anew, so its own last figures stand. */
+export class Reckoning {
+  private total = { files: 0, bytes: 0 }
+  private readonly batches = new Map<string, { bytes: number; records: number }>()
+  private readonly ended = new Set<number>()
+
+  /** True when the event changed the figures. */
+  take(event: LoadEvent): boolean {
+    if (event.kind === 'discovered') this.total = { files: event.files, bytes: event.bytes }
+    else if (event.kind === 'progress') this.batches.set(event.batch, { bytes: event.bytes, records: event.records })
+    else if (event.kind === 'arrival.ended') this.ended.add(event.outcome.seq)
+    else return false
+    return true
+  }
+
+  get reading(): Reading {
+    let bytes = 0
+    let records = 0
+    for (const batch of this.batches.values()) {
+      bytes += batch.bytes
+      records += batch.records
+    }
+    return { bytes, total: this.total.bytes, records, files: this.ended.size, filesTotal: Math.max(this.total.files, this.ended.size) }
+  }
+}
+
+export interface Progress {
+  on(event: LoadEvent): void
+  /** Erases the line. */
+  end(): void
+}
+
+/** What `auto` means here: a bar only where a person looks at a terminal that can move its cursor. */
+export function resolveMode(mode: ProgressMode, stream: Stream, env: NodeJS.ProcessEnv): 'bar' | 'plain' | 'none' {
+  if (mode !== 'auto') return mode
+  const ci = env['CI'] !== undefined && env['CI'] !== '' && env['CI'] !== 'false'
+  return stream.isTTY === true && env['TERM'] !== 'dumb' && !ci ? 'bar' : 'plain'
+}
+
+export function progressOf(output: Output, timer: Clock, env: NodeJS.ProcessEnv = process.env): Progress {
+  const { globals } = output
+  const mode = globals.quiet === true ? 'none' : resolveMode(globals.progress ?? 'auto', output.stderr, env)
+  if (mode === 'none') return { on() {}, end() {} }
+  return mode === 'bar' ? barOf(output, timer) : plainOf(output, timer)
+}
+
+function barOf(output: Output, timer: Clock): Progress {
+  const started = timer.monotonic()
+  const reckoning = new Reckoning()
+  let painted = Number.NEGATIVE_INFINITY
+  let shown = false
+  const erase = (): void => {
+    if (shown) output.stderr.write('\r\u001b[2K')
+    shown = false
+  }
+  output.beforeNote = erase
+  return {
+    on(event) {
+      if (!reckoning.take(event)) return
+      const now = timer.monotonic()
+      if (now - painted < PAINT_EVERY) return
+      painted = now
+      const line = `  load ${barLine(reckoning.reading, now - started)}`
+      const room = (output.stderr.columns ?? 80) - 1
+      output.stderr.write(`\r\u001b[2K${[...line].slice(0, room).join('')}`)
+      shown = true
+    },
+    end() {
+      erase()
+      output.beforeNote = null
+    },
+  }
+}
+
+function plainOf(output: Output, timer: Clock): Progress {
+  const started = timer.monotonic()
+  const reckoning = new Reckoning()
+  let saidAt = started
+  let saidTenth = 0
+  return {
+    on(event) {
+      if (!reckoning.take(event)) return
+      const now = timer.monotonic()
+      const tenth = Math.floor(fraction(reckoning.reading) * 10)
+      // What is over within a second needs no news of its progress.
+      if (now - started < 1000 || (now - saidAt < LINE_EVERY && tenth <= saidTenth)) return
+      saidAt = now
+      saidTenth = tenth
+      output.note(`${new Date(timer.now()).toISOString().slice(0, 19)}Z  load ${factsOf(reckoning.reading, now - started)}`)
+    },
+    end() {},
+  }
+}
+
+function fraction(reading: Reading): number {
+  if (reading.total > 0) return Math.min(1, reading.bytes / reading.total)
+  return reading.filesTotal > 0 ? Math.min(1, reading.files / reading.filesTotal) : 0
+}
+
+/** `━━━━━━━╸────  68 %  8/12 files  81.2 MB  412k records/s  ~0:02` */
+export function barLine(reading: Reading, elapsed: number): string {
+  const cells = fraction(reading) * BAR_CELLS
+  const full = Math.floor(cells)
+  const half = full < BAR_CELLS && cells - full >= 0.5 ? '╸' : ''
+  return `${'━'.repeat(full)}${half}${'─'.repeat(BAR_CELLS - full - half.length)} ${factsOf(reading, elapsed)}`
+}
+
+function factsOf(reading: Reading, elapsed: number): string {
+  const done = fraction(reading)
+  const seconds = elapsed / 1000
+  const parts = [
+    `${String(Math.floor(done * 100)).padStart(3)} %`,
+    `${number(reading.files)}/${number(reading.filesTotal)} files`,
+    bytes(reading.bytes),
+    ...(seconds > 0.5 ? [`${rate(reading.records / seconds)} records/s`] : []),
+    ...(done > 0.02 && done < 1 && seconds > 1 ? [`~${clock(Math.ceil((seconds / done) * (1 - done)))}`] : []),
+  ]
+  return parts.join('  ')
+}

@@ -1,0 +1,64 @@
+/** `sluice rejects ls|show`: the records that did not get in, and why. */
+import { Command } from 'commander'
+import type { RejectItem } from '../service/browse.ts'
+import { number } from './format.ts'
+import { browsing, pageOf, paged, printItem, printPage } from './listing.ts'
+import type { PageFlags } from './listing.ts'
+import type { Output } from './output.ts'
+import type { Run } from './program.ts'
+
+interface RejectsFlags extends PageFlags {
+  table?: string
+  run?: string
+  code?: string
+}
+
+export function rejectsCommand(run: Run): Command {
+  const command = new Command('rejects').description('the records that did not get in, and why')
+  paged(command.command('ls').description('list quarantined records'))
+    .option('--table <table>', 'only of this table')
+    .option('--run <run>', 'only of this run')
+    .option('--code <code>', 'only with this reason, such as KEY_MISSING')
+    .action((flags: RejectsFlags) => run(list)(flags))
+  command
+    .command('show')
+    .description('one record with its text as it lay in the file')
+    .argument('<reject>', 'its id, such as events/12-3')
+    .action((id: string) => run(show)({ id }))
+  return command
+}
+
+const SPECS = [{ name: 'reject' }, { name: 'code' }, { name: 'row', right: true }, { name: 'byte', right: true }, { name: 'column' }, { name: 'value' }, { name: 'path' }]
+const SHOWN = 32
+
+function list(output: Output, flags: RejectsFlags): Promise<number> {
+  return browsing(output, async (browser) => {
+    const { table, run, code } = flags
+    const page = await browser.rejects({ ...pageOf(flags), ...(table === undefined ? {} : { table }), ...(run === undefined ? {} : { run }), ...(code === undefined ? {} : { code: code.toUpperCase() }) })
+    printPage(output, 'rejects.ls', page, { specs: SPECS, row: rowOf, empty: 'Nothing is quarantined.' })
+    return 0
+  })
+}
+
+function rowOf(reject: RejectItem): string[] {
+  const value = reject.value ?? ''
+  return [reject.id, reject.code, number(reject.row), reject.offset === null ? '' : number(reject.offset), reject.column ?? '', value.length > SHOWN ? `${value.slice(0, SHOWN)}…` : value, reject.path ?? '']
+}
+
+function show(output: Output, { id }: { id: string }): Promise<number> {
+  return browsing(output, async (browser) => {
+    const reject = await browser.reject(id)
+    printItem(output, 'rejects.show', reject, [
+      ['reject', reject.id],
+      ['reason', `${reject.code}: ${reject.message}`],
+      ['file', [reject.path, reject.row, reject.offset].filter((part) => part !== null).join(':')],
+      ['row', number(reject.row)],
+      ['byte', reject.offset === null ? '' : number(reject.offset)],
+      ['column', reject.column ?? ''],
+      ['value', reject.value ?? ''],
+      ['record', reject.raw ?? ''],
+      ['help', reject.hint],
+    ])
+    return 0
+  })
+}
