@@ -1,0 +1,117 @@
+/**
+ * What the proofs share: running the command in a process of its own, copying a data folder, and comparing tables.
+ * Every proof prints one line `<name>: … N passed, N failed` that `scripts/proof.ts` sums up.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Row } from '../../src/core/schema.ts'
+import { openBrowser } from '../../src/service/browse.ts'
+import { checkup } from '../../src/service/doctor.ts'
+
+export const BIN = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url))
+
+export interface Ended {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** Starts the command; `group`: in a process group of its own, so that all of it can be killed. */
+export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}, group = false): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [BIN, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: group })
+  const ended = new Promise<Ended>((resolve, reject) => {
+    let stdout = ''
+    let stderr = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    child.on('error', reject)
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
+  })
+  return { child, ended }
+}
+
+export function sluice(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ended> {
+  return start(args, env).ended
+}
+
+/** A folder that is removed when the work is done, also when it fails. */
+export async function inFolder<T>(name: string, work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), `sluice-${name}-`))
+  try {
+    return await work(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+  }
+}
+
+export function copyFolder(from: string, to: string): void {
+  cpSync(from, to, { recursive: true, preserveTimestamps: true })
+}
+
+/** The user's columns of every row as text, sorted: two tables are equal if these are. */
+export async function tableText(dataDir: string, table: string, to?: string): Promise<string[]> {
+  const browser = await openBrowser(dataDir)
+  try {
+    const { schema, rows } = await browser.head(table, Number.MAX_SAFE_INTEGER, to)
+    const order = schema.map((column, at) => ({ name: column.name, at })).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    return rows.map((row: Row) => order.map(({ name, at }) => `${name}=${show(row[at] ?? null)}`).join(' ')).toSorted()
+  } finally {
+    await browser.close()
+  }
+}
+
+function show(value: Row[number]): string {
+  return typeof value === 'bigint' ? `${value}n` : Object.is(value, -0) ? '0' : JSON.stringify(value)
+}
+
+/** What doctor calls broken; empty when it is clean. */
+export async function broken(dataDir: string): Promise<string[]> {
+  const browser = await openBrowser(dataDir)
+  try {
+    return (await checkup(browser)).findings.filter((finding) => finding.grade === 'broken').map((finding) => `${finding.path}: ${finding.message}`)
+  } finally {
+    await browser.close()
+  }
+}
+
+/** The first difference between two sorted lists, for a message; null when they are equal. */
+export function difference(got: readonly string[], expected: readonly string[]): string | null {
+  if (got.length === expected.length && got.every((line, at) => line === expected[at])) return null
+  const lost = expected.filter((line) => !got.includes(line)).slice(0, 3)
+  const extra = got.filter((line) => !expected.includes(line)).slice(0, 3)
+  return `${got.length} rows instead of ${expected.length}; missing: ${lost.join(' | ') || 'none'}; too many: ${extra.join(' | ') || 'none or doubles'}`
+}
+
+/** Runs the cases with a few at a time; a case that throws is a failure and is printed. */
+export async function runCases<T>(cases: readonly T[], width: number, name: (item: T) => string, work: (item: T) => Promise<void>): Promise<{ passed: number; failed: number }> {
+  let passed = 0
+  let failed = 0
+  const queue = [...cases]
+  await Promise.all(
+    Array.from({ length: width }, async () => {
+      for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
+        try {
+          await work(item)
+          passed++
+        } catch (thrown) {
+          failed++
+          console.log(`  failed: ${name(item)}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+        }
+      }
+    }),
+  )
+  return { passed, failed }
+}
+
+/** The closing line of a proof; a proof that looked at nothing has failed. */
+export function close(name: string, result: { passed: number; failed: number }, atLeast: number, detail = ''): void {
+  const short = result.passed + result.failed < atLeast
+  if (short) console.log(`  failed: ${name} ran ${result.passed + result.failed} cases of at least ${atLeast}`)
+  console.log(`${name}: ${detail}${detail === '' ? '' : ', '}${result.passed} passed, ${result.failed + (short ? 1 : 0)} failed`)
+  if (result.failed > 0 || short) process.exitCode = 1
+}

@@ -1,0 +1,171 @@
+/**
+ * Kill sweep: SIGKILL at every failpoint, for append, dedupe and upsert into Delta and SQLite.
+ *
+ * For every combination two scenes are played: `fresh` (no data folder yet) and `grown` (a table with 99 commits, files
+ * that bring new keys, known keys, other content, bad records and a copy). A first pass without a kill lists the
+ * failpoints that are reached; then each is killed once: in the parent; in a child, the child alone and its parent with
+ * it. After one more run the table must equal the reference, the balance of the table must hold and doctor be clean.
+ *
+ * `points.ts` says which failpoints must be reached by which combination: one that is not reached fails the sweep, and so
+ * does one that is reached and not listed. SLUICE_SWEEP=<n> takes every n-th kill only (for a quick look).
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { load } from '../../src/index.ts'
+import { broken, close, copyFolder, difference, inFolder, runCases, sluice, tableText } from './harness.ts'
+import { expectedPoints } from './points.ts'
+
+const MODES = ['append', 'dedupe', 'upsert'] as const
+const TARGETS = ['delta', 'sqlite'] as const
+type Mode = (typeof MODES)[number]
+type TargetName = (typeof TARGETS)[number]
+
+interface Combination {
+  mode: Mode
+  target: TargetName
+}
+interface Scene extends Combination {
+  scene: 'fresh' | 'grown'
+  /** Folder with `in/` and, when grown, `data/`. */
+  folder: string
+  expected: string[]
+}
+interface Kill {
+  scene: Scene
+  point: string
+  how: 'self' | 'parent'
+}
+
+const COLUMNS = 'id:string,v:int64,note:string'
+/** Commits of the grown scene before the load that is killed: the next but one writes a checkpoint. */
+const GROWN_COMMITS = 99
+
+function flags(c: Combination, folder: string): string[] {
+  const key = c.mode === 'append' ? [] : ['--key', 'id']
+  return [
+    'load', join(folder, 'in'), '--into', 't', '--mode', c.mode, ...key, '--columns', COLUMNS, '--memory', '1GB', '--jobs', '1',
+    '--to', c.target === 'delta' ? `delta:${join(folder, 'lake')}` : `sqlite:${join(folder, 't.db')}`,
+    '--data-dir', join(folder, 'data'), '--allow-partial', '--grace', '0', '--json',
+  ]
+}
+
+function place(c: Combination, folder: string): string {
+  return c.target === 'delta' ? `delta:${join(folder, 'lake')}` : `sqlite:${join(folder, 't.db')}`
+}
+
+/** Files that the killed run loads: new and known keys, equal and other content, a bad record, a copy, a bad file. */
+function writeFiles(folder: string): void {
+  const file = (name: string, records: object[]): void => writeFileSync(join(folder, 'in', name), JSON.stringify({ records }))
+  mkdirSync(join(folder, 'in'), { recursive: true })
+  file('b1.json', [{ id: 'k0', v: 1, note: 'other' }, { id: 'n1', v: 1 }, { id: 'n1', v: 2 }, { id: null, v: 9 }])
+  file('b2.json', [{ id: 'k1', v: 1, note: 'old' }, { id: 'n2', v: 2 }, { id: 'n1', v: 3, note: 'late' }])
+  file('b3-copy.json', [{ id: 'k0', v: 1, note: 'other' }, { id: 'n1', v: 1 }, { id: 'n1', v: 2 }, { id: null, v: 9 }])
+  writeFileSync(join(folder, 'in', 'b4.json'), '{"records":[{"id":"cut"')
+}
+
+async function grow(c: Combination, folder: string): Promise<void> {
+  for (let n = 0; n < GROWN_COMMITS; n++) {
+    const path = join(folder, `seed-${n}.ndjson`)
+    writeFileSync(path, `${JSON.stringify({ id: `k${n}`, v: 0, note: 'old' })}\n`)
+    await load({
+      paths: [path], into: 't', mode: c.mode, ...(c.mode === 'append' ? {} : { key: 'id' }), columns: COLUMNS, to: place(c, folder), dataDir: join(folder, 'data'), jobs: 1,
+    })
+  }
+}
+
+/** What must be in the table after the load, by hand: independent of all code of the product. */
+function expectedRows(scene: Omit<Scene, 'expected'>): string[] {
+  const grown = scene.scene === 'grown' ? Array.from({ length: GROWN_COMMITS }, (_, n) => ({ id: `k${n}`, v: 0, note: 'old' as string | null })) : []
+  const batch = [
+    { id: 'k0', v: 1, note: 'other' }, { id: 'n1', v: 1, note: null }, { id: 'n1', v: 2, note: null },
+    { id: 'k1', v: 1, note: 'old' }, { id: 'n2', v: 2, note: null }, { id: 'n1', v: 3, note: 'late' },
+  ]
+  const rows = new Map<string, { id: string; v: number; note: string | null }>()
+  for (const [at, row] of [...grown, ...batch].entries()) {
+    const key = scene.mode === 'append' ? String(at) : row.id
+    if (scene.mode !== 'dedupe' || !rows.has(key)) rows.set(key, row)
+  }
+  return [...rows.values()].map((row) => `id=${JSON.stringify(row.id)} note=${JSON.stringify(row.note)} v=${row.v}n`).toSorted()
+}
+
+async function play(scene: Scene, folder: string, env: NodeJS.ProcessEnv): Promise<void> {
+  copyFolder(scene.folder, folder)
+  await sluice(flags(scene, folder), env)
+}
+
+async function check(scene: Scene, folder: string): Promise<void> {
+  const again = await sluice(flags(scene, folder))
+  if (again.code !== 0) throw new Error(`the run after it ended with ${again.code}: ${again.stdout.slice(0, 300)} ${again.stderr.slice(0, 300)}`)
+  const wrong = difference(await tableText(join(folder, 'data'), 't', place(scene, folder)), scene.expected)
+  if (wrong !== null) throw new Error(wrong)
+  const findings = await broken(join(folder, 'data'))
+  if (findings.length > 0) throw new Error(`doctor: ${findings.join('; ')}`)
+}
+
+/** Failpoints reached by an undisturbed run, as `p name` or `c name`. */
+async function reached(scene: Scene): Promise<string[]> {
+  return inFolder('sweep', async (folder) => {
+    const log = join(folder, 'points.log')
+    await play(scene, folder, { SLUICE_FAILPOINT_LOG: log })
+    await check(scene, folder)
+    return [...new Set(readFileSync(log, 'utf8').split('\n').filter((line) => line !== ''))]
+  })
+}
+
+async function kill({ scene, point, how }: Kill): Promise<void> {
+  await inFolder('sweep', async (folder) => {
+    const name = point.slice(2)
+    await play(scene, folder, { SLUICE_FAILPOINT: name, SLUICE_FAILPOINT_KILL: how, SLUICE_FAILPOINT_ONCE: join(folder, 'killed') })
+    if (!readFileSync(join(folder, 'killed')).equals(Buffer.alloc(0))) throw new Error('unreachable')
+    await check(scene, folder)
+  })
+}
+
+await inFolder('scenes', async (root) => {
+  const scenes: Scene[] = []
+  for (const mode of MODES) {
+    for (const target of TARGETS) {
+      for (const scene of ['fresh', 'grown'] as const) {
+        const folder = join(root, `${mode}-${target}-${scene}`)
+        mkdirSync(folder)
+        const draft = { mode, target, scene, folder }
+        scenes.push({ ...draft, expected: expectedRows(draft) })
+      }
+    }
+  }
+  await runCases(scenes, 2, (s) => s.folder, async (scene) => {
+    if (scene.scene === 'grown') await grow(scene, scene.folder)
+    writeFiles(scene.folder)
+  })
+  const kills: Kill[] = []
+  const seen = new Map<string, Set<string>>()
+  const listing = await runCases(scenes, 2, (s) => `listing ${s.mode} ${s.target} ${s.scene}`, async (scene) => {
+    const combination = `${scene.mode} ${scene.target}`
+    const known = seen.get(combination) ?? new Set<string>()
+    seen.set(combination, known)
+    for (const point of await reached(scene)) {
+      if (known.has(point)) continue
+      known.add(point)
+      kills.push({ scene, point, how: 'self' })
+      if (point.startsWith('c ')) kills.push({ scene, point, how: 'parent' })
+    }
+  })
+  const every = Number(process.env['SLUICE_SWEEP'] ?? 1)
+  const chosen = kills.filter((_, at) => at % every === 0)
+  const result = await runCases(chosen, 2, (k) => `${k.scene.mode} ${k.scene.target} ${k.scene.scene}: ${k.point} (${k.how})`, kill)
+  for (const [combination, points] of seen) {
+    const [mode = '', target = ''] = combination.split(' ')
+    const names = new Set([...points].map((point) => point.slice(2)))
+    const expected = expectedPoints(mode, target)
+    for (const point of expected) if (!names.has(point)) fail(result, `${combination}: ${point} was never reached`)
+    for (const point of names) if (!expected.has(point)) fail(result, `${combination}: ${point} is reached and not listed in points.ts`)
+  }
+  result.failed += listing.failed
+  const points = new Set(kills.map((k) => k.point)).size
+  close('kill-sweep', result, every === 1 ? 300 : 1, `${points} failpoints, ${seen.size} combinations`)
+})
+
+function fail(result: { failed: number }, message: string): void {
+  result.failed++
+  console.log(`  failed: ${message}`)
+}

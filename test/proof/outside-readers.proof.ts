@@ -1,0 +1,108 @@
+/**
+ * Outside readers: after 250 commits with appends and upserts, delta-rs and Polars read the same rows and types that the
+ * generator made (not what Sluice says); so they do on a copy from which the JSON before the checkpoint is gone.
+ *
+ * Needs Python 3 with venv; the pinned readers are installed into a temporary environment, or SLUICE_READERS names a
+ * python that has them.
+ */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { load } from '../../src/index.ts'
+import { broken, close, copyFolder, inFolder, tableText } from './harness.ts'
+
+const COMMITS = 250
+const READERS = fileURLToPath(new URL('./readers/', import.meta.url))
+const COLUMNS = 'id:string,n:int64,x:double,ok:boolean,d:date,ts:timestamp,j:json'
+
+interface Rec {
+  id: string
+  n: number | null
+  x: number | null
+  ok: boolean | null
+  d: string | null
+  ts: string | null
+  j: string | null
+}
+
+function record(id: string, commit: number, at: number): Rec {
+  const mixed = (commit * 7919 + at * 104_729) % 1000
+  const day = `20${String(10 + (mixed % 15))}-0${1 + (mixed % 9)}-1${mixed % 10}`
+  return {
+    id, n: mixed % 11 === 0 ? null : (mixed - 500) * 2 ** 40, x: mixed % 7 === 0 ? null : mixed / 8, ok: mixed % 5 === 0 ? null : mixed % 2 === 0,
+    d: mixed % 13 === 0 ? null : day, ts: mixed % 17 === 0 ? null : `${day}T0${mixed % 10}:59:59.${String(mixed * 1000 + at).padStart(6, '0')}Z`,
+    j: mixed % 3 === 0 ? null : `{"a":[${mixed},"é\\u0041"]}`,
+  }
+}
+
+/** JSON text of a record; `j` is raw JSON in it. */
+function text(r: Rec): string {
+  const { j, ...rest } = r
+  return `${JSON.stringify(rest).slice(0, -1)}${j === null ? '' : `,"j":${j}`}}`
+}
+
+function python(folder: string): string {
+  const given = process.env['SLUICE_READERS']
+  if (given !== undefined && given !== '') return given
+  const environment = join(folder, 'venv')
+  execFileSync('python3', ['-m', 'venv', environment], { stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync(join(environment, 'bin/pip'), ['-q', 'install', '-r', join(READERS, 'requirements.txt')], { stdio: ['ignore', 'ignore', 'inherit'] })
+  return join(environment, 'bin/python')
+}
+
+const result = { passed: 0, failed: 0 }
+await inFolder('readers', async (folder) => {
+  const reader = python(folder)
+  const data = join(folder, 'data')
+  mkdirSync(join(folder, 'in'))
+  const upserted = new Map<string, Rec>()
+  const appended: Rec[] = []
+  for (let commit = 0; commit < COMMITS; commit++) {
+    // Every third commit appends only, the others meet known keys as well.
+    const batch = Array.from({ length: 6 }, (_, at) => record(commit % 3 !== 0 && at < 3 ? `k${(commit * 5 + at) % (commit * 4 + 1)}` : `k${commit * 6 + at}-${commit}`, commit, at))
+    const path = join(folder, 'in', `f${commit}.ndjson`)
+    writeFileSync(path, batch.map((r) => `${text(r)}\n`).join(''))
+    for (const r of batch) upserted.set(r.id, r)
+    appended.push(...batch)
+    const options = { paths: [path], columns: COLUMNS, dataDir: data, jobs: 1 }
+    const upsert = await load({ ...options, into: 'up', key: 'id', mode: 'upsert' })
+    const append = commit < 110 ? await load({ ...options, into: 'app' }) : null
+    if (upsert.exit !== 0 || (append !== null && append.exit !== 0)) throw new Error(`commit ${commit} ended with ${upsert.exit}: ${JSON.stringify(upsert.errors)}`)
+  }
+  const truths = { up: [...upserted.values()], app: appended.slice(0, 110 * 6) }
+  for (const [name, rows] of Object.entries(truths)) {
+    const truth = join(folder, `${name}.truth`)
+    writeFileSync(truth, rows.map((r) => `${JSON.stringify(r)}\n`).join(''))
+    const table = join(data, 'tables', name)
+    const copy = join(folder, `${name}-copy`)
+    copyFolder(table, copy)
+    const log = join(copy, '_delta_log')
+    const { version } = JSON.parse(readFileSync(join(log, '_last_checkpoint'), 'utf8')) as { version: number }
+    const old = readdirSync(log).filter((file) => file.endsWith('.json') && Number(file.slice(0, 20)) < version)
+    for (const file of old) rmSync(join(log, file))
+    if (old.length < 100) fail(`${name}: the checkpoint is at version ${version}, only ${old.length} commits lie before it`)
+    for (const [what, path] of [['whole', table], ['without the JSON before the checkpoint', copy]] as const) {
+      try {
+        const said = execFileSync(reader, [join(READERS, 'read.py'), path, truth], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+        console.log(`  ${name}, ${what}: ${said.trim()} rows by delta-rs and Polars`)
+        result.passed += 2
+      } catch (thrown) {
+        fail(`${name}, ${what}: ${thrown instanceof Error ? thrown.message.slice(0, 2000) : String(thrown)}`)
+      }
+    }
+    // Sluice itself opens the copy, too.
+    rmSync(table, { recursive: true })
+    copyFolder(copy, table)
+    const wrong = await broken(data)
+    const count = (await tableText(data, name)).length
+    if (wrong.length > 0 || count !== rows.length) fail(`${name}: after losing old JSON Sluice finds ${count} rows and ${wrong.join('; ')}`)
+    else result.passed++
+  }
+})
+close('outside-readers', result, 10, `${COMMITS} commits, 2 tables, 2 readers`)
+
+function fail(message: string): void {
+  result.failed++
+  console.log(`  failed: ${message}`)
+}
