@@ -1,0 +1,284 @@
+/**
+ * The target port in memory: the reference for the real ones. Every commit builds a whole new state from the old one,
+ * counts what it built, checks the balance, and then puts the state in place: that assignment is the commit point.
+ */
+import { addBalance, checkBalance, noBalance } from '../../src/core/balance.ts'
+import type { Balance } from '../../src/core/balance.ts'
+import type { Definition } from '../../src/core/definition.ts'
+import type { Engine, Staged, Standing } from '../../src/core/engine.ts'
+import { SluiceError } from '../../src/core/errors.ts'
+import { tampering } from '../../src/core/failpoint.ts'
+import { seqOf } from '../../src/core/place.ts'
+import { describeSchema, fits, fold, mergeSchema } from '../../src/core/schema.ts'
+import type { Row, Schema } from '../../src/core/schema.ts'
+import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../src/core/target.ts'
+import { keyOf, resolve, splitRow } from './resolve.ts'
+import type { Outcome } from './resolve.ts'
+
+export interface Kept extends RejectRow {
+  batch: string
+}
+
+/** One version of one table; never changed once it is in place. Rows: values of the schema, then the place. */
+export interface State {
+  version: number
+  ledger: string
+  definition: Definition
+  schema: Schema
+  rows: readonly Row[]
+  losers: readonly Row[]
+  rejects: readonly Kept[]
+  receipts: ReadonlyMap<string, Receipt>
+  lanes: ReadonlyMap<number, number>
+  highest: bigint
+}
+
+/** Tables by name. Shared by targets that stand for several processes. */
+export type Store = Map<string, State>
+
+export function memoryTarget(store: Store): Target {
+  const uri = (table: string): string => `memory:${table}`
+  return {
+    scheme: 'memory',
+    uri,
+    async open(name, ledger, engine) {
+      const table = new MemoryTable(store, name, ledger, engine)
+      table.state()
+      return table
+    },
+  }
+}
+
+class MemoryTable implements Table {
+  readonly uri: string
+  readonly #store: Store
+  readonly #name: string
+  readonly #ledger: string
+  readonly #engine: Engine
+
+  constructor(store: Store, name: string, ledger: string, engine: Engine) {
+    this.uri = `memory:${name}`
+    this.#store = store
+    this.#name = name
+    this.#ledger = ledger
+    this.#engine = engine
+  }
+
+  /** The newest state, checked to be ours. @throws SluiceError TABLE_OTHER_LEDGER */
+  state(): State | undefined {
+    const state = this.#store.get(this.#name)
+    if (state !== undefined && state.ledger !== this.#ledger) {
+      throw new SluiceError('TABLE_OTHER_LEDGER', `${this.uri} belongs to the ledger ${state.ledger}, not to ${this.#ledger}.`)
+    }
+    return state
+  }
+
+  async head(): Promise<Head> {
+    const state = this.state()
+    if (state === undefined) {
+      return { exists: false, version: null, definition: null, schema: [], rows: 0, highest: 0n, lanes: new Map(), ledger: null }
+    }
+    const { version, definition, schema, rows, highest, lanes, ledger } = state
+    return { exists: true, version, definition, schema, rows: rows.length, highest, lanes, ledger }
+  }
+
+  async committed(batch: string): Promise<Receipt | null> {
+    return this.state()?.receipts.get(batch) ?? null
+  }
+
+  async standing(shas: readonly string[]): Promise<Map<string, Standing>> {
+    const found = new Map<string, Standing>()
+    for (const { sha256, generation, seq } of this.#arrivals()) {
+      const known = found.get(sha256)
+      if (shas.includes(sha256) && (known === undefined || known.generation < generation)) found.set(sha256, { generation, seq })
+    }
+    return found
+  }
+
+  async *arrivals(): AsyncGenerator<CommittedArrival> {
+    yield* this.#arrivals()
+  }
+
+  #arrivals(): CommittedArrival[] {
+    const receipts = [...(this.state()?.receipts.values() ?? [])]
+    return receipts.flatMap((receipt) => receipt.arrivals).toSorted((a, b) => a.seq - b.seq)
+  }
+
+  async apply(staged: Staged, definition: Definition, signal?: AbortSignal): Promise<Receipt> {
+    signal?.throwIfAborted()
+    const before = this.state()
+    const { batch } = staged
+    const first = before?.receipts.get(batch.id)
+    if (first !== undefined) return first
+    const loaded = staged.outcomes.filter((outcome) => outcome.state === 'loaded')
+    const nothing = { batch: batch.id, version: before?.version ?? 0, arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
+    if (loaded.length === 0) return nothing
+    this.#refuse(before, staged)
+
+    const schema = mergeSchema(before?.schema ?? [], staged.schema)
+    const winners = distort('resolve', (await collect(this.#engine.read(staged, 'winners'))).map((row) => widen(row, staged.schema, schema)))
+    const losers = (await collect(this.#engine.read(staged, 'losers'))).map((row) => widen(row, staged.schema, schema))
+    const rejected = (await collect(this.#engine.rejects(staged))).map((row) => ({ batch: batch.id, ...rejectOf(row) }))
+    const rows = (before?.rows ?? []).map((row) => widen(row, before?.schema ?? [], schema))
+    const history = (before?.losers ?? []).map((row) => widen(row, before?.schema ?? [], schema))
+    const resolution = resolve(definition, schema, { rows, history, winners, losers })
+    const written = { ...resolution, decided: distort('write', resolution.decided) }
+
+    // From here on only what is written counts.
+    const kept = [...(before?.rows ?? [])].length - written.replaced.length
+    const entering = written.decided.filter((one) => one.what === 'inserted' || one.what === 'updated')
+    const leaving = definition.keep?.rule === 'error' ? [] : written.replaced
+    const evicted = definition.keep?.rule === 'error' ? written.replaced : []
+    const repeated = [...written.decided.filter((one) => one.what === 'repeated').map((one) => one.row), ...evicted]
+    const repeats = repeated.map((row) => ({ batch: batch.id, ...repeatOf(row, schema) }))
+    const replaced = new Set(written.replaced)
+    const after = [...rows.filter((row) => !replaced.has(row)), ...entering.map((one) => one.row)].toSorted(byPlace)
+    const counts = countsOf(staged, written.decided, rejected)
+    checkBalance(counts, { before: rows.length, after: after.length })
+    if (kept + entering.length !== after.length) throw new SluiceError('BALANCE_BROKEN', `${this.uri}: rows left that nothing replaced.`)
+    const keys = new Set(after.map((row) => keyOf(definition, schema, row)))
+    if (definition.keep !== null && keys.size !== after.length) throw new SluiceError('BALANCE_BROKEN', `${this.uri} would hold a key twice.`)
+
+    const own = repeats.filter((one) => !evicted.some((row) => splitRow(row).place === one.place))
+    const receipt: Receipt = {
+      batch: batch.id,
+      version: (before?.version ?? 0) + 1,
+      arrivals: arrivalsOf(staged, counts),
+      evicted: evicted.length,
+      reasons: own.length === 0 ? {} : { KEY_REPEATED: own.length },
+      faults: own.slice(0, 100).map(({ batch: _, ...one }) => one),
+      rewritten: 0,
+    }
+    const lost = written.decided.filter((one) => one.what === 'duplicate' || one.what === 'stale').map((one) => one.row)
+    const highest = [before?.highest ?? 0n, staged.places?.highest ?? 0n].reduce((a, b) => (a > b ? a : b))
+    this.#store.set(this.#name, {
+      version: receipt.version,
+      ledger: this.#ledger,
+      definition: before?.definition ?? definition,
+      schema,
+      rows: after,
+      losers: [...history, ...lost, ...leaving].toSorted(byPlace),
+      rejects: [...(before?.rejects ?? []), ...rejected, ...repeats].toSorted((a, b) => (a.place < b.place ? -1 : 1)),
+      receipts: new Map([...(before?.receipts ?? []), [batch.id, receipt]]),
+      lanes: new Map([...(before?.lanes ?? []), [batch.lane, batch.fence]]),
+      highest,
+    })
+    return receipt
+  }
+
+  /** What stands against this commit. @throws SluiceError FENCED, ARRIVAL_COMMITTED, SCHEMA_MOVED */
+  #refuse(before: State | undefined, staged: Staged): void {
+    const { batch } = staged
+    const fence = before?.lanes.get(batch.lane)
+    if (fence !== undefined && fence >= batch.fence) {
+      throw new SluiceError('FENCED', `${this.uri}: lane ${batch.lane} is at fence ${fence}, batch ${batch.id} has ${batch.fence}.`)
+    }
+    const inside = this.#arrivals()
+    for (const outcome of staged.outcomes.filter((one) => one.state === 'loaded')) {
+      const there = inside.find((one) => one.seq === outcome.seq || (one.sha256 === outcome.sha256 && one.generation >= outcome.generation))
+      if (there !== undefined) throw new SluiceError('ARRIVAL_COMMITTED', `${this.uri}: arrival ${outcome.seq} is in as ${there.seq}.`)
+    }
+    if (before !== undefined && !fits(staged.schema, before.schema)) {
+      throw new SluiceError('SCHEMA_MOVED', `${this.uri} has ${describeSchema(before.schema)}, the batch ${describeSchema(staged.schema)}.`)
+    }
+  }
+
+  async *scan(limit: number | null): AsyncGenerator<Row[]> {
+    const rows = this.state()?.rows ?? []
+    yield rows.slice(0, limit ?? rows.length)
+  }
+
+  async rejects(query: { batch?: string; limit: number; after?: bigint }): Promise<RejectRow[]> {
+    const { batch, limit, after } = query
+    const found = (this.state()?.rejects ?? []).filter((one) => (batch === undefined || one.batch === batch) && (after === undefined || one.place > after))
+    return found.slice(0, limit).map(({ batch: _, ...one }) => one)
+  }
+
+  async *losers(): AsyncGenerator<Row[]> {
+    yield [...(this.state()?.losers ?? [])]
+  }
+
+  /** Every good or bad record is in exactly one of rows, losers and rejects, and as many as were read. */
+  async verify(): Promise<Finding[]> {
+    const state = this.state()
+    if (state === undefined) return []
+    const total = this.#arrivals().reduce((sum, arrival) => addBalance(sum, arrival.counts), noBalance())
+    const places = [...state.rows, ...state.losers].map((row) => splitRow(row).place).concat(state.rejects.map((one) => one.place))
+    const broken = (message: string): Finding => ({ grade: 'broken', path: this.uri, message })
+    const findings: Finding[] = []
+    if (places.length !== total.read - total.skipped) findings.push(broken(`${places.length} records are kept, ${total.read - total.skipped} were committed`))
+    if (new Set(places).size !== places.length) findings.push(broken('a place is kept twice'))
+    if (state.rows.length !== total.inserted) findings.push(broken(`${state.rows.length} rows, ${total.inserted} inserted`))
+    return findings
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Loses or doubles one element where a test asks for it. */
+function distort<T>(point: string, list: readonly T[]): T[] {
+  const how = tampering(point)
+  return how === 'drop' ? list.slice(1) : how === 'double' ? [...list.slice(0, 1), ...list] : [...list]
+}
+
+async function collect(chunks: AsyncIterable<Row[]>): Promise<Row[]> {
+  return (await Array.fromAsync(chunks)).flat()
+}
+
+/** A row of one schema in the columns of another; columns that it lacks are null. */
+function widen(row: Row, from: Schema, to: Schema): Row {
+  const values = to.map((column) => {
+    const at = from.findIndex((other) => fold(other.name) === fold(column.name))
+    return at < 0 ? null : (row[at] ?? null)
+  })
+  return [...values, splitRow(row).place]
+}
+
+function byPlace(a: Row, b: Row): number {
+  return splitRow(a).place < splitRow(b).place ? -1 : 1
+}
+
+function rejectOf(row: Row): RejectRow {
+  const [place, offset, code, column, value, message, raw] = row
+  const text = (one: unknown): string | null => (one === null || one === undefined ? null : String(one))
+  return {
+    place: place as bigint, offset: offset === null ? null : Number(offset), code: String(code),
+    column: text(column), value: text(value), message: String(message), raw: text(raw),
+  }
+}
+
+function repeatOf(row: Row, schema: Schema): RejectRow {
+  const { values, place } = splitRow(row)
+  const members = schema.map((column, index) => {
+    const value = values[index] ?? null
+    const text = typeof value === 'bigint' || (column.type === 'json' && value !== null) ? String(value) : JSON.stringify(value)
+    return `${JSON.stringify(column.name)}:${text}`
+  })
+  const message = 'Another record of this key, with other content, came first.'
+  return { place, offset: null, code: 'KEY_REPEATED', column: null, value: null, message, raw: `{${members.join(',')}}` }
+}
+
+/** One balance per loaded arrival, every term counted from the rows it names. */
+function countsOf(staged: Staged, decided: readonly { what: Outcome; row: Row }[], rejected: readonly RejectRow[]): Map<number, Balance> {
+  const counts = new Map<number, Balance>()
+  for (const outcome of staged.outcomes) {
+    if (outcome.state === 'loaded') counts.set(outcome.seq, { ...noBalance(), read: outcome.read, skipped: outcome.skipped })
+  }
+  const of = (place: bigint): Balance => {
+    const balance = counts.get(seqOf(place))
+    if (balance === undefined) throw new SluiceError('BALANCE_BROKEN', `A row of the arrival ${seqOf(place)}, which is not loaded.`)
+    return balance
+  }
+  for (const { what, row } of decided) of(splitRow(row).place)[what === 'repeated' ? 'quarantined' : what]++
+  for (const one of rejected) of(one.place).quarantined++
+  return counts
+}
+
+function arrivalsOf(staged: Staged, counts: ReadonlyMap<number, Balance>): CommittedArrival[] {
+  return staged.outcomes.flatMap((outcome) => {
+    const pin = staged.batch.arrivals.find((arrival) => arrival.seq === outcome.seq)?.pin
+    const balance = counts.get(outcome.seq)
+    if (pin === undefined || balance === undefined || outcome.sha256 === null) return []
+    return [{ seq: outcome.seq, sha256: outcome.sha256, generation: outcome.generation, path: pin.uri, size: pin.size, counts: balance }]
+  })
+}

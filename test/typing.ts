@@ -1,0 +1,139 @@
+/**
+ * What a JSON value becomes in a column, for the reference model. Written from docs/reference/semantics.md alone and on
+ * top of JSON.parse, so that it shares no line with src/formats, which it judges.
+ *
+ * Limits of JSON.parse that inputs must respect: members whose names look like array indexes change their order, and of
+ * members that are spelled the same only the last is seen.
+ */
+import type { Code } from '../src/core/codes.ts'
+import { columnName, findColumn, fold, isReserved } from '../src/core/schema.ts'
+import type { ColumnType, Row, Schema, Value } from '../src/core/schema.ts'
+
+/** A number as it was written. */
+export class NumberText {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+export type Json = string | boolean | null | NumberText | Json[] | { [member: string]: Json }
+
+type Reviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown
+
+/** @throws SyntaxError */
+export function parseJson(text: string): Json {
+  const reviver: Reviver = (_key, value, context) => (typeof value === 'number' ? new NumberText(context.source ?? '') : value)
+  return JSON.parse(text, reviver as (this: unknown, key: string, value: unknown) => unknown) as Json
+}
+
+/** Without white space; numbers as they were written. */
+export function minify(json: Json): string {
+  if (json instanceof NumberText) return json.text
+  if (Array.isArray(json)) return `[${json.map(minify).join(',')}]`
+  if (json === null || typeof json !== 'object') return JSON.stringify(json)
+  return `{${Object.entries(json).map(([name, value]) => `${JSON.stringify(name)}:${minify(value)}`).join(',')}}`
+}
+
+export interface Bad {
+  code: Code
+  column: string | null
+  value: string | null
+}
+
+/** The row of a record in the columns of a schema, or why it is put aside. */
+export function typeRecord(json: Json, schema: Schema, key: readonly string[]): Row | Bad {
+  if (json === null || typeof json !== 'object' || Array.isArray(json) || json instanceof NumberText) {
+    return { code: 'RECORD_NOT_OBJECT', column: null, value: null }
+  }
+  const members = new Map<string, Json>()
+  for (const [member, value] of Object.entries(json)) {
+    const name = columnName(member)
+    if (isReserved(name)) return { code: 'NAME_RESERVED', column: name, value: null }
+    if (members.has(fold(name))) return { code: 'MEMBER_REPEATED', column: name, value: null }
+    if (/\p{Surrogate}/u.test(member) || halfSurrogate(value)) return { code: 'TEXT_INVALID', column: name, value: null }
+    members.set(fold(name), value)
+  }
+  const row: Row = []
+  for (const column of schema) {
+    const json = members.get(fold(column.name)) ?? null
+    const typed = typeValue(column.type, json)
+    if (typeof typed === 'object' && typed !== null) return { code: typed.code, column: column.name, value: minify(json) }
+    row.push(typed)
+  }
+  for (const name of key) {
+    const value = row[schema.findIndex((column) => fold(column.name) === fold(name))]
+    if (value === undefined || value === null || value === '') {
+      return { code: 'KEY_MISSING', column: findColumn(schema, name)?.name ?? name, value: null }
+    }
+  }
+  return row
+}
+
+function halfSurrogate(json: Json): boolean {
+  return typeof json === 'string' && /\p{Surrogate}/u.test(json)
+}
+
+/** A value of a column, or the code of the reason why it is none. Null stays null under every type. */
+export function typeValue(type: ColumnType, json: Json): Value | { code: Code } {
+  if (json === null) return null
+  switch (type) {
+    case 'json':
+      return minify(json)
+    case 'string':
+      return typeof json === 'string' ? json : json instanceof NumberText ? json.text : MISMATCH
+    case 'boolean':
+      return typeof json === 'boolean' ? json : MISMATCH
+    case 'int64':
+      return json instanceof NumberText ? (integerOf(json.text) ?? MISMATCH) : MISMATCH
+    case 'double':
+      return json instanceof NumberText && Number.isFinite(Number(json.text)) ? Number(json.text) : MISMATCH
+    case 'date':
+      return typeof json === 'string' && /^\d{4}-\d\d-\d\d$/.test(json) && daysOf(json) !== null ? json : MISMATCH
+    case 'timestamp':
+    case 'timestamp_local':
+      return typeof json === 'string' ? timestampOf(json, type === 'timestamp') : MISMATCH
+  }
+}
+
+const MISMATCH = { code: 'TYPE_MISMATCH' } as const
+
+/** The integer that a number text means exactly (`1.0`, `1e3`), if it fits 64 bits. */
+function integerOf(text: string): bigint | null {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text)
+  if (match === null) return null
+  const fraction = match[3] ?? ''
+  const digits = `${match[2]}${fraction}`.replace(/^0+/, '')
+  const shift = Number(match[4] ?? 0) - fraction.length
+  if (digits === '') return 0n
+  if (digits.length + shift > 19 || digits.length + shift < 1) return null
+  const whole = shift >= 0 ? digits + '0'.repeat(shift) : digits.slice(0, shift)
+  if (shift < 0 && /[1-9]/.test(digits.slice(shift))) return null
+  const value = match[1] === '-' ? -BigInt(whole) : BigInt(whole)
+  return BigInt.asIntN(64, value) === value ? value : null
+}
+
+/** Days since 1970-01-01 of `YYYY-MM-DD`, null when there is no such day; the years are 0001 to 9999. */
+function daysOf(text: string): number | null {
+  const [year = 0, month = 0, day = 0] = text.split('-').map(Number)
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  const same = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day
+  return year >= 1 && same ? date.getTime() / 86_400_000 : null
+}
+
+const STAMP = /^(\d{4}-\d\d-\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?$/
+
+function timestampOf(text: string, instant: boolean): Value | { code: Code } {
+  const match = STAMP.exec(text)
+  const days = match === null ? null : daysOf(match[1] ?? '')
+  if (match === null || days === null) return MISMATCH
+  const [hour, minute, second] = [Number(match[2]), Number(match[3]), Number(match[4])]
+  if (hour > 23 || minute > 59 || second > 59) return MISMATCH
+  const fraction = match[5] ?? ''
+  if (/[1-9]/.test(fraction.slice(6))) return { code: 'PRECISION_LOST' }
+  const zone = match[6] ?? 'Z'
+  const offset = zone === 'Z' || !instant ? 0 : Number(`${zone[0]}1`) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4)))
+  const date = new Date((days * 86_400 + (hour * 60 + minute - offset) * 60 + second) * 1000)
+  if (date.getUTCFullYear() < 1 || date.getUTCFullYear() > 9999) return MISMATCH
+  return `${date.toISOString().slice(0, 19)}.${fraction.slice(0, 6).padEnd(6, '0')}${instant ? 'Z' : ''}`
+}
