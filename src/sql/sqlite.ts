@@ -42,8 +42,18 @@ export class SqliteSession {
     return this.guard(() => this.statement(sql).get(...values.map(bindable)) as SqliteRow | undefined)
   }
 
-  iterate(sql: string, values: readonly SqlValue[] = []): IterableIterator<SqliteRow> {
-    return this.guard(() => this.statement(sql).iterate(...values.map(bindable)) as IterableIterator<SqliteRow>)
+  /** Row by row. The same statement must not be asked again before the end. */
+  *iterate(sql: string, values: readonly SqlValue[] = []): Generator<SqliteRow, void, undefined> {
+    const rows = this.guard(() => this.statement(sql).iterate(...values.map(bindable)))
+    try {
+      for (;;) {
+        const next = this.guard(() => rows.next())
+        if (next.done === true) return
+        yield next.value as SqliteRow
+      }
+    } finally {
+      rows.return?.()
+    }
   }
 
   /** One changing statement with failpoints on both sides. Answers the number of rows changed. */
@@ -96,6 +106,16 @@ export class SqliteSession {
     }
   }
 
+  /** Everything that `work` reads comes from one state of the file. */
+  snapshot<T>(work: () => T): T {
+    this.guard(() => this.db.exec('BEGIN'))
+    try {
+      return work()
+    } finally {
+      if (this.db.isTransaction) this.guard(() => this.db.exec('COMMIT'))
+    }
+  }
+
   close(): void {
     this.statements.clear()
     if (this.db.isOpen) this.db.close()
@@ -131,13 +151,16 @@ const READONLY = 8
 const FULL = 13
 const CANTOPEN = 14
 const NOTADB = 26
+// Extended codes: a shared-memory file that cannot grow is a full disk, too.
+const IOERR_SHMSIZE = 4874
 
-function sqliteError(thrown: unknown, path: string): SluiceError {
+export function sqliteError(thrown: unknown, path: string): SluiceError {
   if (thrown instanceof SluiceError) return thrown
   const reason = thrown instanceof Error ? thrown.message : String(thrown)
-  const code = thrown instanceof Error && 'errcode' in thrown ? Number(thrown.errcode) & 0xff : 0
+  const extended = thrown instanceof Error && 'errcode' in thrown ? Number(thrown.errcode) : 0
+  const code = extended & 0xff
   const options = { where: { path }, cause: thrown }
-  if (code === FULL) return new SluiceError('DISK_FULL', `Cannot write ${path}: ${reason}`, options)
+  if (code === FULL || extended === IOERR_SHMSIZE) return new SluiceError('DISK_FULL', `Cannot write ${path}: ${reason}`, options)
   if (code === BUSY || code === LOCKED) return new SluiceError('BUSY', `${path} is locked by another process: ${reason}`, options)
   if (code === READONLY || code === CANTOPEN) return new SluiceError('PERMISSION_DENIED', `Cannot open ${path}: ${reason}`, options)
   if (code === NOTADB) return new SluiceError('TABLE_FOREIGN', `${path} is not a SQLite file: ${reason}`, options)

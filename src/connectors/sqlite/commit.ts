@@ -1,0 +1,166 @@
+/**
+ * One commit: everything between BEGIN IMMEDIATE and COMMIT.
+ *
+ * Numbers come from the rows that stand in the tables after writing, never from one another: new rows are those above the
+ * highest row number before, an updated row is one that has the place which was decided for it.
+ */
+import { checkBalance, missing, noBalance } from '../../core/balance.ts'
+import type { Balance } from '../../core/balance.ts'
+import type { ArrivalOutcome } from '../../core/arrival.ts'
+import type { Definition } from '../../core/definition.ts'
+import type { Staged } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
+import { describeSchema, fits, mergeSchema } from '../../core/schema.ts'
+import type { CommittedArrival, Receipt } from '../../core/target.ts'
+import type { SqliteSession } from '../../sql/sqlite.ts'
+import { FORMAT, OWN_TABLES, growTable, namesOf, rowNumber } from './layout.ts'
+import { receiptFromJson, receiptToJson, rejectFromSql } from './record.ts'
+import { writeRows } from './resolution.ts'
+import type { Changes, Marks, Work } from './resolution.ts'
+import { readStanding, readState } from './state.ts'
+import type { State } from './state.ts'
+
+/** Rejects of a receipt, for the summary. */
+const SHOWN_FAULTS = 20
+
+export interface Commit {
+  session: SqliteSession
+  file: string
+  table: string
+  ledger: string
+  staged: Staged
+  definition: Definition
+}
+
+type Loaded = ArrivalOutcome & { sha256: string }
+
+/** @returns the receipt; `known` when an earlier attempt had committed the batch */
+export function commit(job: Commit): { receipt: Receipt; known: boolean } {
+  const { session, table, staged } = job
+  const { batch } = staged
+  const state = readState(session, job.file, table, job.ledger)
+  const known = state.exists ? readReceipt(session, table, batch.id) : null
+  if (known !== null) return { receipt: known, known: true }
+  const loaded = staged.outcomes.filter((outcome): outcome is Loaded => outcome.state === 'loaded' && outcome.sha256 !== null)
+  refuse(job, state, loaded)
+
+  const definition = state.definition ?? job.definition
+  const schema = mergeSchema(state.schema, staged.schema)
+  session.exec('sqlite.own', OWN_TABLES)
+  for (const statement of growTable(table, state.exists ? state.schema : null, schema, definition.key)) session.exec('sqlite.columns', statement)
+  session.run('sqlite.meta', 'INSERT INTO main._sluice_meta VALUES (?, ?, ?, ?, ?) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema', [table, FORMAT, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
+
+  const late = staged.places !== null && staged.places.lowest <= state.highest
+  const work: Work = { session, table, batch: batch.id, definition, schema, staged: staged.schema, late }
+  const marks = mark(work)
+  session.run('sqlite.aside', `INSERT INTO main._sluice_rejects (tbl, batch, place, offset, code, "column", value, message, raw, evicted) SELECT ?, ?, place, offset, code, "column", value, coalesce(message, ''), raw, 0 FROM temp._sluice_aside ORDER BY rowid`, [table, batch.id])
+  const changes = write(work, marks)
+  const { counts, rows, updated, evicted } = count(work, marks, loaded)
+  checkBalance(counts, { before: state.rows, after: state.rows + rows })
+  if (changes.inserted !== rows || changes.updated !== updated) throw broken(`SQLite changed ${changes.inserted} + ${changes.updated} rows, ${rows} + ${updated} are found`)
+  return { receipt: record(job, work, state, marks, { counts, rows, evicted }, loaded), known: false }
+}
+
+export function readReceipt(session: SqliteSession, table: string, batch: string): Receipt | null {
+  const row = session.get('SELECT receipt FROM main._sluice_batches WHERE tbl = ? AND id = ?', [table, batch])
+  return row === undefined ? null : receiptFromJson(String(row['receipt']))
+}
+
+function refuse({ session, table, staged }: Commit, state: State, loaded: readonly Loaded[]): void {
+  const { batch } = staged
+  const fence = state.lanes.get(batch.lane) ?? -1
+  if (fence >= batch.fence) throw new SluiceError('FENCED', `${table}: lane ${batch.lane} is at fence ${fence}, the batch ${batch.id} has ${batch.fence}.`)
+  if (!state.exists) return
+  const standing = readStanding(session, table, loaded.map((outcome) => outcome.sha256))
+  for (const outcome of loaded) {
+    const stands = standing.get(outcome.sha256)
+    const seq = session.get('SELECT seq FROM main._sluice_arrivals WHERE tbl = ? AND seq = ?', [table, outcome.seq])
+    if (seq === undefined && (stands === undefined || stands.generation < outcome.generation)) continue
+    throw new SluiceError('ARRIVAL_COMMITTED', `${table}: arrival ${outcome.seq} of the batch ${batch.id} is in already${stands === undefined ? '' : ` as arrival ${stands.seq}`}.`)
+  }
+  if (!fits(staged.schema, state.schema)) {
+    throw new SluiceError('SCHEMA_MOVED', `${table} has the columns ${describeSchema(state.schema)}; the batch was staged with ${describeSchema(staged.schema)}.`)
+  }
+}
+
+function mark({ session, table, schema }: Work): Marks {
+  const names = namesOf(table)
+  const id = rowNumber(schema)
+  const highest = (name: string, column: string): bigint => BigInt((session.get(`SELECT coalesce(max(${column}), 0) AS n FROM ${name}`)?.['n'] ?? 0n) as bigint)
+  return { rows: highest(names.table, id), losers: highest(names.losers, id), rejects: highest('main._sluice_rejects', 'rowid') }
+}
+
+/** A constraint that fails means that a row would be in twice. */
+function write(work: Work, marks: Marks): Changes {
+  try {
+    return writeRows(work, marks)
+  } catch (thrown) {
+    const cause = thrown instanceof SluiceError ? thrown.cause : thrown
+    const CONSTRAINT = 19
+    if (cause instanceof Error && 'errcode' in cause && (Number(cause.errcode) & 0xff) === CONSTRAINT) throw broken(cause.message)
+    throw thrown
+  }
+}
+
+function broken(detail: string): SluiceError {
+  return new SluiceError('BALANCE_BROKEN', `The numbers do not add up, nothing was committed: ${detail}`)
+}
+
+interface Counted {
+  counts: Map<number, Balance>
+  /** New rows of the table. */
+  rows: number
+  evicted: number
+}
+
+/** One balance per arrival: read and skipped from the splitter, all else from rows in the tables. */
+function count(work: Work, marks: Marks, loaded: readonly Loaded[]): Counted & { updated: number } {
+  const { session, table, schema, definition } = work
+  const names = namesOf(table)
+  const id = rowNumber(schema)
+  const counts = new Map<number, Balance>()
+  for (const { seq, read, skipped } of loaded) counts.set(seq, { ...noBalance(), read, skipped })
+  const add = (term: keyof Balance, sql: string): number => {
+    let total = 0
+    for (const row of session.all(sql)) {
+      const seq = Number(row['seq'])
+      const balance = counts.get(seq) ?? noBalance()
+      balance[term] += Number(row['n'])
+      total += Number(row['n'])
+      counts.set(seq, balance)
+    }
+    return total
+  }
+  const rows = add('inserted', `SELECT _place >> 32 AS seq, count(*) AS n FROM ${names.table} WHERE ${id} > ${marks.rows} GROUP BY 1`)
+  const decided = definition.keep !== null && session.get(`SELECT 1 FROM temp.sqlite_schema WHERE name = '_sluice_decided'`) !== undefined
+  const updated = decided
+    ? add('updated', `SELECT i.place >> 32 AS seq, count(*) AS n FROM temp._sluice_decided d CROSS JOIN temp._sluice_incoming i ON i.rowid = d.row CROSS JOIN ${names.table} t ON t.${id} = d.target AND t._place = i.place WHERE d.outcome = 'updated' GROUP BY 1`)
+    : 0
+  for (const term of ['duplicate', 'stale'] as const) {
+    add(term, `SELECT _place >> 32 AS seq, count(*) AS n FROM ${names.losers} WHERE ${id} > ${marks.losers} AND _sluice_outcome = '${term}' GROUP BY 1`)
+  }
+  add('quarantined', `SELECT place >> 32 AS seq, count(*) AS n FROM main._sluice_rejects WHERE rowid > ${marks.rejects} AND evicted = 0 GROUP BY 1`)
+  const evicted = Number(session.get(`SELECT count(*) AS n FROM main._sluice_rejects WHERE rowid > ${marks.rejects} AND evicted = 1`)?.['n'])
+  return { counts, rows, updated, evicted }
+}
+
+/** Writes the record of the commit: arrivals, and the batch with its receipt. */
+function record({ session, staged, table }: Commit, work: Work, state: State, marks: Marks, counted: Counted, loaded: readonly Loaded[]): Receipt {
+  const { batch } = staged
+  const arrivals: CommittedArrival[] = loaded.map(({ seq, sha256, generation }) => {
+    const pin = batch.arrivals.find((arrival) => arrival.seq === seq)?.pin
+    return { seq, sha256, generation, path: pin?.uri ?? '', size: pin?.size ?? 0, counts: counted.counts.get(seq) ?? noBalance() }
+  })
+  for (const { seq, sha256, generation, path, size, counts: c } of arrivals) {
+    session.run('sqlite.arrival', 'INSERT INTO main._sluice_arrivals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [table, seq, sha256, generation, batch.id, path, size, c.read, c.inserted, c.updated, c.duplicate, c.stale, c.skipped, c.quarantined])
+    if (missing(c) !== 0) throw broken(`arrival ${seq}`)
+  }
+  const repeated = `FROM main._sluice_rejects WHERE rowid > ${marks.rejects} AND code = 'KEY_REPEATED' AND evicted = 0`
+  const faults = session.all(`SELECT place, offset, code, "column", value, message, raw ${repeated} ORDER BY place LIMIT ${SHOWN_FAULTS}`).map(rejectFromSql)
+  const byTarget = Number(session.get(`SELECT count(*) AS n ${repeated}`)?.['n'])
+  const version = (state.version ?? 0) + 1
+  const receipt: Receipt = { batch: batch.id, version, arrivals, evicted: counted.evicted, reasons: byTarget === 0 ? {} : { KEY_REPEATED: byTarget }, faults, rewritten: 0 }
+  const highest = staged.places !== null && staged.places.highest > state.highest ? staged.places.highest : state.highest
+  session.run('sqlite.record', 'INSERT INTO main._sluice_batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)', [work.table, version, batch.id, batch.lane, batch.fence, highest, state.rows + counted.rows, receiptToJson(receipt)])
+  return receipt
+}

@@ -1,0 +1,146 @@
+/**
+ * What lies in a SQLite file of Sluice: the user's tables and Sluice's own.
+ *
+ *   <table>                  columns of the schema and `_place`, STRICT, UNIQUE index `_sluice_key_<table>` on the key
+ *   _sluice_losers_<table>   valid records that are not in the table: the same columns, batch, outcome
+ *   _sluice_meta             per table: format, ledger, definition, schema
+ *   _sluice_batches          one row per commit of a table
+ *   _sluice_arrivals         one row per committed arrival
+ *   _sluice_rejects          records that did not get in
+ *
+ * Losers lie in columns of their own types, not in JSON: so every value is exact, and a late batch finds them by key.
+ */
+import { SluiceError } from '../../core/errors.ts'
+import { findColumn, fold } from '../../core/schema.ts'
+import type { ColumnType, Row, Schema, Value } from '../../core/schema.ts'
+import type { SqlValue } from '../../core/effects.ts'
+import { quoteName } from '../../sql/quote.ts'
+
+/** Grows when the layout changes so that an older Sluice would read it wrongly. */
+export const FORMAT = 1
+
+/** SQLite takes 2,000 columns in a table; some of them are Sluice's own. */
+export const SQLITE_COLUMNS = 1990
+
+const SQL_TYPE: Readonly<Record<ColumnType, string>> = {
+  string: 'TEXT',
+  boolean: 'INTEGER',
+  int64: 'INTEGER',
+  double: 'REAL',
+  date: 'TEXT',
+  timestamp: 'TEXT',
+  timestamp_local: 'TEXT',
+  json: 'TEXT',
+}
+
+export function sqlType(type: ColumnType): string {
+  return SQL_TYPE[type]
+}
+
+/** Sluice's tables that all tables of a file share. */
+export const OWN_TABLES = `
+CREATE TABLE IF NOT EXISTS main._sluice_meta (
+  tbl TEXT PRIMARY KEY, format INTEGER NOT NULL, ledger TEXT NOT NULL, definition TEXT NOT NULL, schema TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS main._sluice_batches (
+  tbl TEXT NOT NULL, version INTEGER NOT NULL, id TEXT NOT NULL, lane INTEGER NOT NULL, fence INTEGER NOT NULL,
+  highest INTEGER NOT NULL, rows INTEGER NOT NULL, receipt TEXT NOT NULL,
+  PRIMARY KEY (tbl, version), UNIQUE (tbl, id), UNIQUE (tbl, lane, fence)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS main._sluice_arrivals (
+  tbl TEXT NOT NULL, seq INTEGER NOT NULL, sha256 TEXT NOT NULL, generation INTEGER NOT NULL, batch TEXT NOT NULL,
+  path TEXT NOT NULL, size INTEGER NOT NULL, read INTEGER NOT NULL, inserted INTEGER NOT NULL, updated INTEGER NOT NULL,
+  duplicate INTEGER NOT NULL, stale INTEGER NOT NULL, skipped INTEGER NOT NULL, quarantined INTEGER NOT NULL,
+  PRIMARY KEY (tbl, seq), UNIQUE (tbl, sha256, generation)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS main._sluice_rejects (
+  tbl TEXT NOT NULL, place INTEGER NOT NULL, batch TEXT NOT NULL, offset INTEGER, code TEXT NOT NULL, "column" TEXT,
+  value TEXT, message TEXT NOT NULL, raw TEXT, evicted INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS main._sluice_rejects_by_place ON _sluice_rejects (tbl, place);
+CREATE INDEX IF NOT EXISTS main._sluice_rejects_by_batch ON _sluice_rejects (tbl, batch, place);
+`
+
+/** Names of a table's parts, quoted, with the database they lie in. */
+export interface Names {
+  table: string
+  losers: string
+  /** Without the database, as an index is named on its table. */
+  bareTable: string
+  bareLosers: string
+  keyIndex: string
+  lateIndex: string
+}
+
+export function namesOf(table: string): Names {
+  return {
+    table: `main.${quoteName(table)}`,
+    losers: `main.${quoteName(`_sluice_losers_${table}`)}`,
+    bareTable: quoteName(table),
+    bareLosers: quoteName(`_sluice_losers_${table}`),
+    keyIndex: `_sluice_key_${table}`,
+    lateIndex: `_sluice_late_${table}`,
+  }
+}
+
+/** @throws SluiceError TARGET_INVALID for a name that belongs to Sluice or to SQLite */
+export function checkTableName(table: string, file: string): void {
+  if (/^(_sluice|sqlite_)/i.test(table)) {
+    throw new SluiceError('TARGET_INVALID', `${file}: a table cannot be named ${table}.`, { hint: 'Names that begin with _sluice or sqlite_ are reserved; take another name with --into.' })
+  }
+}
+
+/** The name by which SQLite's row number can be asked for: a column of that name would hide it. */
+export function rowNumber(schema: Schema): string {
+  const free = ['rowid', '_rowid_', 'oid'].find((name) => findColumn(schema, name) === undefined)
+  if (free !== undefined) return free
+  throw new SluiceError('TABLE_UNSUPPORTED', 'A table with columns named rowid, _rowid_ and oid cannot be kept in SQLite.', { hint: 'Load it into a Delta table, or leave one of them out with --columns.' })
+}
+
+/** Statements that bring a table from the schema it has (null: there is none) to the one it shall have. */
+export function growTable(table: string, from: Schema | null, to: Schema, key: readonly string[]): string[] {
+  if (to.length > SQLITE_COLUMNS) {
+    throw new SluiceError('TABLE_UNSUPPORTED', `The table ${table} would have ${to.length} columns; SQLite takes ${SQLITE_COLUMNS}.`, { hint: 'Declare the columns that matter with --columns, or load it into a Delta table.' })
+  }
+  const names = namesOf(table)
+  const definitions = to.map((column) => `${quoteName(column.name)} ${sqlType(column.type)}`)
+  const statements: string[] = []
+  if (from === null) {
+    statements.push(`CREATE TABLE ${names.table} (${[...definitions, '_place INTEGER NOT NULL'].join(', ')}) STRICT`)
+    statements.push(`CREATE TABLE ${names.losers} (${[...definitions, '_place INTEGER NOT NULL', '_sluice_batch TEXT NOT NULL', '_sluice_outcome TEXT NOT NULL'].join(', ')}) STRICT`)
+  } else {
+    for (const definition of definitions.slice(from.length)) {
+      for (const name of [names.table, names.losers]) statements.push(`ALTER TABLE ${name} ADD COLUMN ${definition}`)
+    }
+  }
+  const columns = key.map((name) => findColumn(to, name))
+  if (columns.length > 0 && columns.every((column) => column !== undefined)) {
+    const list = columns.map((column) => quoteName(column.name)).join(', ')
+    statements.push(`CREATE UNIQUE INDEX IF NOT EXISTS main.${quoteName(names.keyIndex)} ON ${names.bareTable} (${list})`)
+    statements.push(`CREATE INDEX IF NOT EXISTS main.${quoteName(names.lateIndex)} ON ${names.bareLosers} (${list})`)
+  }
+  return statements
+}
+
+/** A stored value as a `Value`: SQLite has no booleans. */
+export function fromSql(value: SqlValue | undefined, type: ColumnType): Value {
+  if (value === undefined || value === null || value instanceof Uint8Array) return null
+  return type === 'boolean' ? value === 1n || value === 1 : value
+}
+
+/** A row of `SELECT c0 …, place`: values of the schema, then the place. */
+export function rowFromSql(stored: Record<string, SqlValue>, schema: Schema): Row {
+  const row: Row = schema.map((column, i) => fromSql(stored[`c${i}`], column.type))
+  row.push(BigInt(stored['place'] as bigint))
+  return row
+}
+
+/** What to select so that `rowFromSql` understands it. */
+export function rowSelect(schema: Schema, alias: string): string {
+  return [...schema.map((column, i) => `${alias}.${quoteName(column.name)} AS c${i}`), `${alias}._place AS place`].join(', ')
+}
+
+/** Where a column of the table lies in a staged row; -1 when the batch does not have it. */
+export function positions(schema: Schema, staged: Schema): number[] {
+  return schema.map((column) => staged.findIndex((other) => fold(other.name) === fold(column.name)))
+}

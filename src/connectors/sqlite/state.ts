@@ -1,0 +1,88 @@
+/** Reads what a SQLite file says about one table, and refuses what Sluice did not make. */
+import type { Definition } from '../../core/definition.ts'
+import { SluiceError } from '../../core/errors.ts'
+import { describeSchema } from '../../core/schema.ts'
+import type { Schema } from '../../core/schema.ts'
+import type { Standing } from '../../core/engine.ts'
+import type { Head } from '../../core/target.ts'
+import { quoteName } from '../../sql/quote.ts'
+import type { SqliteSession } from '../../sql/sqlite.ts'
+import { FORMAT, sqlType } from './layout.ts'
+
+/** A table as it stands in one state of the file. */
+export interface State extends Head {
+  /** Rows of the newest batch record; 0 before the first. */
+  version: number | null
+}
+
+export function nothing(): State {
+  return { exists: false, version: null, definition: null, schema: [], rows: 0, highest: 0n, lanes: new Map(), ledger: null }
+}
+
+/**
+ * State of a table. Call it inside a transaction or a snapshot.
+ * @param ledger null: whoever's it is
+ * @throws SluiceError TABLE_FOREIGN, TABLE_UNSUPPORTED, TABLE_OTHER_LEDGER, TABLE_BROKEN
+ */
+export function readState(session: SqliteSession, file: string, table: string, ledger: string | null): State {
+  const encoding = session.get('PRAGMA encoding')?.['encoding']
+  if (encoding !== 'UTF-8') {
+    throw new SluiceError('TABLE_UNSUPPORTED', `${file} holds its text as ${String(encoding)}: it would not sort by UTF-8 bytes.`, { where: { path: file }, hint: 'Load into another file.' })
+  }
+  const meta = readMeta(session, file, table)
+  const found = session.get('SELECT name, type FROM main.sqlite_schema WHERE name = ? COLLATE NOCASE', [table])
+  if (meta === null) {
+    if (found === undefined) return nothing()
+    throw new SluiceError('TABLE_FOREIGN', `${file} has a ${String(found['type'])} ${String(found['name'])} that Sluice did not make.`, { where: { path: file } })
+  }
+  if (ledger !== null && meta.ledger !== ledger) {
+    throw new SluiceError('TABLE_OTHER_LEDGER', `The table ${table} in ${file} belongs to the ledger ${meta.ledger}; this one is ${ledger}.`, { where: { path: file } })
+  }
+  if (found === undefined) throw new SluiceError('TABLE_BROKEN', `${file}: the table ${table} was removed, but its records are there.`, { where: { path: file } })
+  checkColumns(session, file, table, meta.schema)
+  const last = session.get('SELECT version, highest, rows FROM main._sluice_batches WHERE tbl = ? ORDER BY version DESC LIMIT 1', [table])
+  if (last === undefined) throw new SluiceError('TABLE_BROKEN', `${file}: the table ${table} has no record of a commit.`, { where: { path: file } })
+  const lanes = new Map<number, number>()
+  for (const row of session.all('SELECT lane, max(fence) AS fence FROM main._sluice_batches WHERE tbl = ? GROUP BY lane', [table])) lanes.set(Number(row['lane']), Number(row['fence']))
+  return { exists: true, version: Number(last['version']), rows: Number(last['rows']), highest: BigInt(last['highest'] as bigint), lanes, ...meta }
+}
+
+interface Meta {
+  ledger: string
+  definition: Definition
+  schema: Schema
+}
+
+function readMeta(session: SqliteSession, file: string, table: string): Meta | null {
+  const columns = session.all(`PRAGMA main.table_info('_sluice_meta')`).map((column) => column['name'])
+  if (columns.length === 0) return null
+  if (!columns.includes('tbl') || !columns.includes('format')) {
+    throw new SluiceError('TABLE_FOREIGN', `${file} has a table _sluice_meta that Sluice did not make.`, { where: { path: file } })
+  }
+  const format = Number(session.get('SELECT max(format) AS format FROM main._sluice_meta')?.['format'] ?? 0)
+  if (format > FORMAT) {
+    throw new SluiceError('TABLE_UNSUPPORTED', `${file} was written in format ${format}; this Sluice knows ${FORMAT}.`, { where: { path: file }, hint: 'Use the version that wrote it, or a newer one.' })
+  }
+  const row = session.get('SELECT ledger, definition, schema FROM main._sluice_meta WHERE tbl = ?', [table])
+  if (row === undefined) return null
+  return { ledger: String(row['ledger']), definition: JSON.parse(String(row['definition'])) as Definition, schema: JSON.parse(String(row['schema'])) as Schema }
+}
+
+/** The columns must be what the last commit left: a change behind our back is somebody else's table. */
+function checkColumns(session: SqliteSession, file: string, table: string, schema: Schema): void {
+  const stored = session.all(`PRAGMA main.table_info(${quoteName(table)})`).map((column) => `${String(column['name'])} ${String(column['type'])}`)
+  const expected = schema.map((column) => `${column.name} ${sqlType(column.type)}`)
+  const own = stored.filter((column) => column !== '_place INTEGER')
+  if (own.length + 1 === stored.length && own.join('\0') === expected.join('\0')) return
+  throw new SluiceError('TABLE_FOREIGN', `${file}: the columns of ${table} were changed from outside. They are ${stored.join(', ')}; its record says ${describeSchema(schema)} and _place.`, { where: { path: file } })
+}
+
+/** The newest commit of each of these contents. */
+export function readStanding(session: SqliteSession, table: string, shas: readonly string[]): Map<string, Standing> {
+  const found = new Map<string, Standing>()
+  for (const sha of new Set(shas)) {
+    const row = session.get('SELECT generation, seq FROM main._sluice_arrivals WHERE tbl = ? AND sha256 = ? ORDER BY generation DESC LIMIT 1', [table, sha])
+    if (row !== undefined) found.set(sha, { generation: Number(row['generation']), seq: Number(row['seq']) })
+  }
+  return found
+}

@@ -1,0 +1,243 @@
+/**
+ * The SQLite target: tables in one file, rows, losers, rejects and commit records in the same transaction.
+ *
+ * Every look opens its own read-only session on one snapshot, every commit its own writing one, so nothing is held
+ * between calls and a file that does not exist is never made by looking.
+ */
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Definition } from '../../core/definition.ts'
+import type { Engine, Staged, Standing } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
+import { crash } from '../../core/failpoint.ts'
+import type { Row } from '../../core/schema.ts'
+import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
+import { SqliteSession } from '../../sql/sqlite.ts'
+import type { SqliteRow } from '../../sql/sqlite.ts'
+import { localFs } from '../../storage/local.ts'
+import { commit, readReceipt } from './commit.ts'
+import { bringIn } from './incoming.ts'
+import { checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
+import { rejectFromSql } from './record.ts'
+import { nothing, readStanding, readState } from './state.ts'
+import type { State } from './state.ts'
+import { verifyTable } from './verify.ts'
+
+/** Rows that a listing holds at once. */
+const CHUNK = 1000
+/** A locked file is tried again this often; in between the process goes on with its other work. */
+const TRIES = 600
+const WAIT_MS = 100
+
+/** @param options.file absolute path; need not exist */
+export function openSqliteTarget(options: { file: string }): Target {
+  const { file } = options
+  return {
+    scheme: 'sqlite',
+    uri: (table) => uriOf(file, table),
+    async open(table, ledger, engine) {
+      checkTableName(table, file)
+      const opened = new SqliteTable(file, table, ledger, engine)
+      await opened.head()
+      return opened
+    },
+  }
+}
+
+function uriOf(file: string, table: string): string {
+  return `sqlite:${file}#${table}`
+}
+
+class SqliteTable implements Table {
+  readonly uri: string
+  private readonly file: string
+  private readonly table: string
+  private readonly ledger: string | null
+  private readonly engine: Engine
+
+  constructor(file: string, table: string, ledger: string | null, engine: Engine) {
+    this.uri = uriOf(file, table)
+    this.file = file
+    this.table = table
+    this.ledger = ledger
+    this.engine = engine
+  }
+
+  head(): Promise<Head> {
+    return this.look((_, state) => state, nothing())
+  }
+
+  async committed(batch: string): Promise<Receipt | null> {
+    return this.look((session) => readReceipt(session, this.table, batch), null, true)
+  }
+
+  async standing(shas: readonly string[]): Promise<Map<string, Standing>> {
+    return this.look((session) => readStanding(session, this.table, shas), new Map<string, Standing>(), true)
+  }
+
+  async *arrivals(): AsyncIterable<CommittedArrival> {
+    const sql = 'SELECT * FROM main._sluice_arrivals WHERE tbl = ? ORDER BY seq'
+    for await (const rows of this.list(() => sql, [this.table], (row) => arrivalOf(row), true)) yield* rows
+  }
+
+  async apply(staged: Staged, definition: Definition, signal?: AbortSignal): Promise<Receipt> {
+    const { ledger } = this
+    if (ledger === null) throw new SluiceError('INTERNAL', `${this.uri} was opened without a ledger, for reading only.`)
+    const done = await this.committed(staged.batch.id)
+    if (done !== null) return done
+    const session = await this.openForWriting()
+    try {
+      await bringIn(session, this.engine, staged, signal)
+      const job = { session, file: this.file, table: this.table, ledger, staged, definition }
+      const { receipt, known } = await this.locked(session, () => commit(job), signal)
+      if (known) await this.settle()
+      return receipt
+    } finally {
+      session.close()
+    }
+  }
+
+  async *scan(limit: number | null): AsyncIterable<Row[]> {
+    const select = (state: State): string => `SELECT ${rowSelect(state.schema, 't')} FROM ${namesOf(this.table).table} t ORDER BY t._place${limit === null ? '' : ` LIMIT ${Math.max(0, Math.trunc(limit))}`}`
+    yield* this.list(select, [], (row, state) => rowFromSql(row, state.schema))
+  }
+
+  async rejects(query: { batch?: string; limit: number; after?: bigint }): Promise<RejectRow[]> {
+    const { batch, limit, after } = query
+    const where = `tbl = ?${batch === undefined ? '' : ' AND batch = ?'}${after === undefined ? '' : ' AND place > ?'}`
+    const values = [this.table, ...(batch === undefined ? [] : [batch]), ...(after === undefined ? [] : [after]), limit]
+    return this.look((session) => session.all(`SELECT * FROM main._sluice_rejects WHERE ${where} ORDER BY place LIMIT ?`, values).map(rejectFromSql), [])
+  }
+
+  async *losers(): AsyncIterable<Row[]> {
+    const select = (state: State): string => `SELECT ${rowSelect(state.schema, 't')} FROM ${namesOf(this.table).losers} t ORDER BY t._place`
+    yield* this.list(select, [], (row, state) => rowFromSql(row, state.schema))
+  }
+
+  verify(): Promise<Finding[]> {
+    return this.look((session, state) => verifyTable(session, this.uri, this.table, state), [])
+  }
+
+  async close(): Promise<void> {
+    // Nothing is held between calls.
+  }
+
+  /** A read-only session, or null when there is no file yet (an empty one is none). */
+  private async openForReading(): Promise<SqliteSession | null> {
+    const stat = await localFs.stat(this.file)
+    if (stat === null || (stat.kind === 'file' && stat.size === 0)) return null
+    if (stat.kind !== 'file') throw new SluiceError('TARGET_INVALID', `${this.file} is not a file.`, { where: { path: this.file } })
+    return new SqliteSession(this.file, { readOnly: true })
+  }
+
+  /**
+   * Answers from one state of the file, or `empty` when the table does not exist.
+   * @param durable the answer will be acted upon: a commit that was found is made durable before it is told
+   */
+  private async look<T>(work: (session: SqliteSession, state: State) => T, empty: T, durable = false): Promise<T> {
+    const session = await this.openForReading()
+    if (session === null) return empty
+    try {
+      const answer = session.snapshot(() => {
+        const state = readState(session, this.file, this.table, this.ledger)
+        return state.exists ? { found: work(session, state) } : null
+      })
+      if (answer === null) return empty
+      // The session is still open, so nobody can take the log away meanwhile.
+      if (durable) await this.settle()
+      return answer.found
+    } finally {
+      session.close()
+    }
+  }
+
+  private async *list<T>(sql: (state: State) => string, values: readonly string[], shape: (row: SqliteRow, state: State) => T, durable = false): AsyncIterable<T[]> {
+    const session = await this.openForReading()
+    if (session === null) return
+    try {
+      const state = session.snapshot(() => readState(session, this.file, this.table, this.ledger))
+      if (!state.exists) return
+      if (durable) await this.settle()
+      session.exec('sqlite.settings', 'PRAGMA temp_store = FILE')
+      let chunk: T[] = []
+      for (const row of session.iterate(sql(state), values)) {
+        chunk.push(shape(row, state))
+        if (chunk.length < CHUNK) continue
+        yield chunk
+        chunk = []
+      }
+      if (chunk.length > 0) yield chunk
+    } finally {
+      session.close()
+    }
+  }
+
+  /** What a dead process wrote is visible before it is synced: sync it before anybody relies on it. */
+  private async settle(): Promise<void> {
+    for (const path of [`${this.file}-wal`, this.file, dirname(this.file)]) {
+      if ((await localFs.stat(path)) !== null) await localFs.sync('sqlite.settle', path)
+    }
+  }
+
+  /** The first commit makes the file; its folder entry is durable before anything is committed into it. */
+  private async openForWriting(): Promise<SqliteSession> {
+    const isNew = (await localFs.stat(this.file)) === null
+    if (isNew) await localFs.makeFolder('sqlite.folder', dirname(this.file))
+    crash('sqlite.create.before')
+    // Waiting happens in `locked`, without blocking the process.
+    const session = await this.patiently(() => new SqliteSession(this.file, { busy: WAIT_MS }))
+    crash('sqlite.create.after')
+    try {
+      if (isNew) await localFs.sync('sqlite.create', dirname(this.file))
+    } catch (thrown) {
+      session.close()
+      throw thrown
+    }
+    return session
+  }
+
+  /** Runs `work` in the write transaction; waits for other writers, but never repeats work that had begun. */
+  private locked<T>(session: SqliteSession, work: () => T, signal: AbortSignal | undefined): Promise<T> {
+    let begun = false
+    const attempt = (): T =>
+      session.transaction('sqlite.commit', () => {
+        begun = true
+        const result = work()
+        signal?.throwIfAborted()
+        return result
+      })
+    return this.patiently(attempt, () => !begun, signal)
+  }
+
+  private async patiently<T>(work: () => T, again: () => boolean = () => true, signal?: AbortSignal): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      signal?.throwIfAborted()
+      try {
+        return work()
+      } catch (thrown) {
+        if (!(thrown instanceof SluiceError) || thrown.code !== 'BUSY' || tries >= TRIES || !again()) throw thrown
+        await sleep(WAIT_MS, undefined, signal === undefined ? {} : { signal })
+      }
+    }
+  }
+}
+
+function arrivalOf(row: SqliteRow): CommittedArrival {
+  const number = (name: string): number => Number(row[name])
+  return {
+    seq: number('seq'),
+    sha256: String(row['sha256']),
+    generation: number('generation'),
+    path: String(row['path']),
+    size: number('size'),
+    counts: {
+      read: number('read'),
+      inserted: number('inserted'),
+      updated: number('updated'),
+      duplicate: number('duplicate'),
+      stale: number('stale'),
+      skipped: number('skipped'),
+      quarantined: number('quarantined'),
+    },
+  }
+}
