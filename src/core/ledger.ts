@@ -29,6 +29,22 @@ export interface Sighting {
   pin: Pin
   /** SHA-256 when discovery had to hash it: its time stamp is too young to tell a change. */
   sha256?: string
+  /** Wall time just before it was looked at, milliseconds since 1970; absent: the time of the offer. */
+  lookedAt?: number
+}
+
+/** A time stamp within this of the look cannot tell a later change; milliseconds. */
+export const YOUNG_MS = 2_000
+
+/** Why an arrival that was given back is FAILED: its path brought number `by` before it was read. */
+export function overtaken(path: string, by: number): Fault {
+  return { code: 'FILE_GONE', path, message: `${path} was replaced before it was read; arrival ${by} holds what is there now.` }
+}
+
+/** Adds counts by code into `into`. */
+export function addReasons(into: Record<string, number>, more: Readonly<Record<string, number>>): Record<string, number> {
+  for (const [code, count] of Object.entries(more)) into[code] = (into[code] ?? 0) + count
+  return into
 }
 
 export interface Offer {
@@ -117,6 +133,11 @@ export interface Ledger {
    * changed gets a new arrival, or keeps its uncommitted one. With `reload` every path gets a new arrival.
    */
   offer(run: string, table: string, sightings: readonly Sighting[], options: { reload: boolean }): Promise<Offer[]>
+  /**
+   * Paths (uris) that the pin alone cannot call known: unchanged, but the stored time stamp was younger than YOUNG_MS when
+   * looked at, or of the stored size, but restored without a pin. The caller hashes them before it offers them.
+   */
+  young(table: string, pins: readonly Pin[]): Promise<Set<string>>
   /** Pins the lowest-numbered PENDING arrivals of this run into a batch, up to the limit (one arrival may exceed it). */
   claim(run: string, table: string, limit: { bytes: number; files: number }): Promise<Batch | null>
   /**
@@ -127,9 +148,13 @@ export interface Ledger {
   /**
    * Ends a claim with what became of each arrival; a receipt is null when nothing was committed. Adds to the run.
    * Nothing happens (false) when the claim is no longer ours.
+   * @param reasons rejects of the splitter by code (`Staged.reasons`); those of the receipt come on top
    */
-  settle(batch: Batch, outcomes: readonly ArrivalOutcome[], receipt: Receipt | null): Promise<boolean>
-  /** Gives a claim back: its arrivals are PENDING again (a failure is counted as an attempt and kept as the reason). */
+  settle(batch: Batch, outcomes: readonly ArrivalOutcome[], receipt: Receipt | null, reasons?: Readonly<Record<string, number>>): Promise<boolean>
+  /**
+   * Gives a claim back: its arrivals are PENDING again. A failure is counted as an attempt, kept as the reason, and the
+   * arrivals are not claimed again by this run; without one they may be.
+   */
   release(batch: Batch, fault: Fault | null): Promise<boolean>
 
   /** Claims whose process is dead. Recovery asks the table about each and calls `recover`. */
@@ -147,7 +172,9 @@ export interface Ledger {
   countFiles(run: string): Promise<Omit<FileCounts, 'ignored'>>
   end(run: string, state: RunState, files: FileCounts, exit: number, fault: Fault | null): Promise<RunRow>
 
+  /** In order of tables and numbers; `name` is a part of the path, `after` the `next` of the page before. */
   files(query: { table?: string; state?: ArrivalState; name?: string; limit: number; after?: string }): Promise<{ items: ArrivalRow[]; next: string | null }>
+  /** Newest first. */
   runs(query: { table?: string; limit: number; after?: string }): Promise<{ items: RunRow[]; next: string | null }>
   run(id: string): Promise<RunRow | null>
   /** Paths to arrivals, for naming the file of a place. */

@@ -1,0 +1,135 @@
+/** Numbering what discovery found. The rules stand at `Ledger.offer`. */
+import type { Pin } from '../core/arrival.ts'
+import { SluiceError } from '../core/errors.ts'
+import { YOUNG_MS } from '../core/ledger.ts'
+import type { Offer, Sighting } from '../core/ledger.ts'
+import { MAX_SEQ } from '../core/place.ts'
+import type { SqliteRow } from '../sql/sqlite.ts'
+import { nextNo, number, runNo, tableNo } from './books.ts'
+import type { Books } from './books.ts'
+
+const LATEST = `SELECT p.no, p.seq, p.young, a.state, a.stamp, a.size, a.sha256, a.reload, b.run_no
+  FROM paths p JOIN arrivals a ON a.table_no = p.table_no AND a.seq = p.seq LEFT JOIN batches b ON b.no = a.batch_no
+  WHERE p.table_no = ? AND p.path = ?`
+
+export function offer(books: Books, run: string, table: string, sightings: readonly Sighting[], reload: boolean): Offer[] {
+  return books.db.transaction('ledger.offer', () => new Offering(books, run, table, reload).take(sightings))
+}
+
+/** One transaction's worth of offers. */
+class Offering {
+  private readonly books: Books
+  private readonly table: bigint
+  private readonly run: bigint
+  private readonly reload: boolean
+  private readonly now: number
+  private seq: number
+  private path: bigint
+
+  constructor(books: Books, run: string, table: string, reload: boolean) {
+    this.books = books
+    this.table = tableNo(books, table)
+    this.run = runNo(books, run)
+    this.reload = reload
+    this.now = books.clock.now()
+    this.seq = Number(books.db.get('SELECT last_seq FROM tables WHERE no = ?', [this.table])?.['last_seq'])
+    this.path = nextNo(books, 'paths')
+  }
+
+  take(sightings: readonly Sighting[]): Offer[] {
+    const offers = sightings.map((sighting) => {
+      const latest = this.books.db.get(LATEST, [this.table, sighting.pin.uri])
+      const answer = latest === undefined ? this.first(sighting) : this.again(sighting, latest)
+      this.books.db.change('INSERT OR IGNORE INTO offers (run_no, seq) VALUES (?, ?)', [this.run, answer.seq])
+      return answer
+    })
+    this.books.db.change('UPDATE tables SET last_seq = ? WHERE no = ?', [this.seq, this.table])
+    return offers
+  }
+
+  private first(sighting: Sighting): Offer {
+    const path = this.path++
+    const seq = this.number(sighting.pin, path, false)
+    this.books.db.change('INSERT INTO paths (no, table_no, path, seq, young) VALUES (?, ?, ?, ?, ?)', [
+      path, this.table, sighting.pin.uri, seq, this.isYoung(sighting),
+    ])
+    return { pin: sighting.pin, state: 'queued', seq }
+  }
+
+  private again(sighting: Sighting, latest: SqliteRow): Offer {
+    const { pin, sha256 } = sighting
+    const seq = number(latest, 'seq')
+    const unchanged = latest['stamp'] === pin.stamp && pin.stamp !== ''
+    switch (latest['state']) {
+      case 'COMPLETED': {
+        const same = sha256 === undefined ? unchanged : sha256 === latest['sha256']
+        if (this.reload || !same) return this.next(sighting, latest, false)
+        if (!unchanged || latest['young'] === 1n) this.repin(sighting, latest)
+        return { pin, state: 'known', seq }
+      }
+      case 'IN_PROGRESS': {
+        const reloading = latest['reload'] === 1n
+        if (this.reload ? !reloading : !unchanged) return this.next(sighting, latest, true)
+        return { pin, state: latest['run_no'] === this.run ? 'queued' : 'elsewhere', seq }
+      }
+      default:
+        // PENDING or FAILED: never committed, so it keeps its number, whatever it holds now.
+        this.repin(sighting, latest)
+        if (this.reload) this.books.db.change('UPDATE arrivals SET reload = 1 WHERE table_no = ? AND seq = ?', [this.table, seq])
+        if (latest['state'] === 'FAILED') this.retry(seq)
+        return { pin, state: 'queued', seq }
+    }
+  }
+
+  /** A failed arrival gets one more turn. A run in which it failed does not claim it again. */
+  private retry(seq: number): void {
+    this.books.db.change("UPDATE arrivals SET state = 'PENDING', fault = NULL, batch_no = NULL, ended_at = NULL WHERE table_no = ? AND seq = ?", [this.table, seq])
+  }
+
+  /** A new arrival at a path that has one. `replaced`: what the former one holds is being committed right now. */
+  private next(sighting: Sighting, latest: SqliteRow, replaced: boolean): Offer {
+    const path = BigInt(String(latest['no']))
+    const seq = this.number(sighting.pin, path, replaced)
+    this.books.db.change('UPDATE paths SET seq = ?, young = ? WHERE no = ?', [seq, this.isYoung(sighting), path])
+    // A run counts paths: the former arrival is not its concern any more.
+    this.books.db.change('DELETE FROM offers WHERE run_no = ? AND seq = ?', [this.run, number(latest, 'seq')])
+    return { pin: sighting.pin, state: 'queued', seq }
+  }
+
+  private number(pin: Pin, path: bigint, replaced: boolean): number {
+    if (this.seq >= MAX_SEQ) throw new SluiceError('INTERNAL', `The table has no numbers left after ${MAX_SEQ} arrivals.`)
+    const seq = ++this.seq
+    this.books.db.change(
+      "INSERT INTO arrivals (table_no, seq, path_no, state, reload, replaced, size, stamp, modified, offered_at) VALUES (?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?)",
+      [this.table, seq, path, this.reload, replaced, pin.size, pin.stamp, pin.modified, this.now],
+    )
+    return seq
+  }
+
+  private repin(sighting: Sighting, latest: SqliteRow): void {
+    const { pin } = sighting
+    const seq = number(latest, 'seq')
+    this.books.db.change('UPDATE arrivals SET size = ?, stamp = ?, modified = ? WHERE table_no = ? AND seq = ?', [pin.size, pin.stamp, pin.modified, this.table, seq])
+    // Without a hash a second look at an unchanged pin proves nothing: once young, it stays so until it is hashed.
+    const young = this.isYoung(sighting) || (latest['young'] === 1n && latest['stamp'] === pin.stamp && sighting.sha256 === undefined)
+    this.books.db.change('UPDATE paths SET young = ? WHERE no = ?', [young, BigInt(String(latest['no']))])
+  }
+
+  /** From two seconds before the look until now: a later change might leave this very stamp. */
+  private isYoung(sighting: Sighting): boolean {
+    const looked = sighting.lookedAt ?? this.now
+    return sighting.pin.modified >= looked - YOUNG_MS && sighting.pin.modified <= this.now + YOUNG_MS
+  }
+}
+
+export function young(books: Books, table: string, pins: readonly Pin[]): Set<string> {
+  const no = tableNo(books, table)
+  const found = new Set<string>()
+  for (const pin of pins) {
+    const latest = books.db.get(LATEST, [no, pin.uri])
+    if (latest === undefined || latest['state'] !== 'COMPLETED') continue
+    const restored = latest['stamp'] === '' && number(latest, 'size') === pin.size
+    if (restored || (latest['young'] === 1n && latest['stamp'] === pin.stamp)) found.add(pin.uri)
+  }
+  return found
+}

@@ -1,0 +1,69 @@
+/** A lost ledger takes back what the tables remember. */
+import type { TableRow } from '../core/ledger.ts'
+import type { CommittedArrival } from '../core/target.ts'
+import { asJson, nextNo, number, tableNo } from './books.ts'
+import type { Books } from './books.ts'
+
+/** Takes over the id of a lost ledger. False: this one knows tables, so it has an identity of its own. */
+export function adopt(books: Books, id: string): boolean {
+  return books.db.transaction('ledger.adopt', () => {
+    if (books.db.get('SELECT 1 FROM tables LIMIT 1') !== undefined) return false
+    books.db.change("UPDATE meta SET value = ? WHERE name = 'id'", [id])
+    return true
+  })
+}
+
+export function putTable(books: Books, table: TableRow): void {
+  books.db.transaction('ledger.table', () => enter(books, table))
+}
+
+function enter(books: Books, table: TableRow): void {
+  books.db.change('INSERT INTO tables (no, uri, name, definition) VALUES (?, ?, ?, ?) ON CONFLICT (uri) DO UPDATE SET definition = excluded.definition', [
+    nextNo(books, 'tables'), table.uri, table.name, asJson(table.definition),
+  ])
+}
+
+/**
+ * Answers how many arrivals were written back. One transaction: a ledger that died half-way is still empty and begins
+ * again.
+ */
+export async function restore(books: Books, table: TableRow, arrivals: AsyncIterable<CommittedArrival>, lanes: ReadonlyMap<number, number>): Promise<number> {
+  const all: CommittedArrival[] = []
+  for await (const arrival of arrivals) all.push(arrival)
+  return books.db.transaction('ledger.restore', () => {
+    enter(books, table)
+    const no = tableNo(books, table.uri)
+    let written = 0
+    for (const arrival of all) written += writeBack(books, no, arrival) ? 1 : 0
+    for (const [lane, fence] of lanes) {
+      books.db.change(
+        `INSERT INTO lanes (table_no, lane, fence) VALUES (?, ?, ?)
+         ON CONFLICT DO UPDATE SET fence = max(fence, excluded.fence) WHERE batch_no IS NULL`,
+        [no, lane, fence],
+      )
+    }
+    books.db.change('UPDATE tables SET last_seq = max(last_seq, (SELECT coalesce(max(seq), 0) FROM arrivals WHERE table_no = ?1)) WHERE no = ?1', [no])
+    books.db.change('UPDATE tables SET lost = last_seq - (SELECT count(*) FROM arrivals WHERE table_no = ?1) WHERE no = ?1', [no])
+    return written
+  })
+}
+
+/** The stamp is empty: nobody saw the file, so it is hashed at the next look. */
+function writeBack(books: Books, table: bigint, arrival: CommittedArrival): boolean {
+  if (books.db.get('SELECT 1 FROM arrivals WHERE table_no = ? AND seq = ?', [table, arrival.seq]) !== undefined) return false
+  const former = books.db.get('SELECT no, seq FROM paths WHERE table_no = ? AND path = ?', [table, arrival.path])
+  const path = former === undefined ? nextNo(books, 'paths') : BigInt(String(former['no']))
+  const brought = arrival.counts.read > 0
+  if (former === undefined) {
+    books.db.change('INSERT INTO paths (no, table_no, path, seq, young, brought) VALUES (?, ?, ?, ?, 0, ?)', [path, table, arrival.path, arrival.seq, brought])
+  } else {
+    books.db.change('UPDATE paths SET seq = ?, brought = brought OR ? WHERE no = ?', [Math.max(number(former, 'seq'), arrival.seq), brought, path])
+  }
+  const now = books.clock.now()
+  books.db.change(
+    `INSERT INTO arrivals (table_no, seq, path_no, state, size, stamp, modified, sha256, generation, counts, offered_at, ended_at)
+     VALUES (?, ?, ?, 'COMPLETED', ?, '', 0, ?, ?, ?, ?, ?)`,
+    [table, arrival.seq, path, arrival.size, arrival.sha256, arrival.generation, asJson(arrival.counts), now, now],
+  )
+  return true
+}

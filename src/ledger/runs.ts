@@ -1,0 +1,77 @@
+/** Runs: opened, counted by paths, ended, and closed for those who died. */
+import { noBalance } from '../core/balance.ts'
+import type { Fault } from '../core/errors.ts'
+import type { FileCounts, RunState } from '../core/ledger.ts'
+import { asJson, nextNo, number, runNo } from './books.ts'
+import type { Books } from './books.ts'
+
+const NO_FILES: FileCounts = { total: 0, loaded: 0, known: 0, waiting: 0, failed: 0, ignored: 0 }
+
+export function begin(books: Books, run: { id: string; table: string; command: string }): void {
+  books.db.transaction('ledger.begin', () => {
+    books.db.change("INSERT INTO runs (no, id, table_uri, command, worker, state, balance, files, started_at) VALUES (?, ?, ?, ?, ?, 'RUNNING', ?, ?, ?)", [
+      nextNo(books, 'runs'), run.id, run.table, run.command, books.workers.own, asJson(noBalance()), asJson(NO_FILES), books.clock.now(),
+    ])
+  })
+}
+
+export function countFiles(books: Books, run: string): Omit<FileCounts, 'ignored'> {
+  // An arrival is of one path and a run has one arrival per path, so counting offers counts paths.
+  const row = books.db.get(
+    `SELECT count(*) AS total,
+       coalesce(sum(a.state = 'COMPLETED' AND a.counts IS NOT NULL AND coalesce(b.run_no = r.no, 0)), 0) AS loaded,
+       coalesce(sum(a.state = 'COMPLETED' AND NOT (a.counts IS NOT NULL AND coalesce(b.run_no = r.no, 0))), 0) AS known,
+       coalesce(sum(a.state IN ('PENDING', 'IN_PROGRESS')), 0) AS waiting,
+       coalesce(sum(a.state = 'FAILED'), 0) AS failed
+     FROM runs r JOIN tables t ON t.uri = r.table_uri JOIN offers o ON o.run_no = r.no
+       JOIN arrivals a ON a.table_no = t.no AND a.seq = o.seq LEFT JOIN batches b ON b.no = a.batch_no
+     WHERE r.no = ?`,
+    [runNo(books, run)],
+  )
+  if (row === undefined) return NO_FILES
+  return {
+    total: number(row, 'total'), loaded: number(row, 'loaded'), known: number(row, 'known'),
+    waiting: number(row, 'waiting'), failed: number(row, 'failed'),
+  }
+}
+
+/** Arrivals of the run that are in an open claim of another run whose process lives. */
+export function elsewhere(books: Books, run: string): number {
+  const rows = books.db.all(
+    `SELECT b.worker, count(*) AS n FROM runs r JOIN tables t ON t.uri = r.table_uri JOIN batches b ON b.table_no = t.no AND b.open = 1 AND b.run_no <> r.no
+       JOIN arrivals a ON a.batch_no = b.no JOIN offers o ON o.run_no = r.no AND o.seq = a.seq
+     WHERE r.no = ? GROUP BY b.worker`,
+    [runNo(books, run)],
+  )
+  return rows.reduce((sum, row) => sum + (books.workers.isAlive(String(row['worker'])) ? number(row, 'n') : 0), 0)
+}
+
+export function end(books: Books, run: string, state: RunState, files: FileCounts, exit: number | null, fault: Fault | null): void {
+  books.db.transaction('ledger.end', () => close(books, run, state, files, exit, fault))
+}
+
+/** A run that has ended stays as it is. */
+function close(books: Books, run: string, state: RunState, files: FileCounts, exit: number | null, fault: Fault | null): void {
+  const no = runNo(books, run)
+  const changed = books.db.change("UPDATE runs SET state = ?, files = ?, exit = ?, fault = ?, ended_at = ? WHERE no = ? AND state = 'RUNNING'", [
+    state, asJson(files), exit, asJson(fault), books.clock.now(), no,
+  ])
+  if (changed > 0) books.db.change('DELETE FROM offers WHERE run_no = ?', [no])
+}
+
+export function closeDeadRuns(books: Books, table: string): string[] {
+  const closed: string[] = []
+  const running = books.db.all("SELECT id, worker FROM runs WHERE table_uri = ? AND state = 'RUNNING' AND worker <> ? ORDER BY no", [table, books.workers.own])
+  const dead = running.filter((row) => !books.workers.isAlive(String(row['worker']))).map((row) => String(row['id']))
+  if (dead.length === 0) return closed
+  books.db.transaction('ledger.close', () => {
+    for (const run of dead) {
+      const open = books.db.get("SELECT r.state, (SELECT count(*) FROM batches b WHERE b.run_no = r.no AND b.open = 1) AS claims FROM runs r WHERE r.id = ?", [run])
+      if (open?.['state'] !== 'RUNNING' || open['claims'] !== 0n) continue
+      close(books, run, 'INTERRUPTED', { ...countFiles(books, run), ignored: 0 }, null, null)
+      closed.push(run)
+    }
+  })
+  books.workers.sweep()
+  return closed
+}

@@ -1,0 +1,100 @@
+/** The tables of ledger.db, and opening it: its format is checked before anything is changed. */
+import { existsSync } from 'node:fs'
+import type { Random } from '../core/effects.ts'
+import { SluiceError } from '../core/errors.ts'
+import { SqliteSession } from '../sql/sqlite.ts'
+
+/** Grows with every change of the tables below; kept as SQLite's user_version. */
+export const LEDGER_FORMAT = 1
+
+// States are words, times are milliseconds since 1970, structures are JSON. `_no` refers to the `no` of another table.
+const DDL = `
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+-- last_seq: highest number given; lost: numbers below it that a lost ledger had given and no table remembers.
+CREATE TABLE tables (no INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, name TEXT NOT NULL, definition TEXT,
+  last_seq INTEGER NOT NULL DEFAULT 0, lost INTEGER NOT NULL DEFAULT 0);
+-- A path and its latest arrival. young: the stamp cannot tell a change; brought: records of this path are committed.
+CREATE TABLE paths (no INTEGER PRIMARY KEY, table_no INTEGER NOT NULL, path TEXT NOT NULL, seq INTEGER NOT NULL,
+  young INTEGER NOT NULL, brought INTEGER NOT NULL DEFAULT 0, UNIQUE (table_no, path));
+-- counts is null for contents that were known.
+CREATE TABLE arrivals (table_no INTEGER NOT NULL, seq INTEGER NOT NULL, path_no INTEGER NOT NULL, state TEXT NOT NULL,
+  reload INTEGER NOT NULL DEFAULT 0, replaced INTEGER NOT NULL DEFAULT 0,
+  size INTEGER NOT NULL, stamp TEXT NOT NULL, modified INTEGER NOT NULL,
+  sha256 TEXT, generation INTEGER NOT NULL DEFAULT 0, same_as INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
+  fault TEXT, counts TEXT, batch_no INTEGER, offered_at INTEGER NOT NULL, ended_at INTEGER,
+  PRIMARY KEY (table_no, seq)) WITHOUT ROWID;
+CREATE INDEX arrivals_by_state ON arrivals (table_no, state, seq);
+CREATE INDEX arrivals_by_batch ON arrivals (batch_no) WHERE batch_no IS NOT NULL;
+CREATE INDEX arrivals_by_content ON arrivals (table_no, sha256) WHERE sha256 IS NOT NULL;
+CREATE INDEX arrivals_by_copy ON arrivals (table_no, same_as) WHERE same_as IS NOT NULL;
+CREATE TABLE runs (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, table_uri TEXT NOT NULL, command TEXT NOT NULL,
+  worker TEXT NOT NULL, state TEXT NOT NULL, balance TEXT NOT NULL, evicted INTEGER NOT NULL DEFAULT 0,
+  reasons TEXT NOT NULL DEFAULT '{}', files TEXT NOT NULL, fault TEXT, exit INTEGER,
+  started_at INTEGER NOT NULL, ended_at INTEGER);
+CREATE INDEX runs_by_table ON runs (table_uri, no);
+CREATE INDEX runs_running ON runs (table_uri) WHERE state = 'RUNNING';
+-- What a running run is to see to; tried: it had its turn and is not claimed again.
+CREATE TABLE offers (run_no INTEGER NOT NULL, seq INTEGER NOT NULL, tried INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (run_no, seq)) WITHOUT ROWID;
+CREATE TABLE batches (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, table_no INTEGER NOT NULL, lane INTEGER NOT NULL,
+  fence INTEGER NOT NULL, run_no INTEGER NOT NULL, worker TEXT NOT NULL, lowest INTEGER NOT NULL,
+  claimed_at INTEGER NOT NULL, open INTEGER NOT NULL);
+CREATE INDEX batches_open ON batches (table_no, lowest) WHERE open = 1;
+CREATE TABLE lanes (table_no INTEGER NOT NULL, lane INTEGER NOT NULL, fence INTEGER NOT NULL, batch_no INTEGER,
+  PRIMARY KEY (table_no, lane)) WITHOUT ROWID;
+CREATE TABLE workers (id TEXT PRIMARY KEY, beat INTEGER NOT NULL, started_at INTEGER NOT NULL) WITHOUT ROWID;
+`
+
+/**
+ * Opens or makes a ledger file.
+ * @throws SluiceError DATA_DIR_NEWER, PERMISSION_DENIED, DISK_FULL, BUSY, IO_FAILED
+ */
+export function openLedgerFile(path: string, random: Random): SqliteSession {
+  if (existsSync(path)) {
+    const look = new SqliteSession(path, { readOnly: true })
+    try {
+      refuseNewer(formatOf(look), path)
+    } finally {
+      look.close()
+    }
+  }
+  const db = new SqliteSession(path)
+  try {
+    db.transaction('ledger.create', () => {
+      const format = formatOf(db)
+      refuseNewer(format, path)
+      if (format === 0) {
+        db.exec('ledger.schema', `${DDL} PRAGMA user_version = ${LEDGER_FORMAT};`)
+        db.change("INSERT INTO meta (name, value) VALUES ('id', ?)", [`l_${random.id(16)}`])
+      }
+    })
+    return db
+  } catch (thrown) {
+    db.close()
+    throw thrown
+  }
+}
+
+/** Random, made with the file, or taken over from a lost ledger. */
+export function ledgerId(db: SqliteSession): string {
+  return String(db.get("SELECT value FROM meta WHERE name = 'id'")?.['value'])
+}
+
+function formatOf(db: SqliteSession): number {
+  return Number(db.get('PRAGMA user_version')?.['user_version'])
+}
+
+function refuseNewer(format: number, path: string): void {
+  if (format <= LEDGER_FORMAT) return
+  throw new SluiceError('DATA_DIR_NEWER', `${path} has format ${format}; this Sluice knows formats up to ${LEDGER_FORMAT}.`, { where: { path } })
+}
+
+/** Reads the whole file once. @throws SluiceError IO_FAILED with what SQLite found */
+export function checkLedgerFile(db: SqliteSession, path: string): void {
+  const found = db.all('PRAGMA quick_check(1)').map((row) => String(row['quick_check']))
+  if (found.length === 1 && found[0] === 'ok') return
+  throw new SluiceError('IO_FAILED', `${path} is damaged: ${found.join('; ')}`, {
+    where: { path },
+    hint: 'Move the file away: the next command makes a new ledger from what the tables remember.',
+  })
+}

@@ -1,0 +1,143 @@
+/**
+ * The ledger of one machine: `<folder>/ledger.db`, shared by any number of processes. Short immediate transactions; nobody
+ * waits inside one. The parts: schema, workers, offers, claims with endings, runs, lists, restore, verify.
+ */
+import { join } from 'node:path'
+import type { ArrivalOutcome, Pin } from '../core/arrival.ts'
+import type { Clock, Random } from '../core/effects.ts'
+import type { Batch } from '../core/engine.ts'
+import { SluiceError } from '../core/errors.ts'
+import type { Fault } from '../core/errors.ts'
+import type { ArrivalState, Claim, FileCounts, Ledger, RunState, Sighting, TableRow } from '../core/ledger.ts'
+import type { CommittedArrival, Receipt } from '../core/target.ts'
+import { localFs } from '../storage/local.ts'
+import type { Books } from './books.ts'
+import * as claims from './claims.ts'
+import * as lists from './lists.ts'
+import { offer, young } from './offers.ts'
+import { adopt, putTable, restore } from './restore.ts'
+import * as runs from './runs.ts'
+import { checkLedgerFile, ledgerId, openLedgerFile } from './schema.ts'
+import { verify } from './verify.ts'
+import { Workers } from './workers.ts'
+
+/**
+ * Opens the ledger of a data folder, making both when they are missing. After a process that died the file is checked.
+ * @throws SluiceError DATA_DIR_NEWER (nothing is changed), PERMISSION_DENIED, DISK_FULL, BUSY, IO_FAILED
+ */
+export async function openLedger(folder: string, { clock, random }: { clock: Clock; random: Random }): Promise<Ledger> {
+  await localFs.makeFolder('ledger.folder', folder)
+  const path = join(folder, 'ledger.db')
+  const db = openLedgerFile(path, random)
+  try {
+    const workers = await Workers.enter(db, join(folder, 'workers'), clock, random)
+    try {
+      if (workers.sweep()) checkLedgerFile(db, path)
+    } catch (thrown) {
+      workers.leave()
+      throw thrown
+    }
+    return new SqliteLedger({ db, clock, random, workers })
+  } catch (thrown) {
+    db.close()
+    throw thrown
+  }
+}
+
+class SqliteLedger implements Ledger {
+  readonly worker: string
+  private readonly books: Books
+
+  constructor(books: Books) {
+    this.books = books
+    this.worker = books.workers.own
+  }
+
+  /** Read anew each time: another process may have adopted the id of a lost ledger. */
+  get id() {
+    return ledgerId(this.books.db)
+  }
+  async adopt(id: string) {
+    return adopt(this.books, id)
+  }
+
+  async tables() {
+    return lists.tables(this.books)
+  }
+  async putTable(table: TableRow) {
+    putTable(this.books, table)
+  }
+  async isEmpty() {
+    return this.books.db.get('SELECT 1 FROM tables LIMIT 1') === undefined
+  }
+  restore(table: TableRow, arrivals: AsyncIterable<CommittedArrival>, lanes: ReadonlyMap<number, number>) {
+    return restore(this.books, table, arrivals, lanes)
+  }
+  async begin(run: { id: string; table: string; command: string }) {
+    runs.begin(this.books, run)
+  }
+  async offer(run: string, table: string, sightings: readonly Sighting[], options: { reload: boolean }) {
+    return offer(this.books, run, table, sightings, options.reload)
+  }
+  async young(table: string, pins: readonly Pin[]) {
+    return young(this.books, table, pins)
+  }
+  async claim(run: string, table: string, limit: { bytes: number; files: number }) {
+    return claims.claim(this.books, run, table, limit)
+  }
+  async turn(batch: Batch) {
+    return claims.turn(this.books, batch)
+  }
+  async settle(batch: Batch, outcomes: readonly ArrivalOutcome[], receipt: Receipt | null, reasons: Readonly<Record<string, number>> = {}) {
+    return claims.settle(this.books, batch, outcomes, receipt, reasons)
+  }
+  async release(batch: Batch, fault: Fault | null) {
+    return claims.release(this.books, batch, fault)
+  }
+  async orphans(table: string) {
+    return claims.orphans(this.books, table)
+  }
+  async recover(claim: Claim, receipt: Receipt | null, run: string | null) {
+    return claims.recover(this.books, claim, receipt, run)
+  }
+  async closeDeadRuns(table: string) {
+    return runs.closeDeadRuns(this.books, table)
+  }
+  async elsewhere(run: string) {
+    return runs.elsewhere(this.books, run)
+  }
+  async countFiles(run: string) {
+    return runs.countFiles(this.books, run)
+  }
+  async end(run: string, state: RunState, files: FileCounts, exit: number, fault: Fault | null) {
+    runs.end(this.books, run, state, files, exit, fault)
+    const row = lists.run(this.books, run)
+    if (row === null) throw new SluiceError('NOT_FOUND', `The ledger does not know the run ${run}.`)
+    return row
+  }
+  async files(query: { table?: string; state?: ArrivalState; name?: string; limit: number; after?: string }) {
+    return lists.files(this.books, query)
+  }
+  async runs(query: { table?: string; limit: number; after?: string }) {
+    return lists.runs(this.books, query)
+  }
+  async run(id: string) {
+    return lists.run(this.books, id)
+  }
+  async arrival(table: string, seq: number) {
+    return lists.arrival(this.books, table, seq)
+  }
+  async verify() {
+    return verify(this.books)
+  }
+  async beat() {
+    this.books.workers.beat()
+  }
+  async close() {
+    try {
+      this.books.workers.leave()
+    } finally {
+      this.books.db.close()
+    }
+  }
+}
