@@ -1,0 +1,106 @@
+/**
+ * An engine process. It obeys its parent alone: it ignores the signals of the terminal, and ends when the parent does.
+ */
+import type { StageEvent, Standing } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
+import { openSplitter } from '../../formats/splitter.ts'
+import { installFailpoints } from '../../storage/failpoints.ts'
+import { Database } from './database.ts'
+import type { Connection } from './database.ts'
+import { fromWire, toWire } from './protocol.ts'
+import type { Call, ToChild, ToParent } from './protocol.ts'
+import { stage } from './stage.ts'
+import { Flow, readStaged } from './streams.ts'
+
+installFailpoints('child')
+process.on('SIGINT', () => undefined)
+process.on('SIGTERM', () => undefined)
+process.on('disconnect', () => process.exit(0))
+
+let opened: Promise<Database> | null = null
+let sessions = 0
+const connections = new Map<number, Connection>()
+const flows = new Map<number, Flow>()
+const questions = new Map<number, PromiseWithResolvers<ReadonlyMap<string, Standing>>>()
+
+function tell(message: ToParent): void {
+  // A parent that is gone is noticed by 'disconnect'; what could not be sent then has no reader.
+  process.send?.(message, undefined, {}, () => undefined)
+}
+
+async function database(): Promise<Database> {
+  if (opened === null) throw new SluiceError('INTERNAL', 'An engine process was called before it was set up.')
+  return opened
+}
+
+function connection(session: number): Connection {
+  const found = connections.get(session)
+  if (found === undefined) throw new SluiceError('INTERNAL', 'This session of the engine is closed.')
+  return found
+}
+
+async function answer(id: number, call: Call): Promise<unknown> {
+  switch (call.do) {
+    case 'stage': {
+      const standing = (shas: string[]): Promise<ReadonlyMap<string, Standing>> => {
+        const question = Promise.withResolvers<ReadonlyMap<string, Standing>>()
+        questions.set(id, question)
+        tell({ from: 'ask', id, shas })
+        return question.promise
+      }
+      const on = (event: StageEvent): void => tell({ from: 'event', id, event })
+      return stage(call.job, { database: await database(), openSplitter, standing, on })
+    }
+    case 'read': {
+      const flow = new Flow()
+      flows.set(id, flow)
+      try {
+        for await (const rows of readStaged(await database(), call.staged, call.what)) {
+          if (!(await flow.take())) break
+          tell({ from: 'chunk', id, rows })
+        }
+      } finally {
+        flows.delete(id)
+      }
+      return null
+    }
+    case 'open':
+      sessions += 1
+      connections.set(sessions, await (await database()).connect())
+      return sessions
+    case 'exec':
+      return connection(call.session).exec(call.sql)
+    case 'rows':
+      return connection(call.session).rows(call.sql)
+    case 'copy':
+      return connection(call.session).copy(call.point, call.select, call.uri)
+    case 'close':
+      await connection(call.session).close()
+      connections.delete(call.session)
+      return null
+  }
+}
+
+async function serve(id: number, call: Call): Promise<void> {
+  try {
+    tell({ from: 'done', id, value: await answer(id, call) })
+  } catch (thrown) {
+    tell({ from: 'failed', id, error: toWire(thrown) })
+  }
+}
+
+process.on('message', (message: ToChild) => {
+  if (message.to === 'settings') {
+    opened = Database.open(message.settings)
+    // Without a call nobody waits for it yet.
+    opened.catch(() => undefined)
+  } else if (message.to === 'call') void serve(message.id, message.call)
+  else if (message.to === 'more') flows.get(message.id)?.more()
+  else if (message.to === 'stop') flows.get(message.id)?.stop()
+  else {
+    const question = questions.get(message.id)
+    questions.delete(message.id)
+    if (message.to === 'standing') question?.resolve(message.standing)
+    else question?.reject(fromWire(message.error))
+  }
+})

@@ -1,0 +1,159 @@
+/**
+ * DuckDB in memory, inside a child process: the only file that talks to its library.
+ *
+ * One connection per stream: a streamed result is silently cut short when its connection runs anything else.
+ */
+import { DuckDBInstance } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api'
+import type { ColumnStats, Written } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
+import type { Code } from '../../core/errors.ts'
+import { crash } from '../../core/failpoint.ts'
+import type { Row } from '../../core/schema.ts'
+import { quoteText } from '../../sql/quote.ts'
+import { localFs } from '../../storage/local.ts'
+import type { Settings } from './protocol.ts'
+
+export type Answer = Record<string, string | number | bigint | boolean | null>
+
+/** Rows of a row group: small, since a writer holds whole groups in memory. */
+const GROUP_ROWS = 40_960
+
+export class Database {
+  private readonly instance: DuckDBInstance
+  private constructor(instance: DuckDBInstance) {
+    this.instance = instance
+  }
+
+  static async open(settings: Settings): Promise<Database> {
+    const options = {
+      threads: String(settings.threads),
+      memory_limit: `${settings.memory}B`,
+      temp_directory: settings.temp,
+      preserve_insertion_order: 'true',
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    }
+    return new Database(await guarded('opening DuckDB', () => DuckDBInstance.create(':memory:', options)))
+  }
+
+  async connect(): Promise<Connection> {
+    const connection = new Connection(await this.instance.connect())
+    await connection.exec("SET TimeZone = 'UTC'")
+    return connection
+  }
+}
+
+/** One connection: statements run one after another, in the order of the calls. */
+export class Connection {
+  private readonly raw: DuckDBConnection
+  private tail: Promise<unknown> = Promise.resolve()
+  constructor(raw: DuckDBConnection) {
+    this.raw = raw
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.tail.then(work)
+    this.tail = turn.catch(() => undefined)
+    return turn
+  }
+
+  async exec(sql: string): Promise<void> {
+    await this.inTurn(() => guarded(sql, () => this.raw.run(sql)))
+  }
+
+  async rows(sql: string): Promise<Answer[]> {
+    return this.inTurn(() => guarded(sql, async () => answers(await this.raw.run(sql))))
+  }
+
+  /** See `Session.copy`. */
+  async copy(point: string, select: string, uri: string): Promise<Written> {
+    return this.inTurn(async () => {
+      const sql = `COPY (${select}) TO ${quoteText(uri)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1, ROW_GROUP_SIZE ${GROUP_ROWS}, use_tmp_file false, RETURN_STATS)`
+      crash(`${point}.before`)
+      const written = await guarded(sql, async () => writtenOf(uri, await this.raw.run(sql)))
+      crash(`${point}.after`)
+      if (written.rows === 0) {
+        await localFs.remove(`${point}.empty`, uri)
+        return { uri, rows: 0, bytes: 0, stats: {} }
+      }
+      await localFs.sync(`${point}.sync`, uri)
+      return written
+    })
+  }
+
+  /** Rows of a query whose columns are VARCHAR, BIGINT, DOUBLE or BOOLEAN, by chunks of about 2,000. */
+  async *stream(sql: string): AsyncGenerator<Row[]> {
+    const result = await guarded(sql, () => this.raw.stream(sql))
+    for (;;) {
+      const chunk = await guarded(sql, () => result.fetchChunk())
+      if (chunk === null || chunk.rowCount === 0) return
+      yield chunk.getRows() as Row[]
+    }
+  }
+
+  /** After what runs. */
+  async close(): Promise<void> {
+    await this.inTurn(async () => this.raw.closeSync())
+  }
+}
+
+async function answers(result: DuckDBResult): Promise<Answer[]> {
+  const names = result.deduplicatedColumnNames()
+  const rows = await result.getRows()
+  return rows.map((row) => Object.fromEntries(row.map((value, at) => [names[at], plain(value, String(result.columnType(at)))])))
+}
+
+const INTEGERS = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/
+
+function plain(value: unknown, type: string): Answer[string] {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'number') return INTEGERS.test(type) ? BigInt(value) : value
+  if (typeof value === 'bigint' || typeof value === 'boolean') return value
+  return String(value)
+}
+
+interface Entries {
+  entries: { key: unknown; value: unknown }[]
+}
+
+async function writtenOf(uri: string, result: DuckDBResult): Promise<Written> {
+  const row = (await result.getRowObjects())[0]
+  const columns = row?.['column_statistics'] as unknown as Entries | null | undefined
+  const stats: Record<string, ColumnStats> = {}
+  for (const { key, value } of columns?.entries ?? []) {
+    stats[unquote(String(key))] = statsOf(new Map((value as Entries).entries.map((entry) => [String(entry.key), String(entry.value)])))
+  }
+  return { uri, rows: Number(row?.['count']), bytes: Number(row?.['file_size_bytes']), stats }
+}
+
+/** `"a""b"` → `a"b`. */
+function unquote(name: string): string {
+  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name
+}
+
+function statsOf(told: ReadonlyMap<string, string>): ColumnStats {
+  const stats: ColumnStats = { nulls: Number(told.get('null_count') ?? 0) }
+  const min = told.get('min')
+  const max = told.get('max')
+  if (min !== undefined && max !== undefined) Object.assign(stats, { min, max })
+  if (told.has('has_nan')) stats.nan = told.get('has_nan') === 'true'
+  return stats
+}
+
+async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (thrown) {
+    throw databaseError(thrown, sql)
+  }
+}
+
+/** DuckDB has no error codes: its messages are read. What follows "Possible solutions" is advice, not the cause. */
+export function databaseError(thrown: unknown, sql: string): SluiceError {
+  if (thrown instanceof SluiceError) return thrown
+  const message = (thrown instanceof Error ? thrown.message : String(thrown)).split('Possible solutions')[0]?.trim() ?? ''
+  const code: Code = /no space left|disk|max_temp_directory_size/i.test(message) ? 'DISK_FULL' : message.startsWith('IO Error') ? 'IO_FAILED' : 'ENGINE_FAILED'
+  const hint = message.startsWith('Out of Memory') && code === 'ENGINE_FAILED' ? { hint: 'Give more --memory, or fewer --jobs.' } : {}
+  return new SluiceError(code, `${message}\nin: ${sql.slice(0, 200)}`, { ...hint, cause: thrown })
+}

@@ -1,0 +1,157 @@
+/**
+ * The DuckDB engine: the parent's side. DuckDB and the splitter run in child processes; this process never loads DuckDB.
+ */
+import { availableParallelism } from 'node:os'
+import type { Engine, Session, StageEvent, StageJob, Staged, Written } from '../../core/engine.ts'
+import type { Row } from '../../core/schema.ts'
+import { Pool } from './pool.ts'
+import type { Call, PlainJob } from './protocol.ts'
+import { divide } from './share.ts'
+import type { Worker } from './worker.ts'
+
+export interface DuckdbOptions {
+  /** Bytes for all processes together. */
+  memory: number
+  /** Child processes wanted; lowered to what memory and cores allow. */
+  jobs?: number
+  /** Existing folder for what does not fit into memory. */
+  spool: string
+}
+
+export interface DuckdbEngine extends Engine {
+  /** Child processes at the same time; so many stages can run at once. */
+  jobs: number
+  /** Said once to the user: the wanted number of jobs was lowered. */
+  notice: string | null
+}
+
+/** @throws SluiceError MEMORY_TOO_SMALL */
+export function openDuckdbEngine(options: DuckdbOptions): DuckdbEngine {
+  const share = divide(options.memory, availableParallelism(), options.jobs)
+  const pool = new Pool(share, options.spool)
+  return {
+    jobs: share.jobs,
+    notice: share.notice,
+    stage: (job, on, signal) => stage(pool, job, on, signal),
+    read: (staged, what) => read(pool, { do: 'read', staged, what }),
+    rejects: (staged) => read(pool, { do: 'read', staged, what: 'rejects' }),
+    session: (signal) => openSession(pool, signal),
+    close: () => pool.close(),
+  }
+}
+
+async function stage(pool: Pool, job: StageJob, on: (event: StageEvent) => void, signal: AbortSignal): Promise<Staged> {
+  const worker = await pool.take('stage', signal)
+  const { standing, ...plain } = job
+  let begun: number | null = null
+  let bytes = 0
+  const listener = {
+    event(event: StageEvent) {
+      if (event.kind === 'arrival.begin') begun = event.seq
+      if (event.kind === 'progress') bytes = event.bytes
+      on(event)
+    },
+    async standing(shas: string[]) {
+      begun = null
+      worker.asking = true
+      pool.dispatch()
+      try {
+        return await standing(shas)
+      } finally {
+        worker.asking = false
+      }
+    },
+    underWay() {
+      const arrival = job.batch.arrivals.find(({ seq }) => seq === begun)
+      const path = arrival?.pin.uri
+      const text = path === undefined ? `while it staged batch ${job.batch.id}` : `while it read ${path} (arrival ${begun})`
+      return { text: `${text}, after ${bytes} bytes of the batch`, where: path === undefined ? {} : { path } }
+    },
+  }
+  try {
+    return (await worker.call({ do: 'stage', job: plain satisfies PlainJob }, listener, signal).answer) as Staged
+  } finally {
+    pool.giveBack(worker, 'stage')
+  }
+}
+
+/** Chunks on demand: the child is told to go on when one was taken, and to stop when the reader leaves. */
+async function* read(pool: Pool, call: Call): AsyncGenerator<Row[]> {
+  const worker = await pool.take('shared')
+  const chunks: Row[][] = []
+  let wake: (() => void) | null = null
+  let over = false
+  const chunk = (rows: Row[]): void => {
+    chunks.push(rows)
+    wake?.()
+  }
+  const { id, answer } = worker.call(call, { chunk })
+  const end = answer.finally(() => {
+    over = true
+    wake?.()
+  })
+  // Awaited below; until then a failure must not count as unhandled.
+  end.catch(() => undefined)
+  try {
+    for (;;) {
+      const rows = chunks.shift()
+      if (rows !== undefined) {
+        yield rows
+        worker.send({ to: 'more', id })
+      } else if (over) break
+      else await new Promise<void>((resolve) => (wake = resolve))
+    }
+    await end
+  } finally {
+    worker.send({ to: 'stop', id })
+    await end.catch(() => undefined)
+    pool.giveBack(worker, 'shared')
+  }
+}
+
+async function openSession(pool: Pool, signal?: AbortSignal): Promise<Session> {
+  const worker = await pool.take('shared', signal)
+  try {
+    const session = (await worker.call({ do: 'open' }, {}, signal).answer) as number
+    return new ChildSession(pool, worker, session, signal)
+  } catch (thrown) {
+    pool.giveBack(worker, 'shared')
+    throw thrown
+  }
+}
+
+class ChildSession implements Session {
+  readonly dialect = 'duckdb'
+  private readonly pool: Pool
+  private readonly worker: Worker
+  private readonly session: number
+  private readonly signal: AbortSignal | undefined
+  private closed = false
+  constructor(pool: Pool, worker: Worker, session: number, signal?: AbortSignal) {
+    this.pool = pool
+    this.worker = worker
+    this.session = session
+    this.signal = signal
+  }
+
+  async exec(sql: string): Promise<void> {
+    await this.ask({ do: 'exec', session: this.session, sql })
+  }
+  async rows(sql: string): ReturnType<Session['rows']> {
+    return (await this.ask({ do: 'rows', session: this.session, sql })) as Awaited<ReturnType<Session['rows']>>
+  }
+  async copy(point: string, select: string, uri: string): Promise<Written> {
+    return (await this.ask({ do: 'copy', session: this.session, point, select, uri })) as Written
+  }
+  async close(): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    // A process that died has closed everything already.
+    await this.worker.call({ do: 'close', session: this.session }).answer.catch(() => undefined)
+    this.pool.giveBack(this.worker, 'shared')
+  }
+
+  private ask(call: Call): Promise<unknown> {
+    return this.worker.call(call, {}, this.signal).answer
+  }
+}

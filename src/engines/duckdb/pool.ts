@@ -1,0 +1,116 @@
+/**
+ * At most `jobs` engine processes, started when needed, used again, replaced when they die.
+ *
+ * A process runs one stage at a time. Sessions and streams prefer an idle process, but share one when there is none: with
+ * one process a caller that holds a session can still stage, and a stage that asks for the standing of contents can be
+ * answered through a session. So no order of calls can deadlock. A session or stream waits only while every process is
+ * busy reading or deciding a batch, and goes before stages that wait.
+ */
+import { join } from 'node:path'
+import { SluiceError } from '../../core/errors.ts'
+import { localFs } from '../../storage/local.ts'
+import type { Share } from './share.ts'
+import { Worker } from './worker.ts'
+
+export type Use = 'stage' | 'shared'
+
+interface Waiting {
+  use: Use
+  give(worker: Worker): void
+  refuse(reason: unknown): void
+}
+
+export class Pool {
+  private readonly share: Share
+  private readonly spool: string
+  private readonly workers = new Set<Worker>()
+  private readonly gone: Promise<void>[] = []
+  private queue: Waiting[] = []
+  private started = 0
+  private closed = false
+
+  constructor(share: Share, spool: string) {
+    this.share = share
+    this.spool = spool
+  }
+
+  /** A process for one use; to be given back. Rejects with the signal's reason. */
+  async take(use: Use, signal?: AbortSignal): Promise<Worker> {
+    signal?.throwIfAborted()
+    if (this.closed) throw closed()
+    const { promise, resolve, reject } = Promise.withResolvers<Worker>()
+    const waiting: Waiting = { use, give: resolve, refuse: reject }
+    const abort = (): void => {
+      if (!this.queue.includes(waiting)) return
+      this.queue = this.queue.filter((other) => other !== waiting)
+      reject(signal?.reason)
+    }
+    this.queue.push(waiting)
+    signal?.addEventListener('abort', abort, { once: true })
+    this.dispatch()
+    try {
+      return await promise
+    } finally {
+      signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  giveBack(worker: Worker, use: Use): void {
+    if (use === 'shared') worker.shared -= 1
+    else worker.staging = worker.asking = false
+    this.dispatch()
+  }
+
+  /** Serves whoever can be served: sessions and streams first. */
+  dispatch(): void {
+    for (const use of ['shared', 'stage'] as const) {
+      for (const waiting of this.queue.filter((other) => other.use === use)) {
+        const worker = this.choose(use)
+        if (worker === null) break
+        this.queue = this.queue.filter((other) => other !== waiting)
+        if (use === 'shared') worker.shared += 1
+        else worker.staging = true
+        waiting.give(worker)
+      }
+    }
+  }
+
+  private choose(use: Use): Worker | null {
+    const alive = [...this.workers].filter((worker) => worker.alive)
+    const idle = alive.find((worker) => !worker.staging && worker.shared === 0)
+    if (idle !== undefined) return idle
+    if (this.workers.size < this.share.jobs) return this.start()
+    const fit = alive.filter((worker) => !worker.staging || (use === 'shared' && worker.asking))
+    return fit.toSorted((a, b) => a.shared - b.shared)[0] ?? null
+  }
+
+  private start(): Worker {
+    this.started += 1
+    const temp = join(this.spool, `duckdb-${process.pid}-${this.started}`)
+    const worker = new Worker({ threads: this.share.threads, memory: this.share.duckdb, temp }, this.share.flags)
+    this.workers.add(worker)
+    this.gone.push(this.bury(worker, temp))
+    return worker
+  }
+
+  /** What DuckDB spilled is of no use to anyone after its process. */
+  private async bury(worker: Worker, temp: string): Promise<void> {
+    await worker.ended
+    this.workers.delete(worker)
+    // What cannot be removed is garbage of the spool, not a fault of the run.
+    await localFs.remove('engine.temp', temp).catch(() => undefined)
+    if (!this.closed) this.dispatch()
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    for (const { refuse } of this.queue) refuse(closed())
+    this.queue = []
+    for (const worker of this.workers) worker.kill()
+    await Promise.all(this.gone)
+  }
+}
+
+function closed(): SluiceError {
+  return new SluiceError('INTERNAL', 'The engine is closed.')
+}

@@ -1,0 +1,72 @@
+/**
+ * What the parent and an engine process say to each other (advanced serialization: bigint, Map and Set pass as they are).
+ *
+ * Every call has a number; the child answers with it. A stage asks back once for the standing of contents. A stream sends
+ * chunks of rows, at most WINDOW of them unacknowledged.
+ */
+import { isCode } from '../../core/codes.ts'
+import type { StageEvent, StageJob, Staged, Standing } from '../../core/engine.ts'
+import { SluiceError, asSluiceError } from '../../core/errors.ts'
+import type { Where } from '../../core/errors.ts'
+import type { Row } from '../../core/schema.ts'
+
+/** Chunks of a stream that may be on their way. */
+export const WINDOW = 2
+
+/** How a child's DuckDB is set up. */
+export interface Settings {
+  threads: number
+  /** Bytes. */
+  memory: number
+  /** Folder for what does not fit into memory; its parent exists. */
+  temp: string
+}
+
+/** A stage job without its functions. */
+export type PlainJob = Omit<StageJob, 'standing'>
+
+/** Begins every file name of a stage; no two attempts share it. */
+export function prefixOf({ batch, attempt }: Pick<PlainJob, 'batch' | 'attempt'>): string {
+  return `b-${batch.id}-${batch.fence}-${attempt}`
+}
+
+export type Call =
+  | { do: 'stage'; job: PlainJob }
+  | { do: 'read'; staged: Staged; what: 'winners' | 'losers' | 'rejects' }
+  | { do: 'open' }
+  | { do: 'exec'; session: number; sql: string }
+  | { do: 'rows'; session: number; sql: string }
+  | { do: 'copy'; session: number; point: string; select: string; uri: string }
+  | { do: 'close'; session: number }
+
+export type ToChild =
+  | { to: 'settings'; settings: Settings }
+  | { to: 'call'; id: number; call: Call }
+  | { to: 'standing'; id: number; standing: ReadonlyMap<string, Standing> }
+  | { to: 'unanswered'; id: number; error: WireError }
+  | { to: 'more'; id: number }
+  | { to: 'stop'; id: number }
+
+export type ToParent =
+  | { from: 'done'; id: number; value: unknown }
+  | { from: 'failed'; id: number; error: WireError }
+  | { from: 'event'; id: number; event: StageEvent }
+  | { from: 'ask'; id: number; shas: string[] }
+  | { from: 'chunk'; id: number; rows: Row[] }
+
+/** A SluiceError as it crosses processes. */
+export interface WireError {
+  code: string
+  message: string
+  where: Where
+  hint: string
+}
+
+export function toWire(thrown: unknown): WireError {
+  const { code, message, where, hint } = asSluiceError(thrown)
+  return { code, message, where, hint }
+}
+
+export function fromWire({ code, message, where, hint }: WireError): SluiceError {
+  return new SluiceError(isCode(code) ? code : 'INTERNAL', message, { where, hint })
+}

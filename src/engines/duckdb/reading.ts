@@ -1,0 +1,120 @@
+/** Reading the arrivals of a batch once, each hashed while it is split. */
+import { createHash } from 'node:crypto'
+import { setImmediate as breathe } from 'node:timers/promises'
+import type { Arrival, ArrivalOutcome } from '../../core/arrival.ts'
+import type { Batch, StageEvent } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
+import type { Fault } from '../../core/errors.ts'
+import type { SplitEnd, Splitter } from '../../formats/splitter.ts'
+import { lookAt, openPinned } from '../../storage/pin.ts'
+import type { PinnedFile } from '../../storage/pin.ts'
+
+/** At most every so many milliseconds progress is told, and other calls of the process get their turn. */
+const PULSE = 100
+
+/** Reads every arrival in order. Outcomes are `loaded`, `failed` or `waiting`; which contents are known is decided later. */
+export async function readArrivals(batch: Batch, splitter: Splitter, on: (event: StageEvent) => void): Promise<ArrivalOutcome[]> {
+  const total = { bytes: 0, records: 0 }
+  let told = performance.now()
+  const tell = (bytes: number, records: number): void => {
+    if (performance.now() - told < PULSE) return
+    told = performance.now()
+    on({ kind: 'progress', bytes: total.bytes + bytes, records: total.records + records })
+  }
+  let paused = performance.now()
+  const outcomes: ArrivalOutcome[] = []
+  for (const arrival of batch.arrivals) {
+    on({ kind: 'arrival.begin', seq: arrival.seq })
+    const outcome = await readArrival(arrival, splitter, tell)
+    outcomes.push(outcome)
+    total.bytes += outcome.bytes
+    total.records += outcome.read
+    tell(0, 0)
+    if (performance.now() - paused >= PULSE) {
+      await breathe()
+      paused = performance.now()
+    }
+  }
+  on({ kind: 'progress', ...total })
+  return outcomes
+}
+
+async function readArrival(arrival: Arrival, splitter: Splitter, tell: (bytes: number, records: number) => void): Promise<ArrivalOutcome> {
+  let file: PinnedFile | null
+  try {
+    file = openPinned(arrival.pin)
+    if (file === null) return lookAt(arrival.pin.uri) === null ? gone(arrival) : changing(arrival, 0)
+  } catch (thrown) {
+    return unreadable(arrival, thrown, 0)
+  }
+  try {
+    return await splitFile(arrival, file, splitter, tell)
+  } finally {
+    file.close()
+  }
+}
+
+async function splitFile(arrival: Arrival, file: PinnedFile, splitter: Splitter, tell: (bytes: number, records: number) => void): Promise<ArrivalOutcome> {
+  const { seq, pin } = arrival
+  const hash = createHash('sha256')
+  const got = { bytes: 0, ended: false, failed: null as unknown }
+  const read = (into: Uint8Array, at: number, length: number): number => {
+    let n: number
+    try {
+      n = file.read(into, at, length)
+    } catch (thrown) {
+      got.failed = thrown
+      throw thrown
+    }
+    if (n === 0) got.ended = length > 0 || got.ended
+    else hash.update(into.subarray(at, at + n))
+    got.bytes += n
+    return n
+  }
+  let end: SplitEnd
+  try {
+    end = await splitter.split({ seq, path: pin.uri, modified: pin.modified, read }, tell)
+  } catch (thrown) {
+    if (got.failed === null) throw thrown
+    splitter.undo()
+    return unreadable(arrival, got.failed, got.bytes)
+  }
+  if (!file.unchanged() || (end.state === 'loaded' && got.bytes !== pin.size)) {
+    splitter.undo()
+    return changing(arrival, got.bytes)
+  }
+  const whole = got.ended || got.bytes === pin.size
+  return {
+    ...nothing(arrival),
+    state: end.state,
+    sha256: whole ? hash.digest('hex') : null,
+    bytes: got.bytes,
+    read: end.read,
+    skipped: end.skipped,
+    rejected: end.rejected,
+    fault: end.fault,
+  }
+}
+
+function nothing({ seq }: Arrival): ArrivalOutcome {
+  return { seq, state: 'failed', sha256: null, generation: 0, sameAs: null, bytes: 0, read: 0, skipped: 0, rejected: 0, fault: null }
+}
+
+function gone(arrival: Arrival): ArrivalOutcome {
+  return { ...nothing(arrival), fault: faultOf(arrival, 'FILE_GONE', 'was removed before it was read.') }
+}
+
+function changing(arrival: Arrival, bytes: number): ArrivalOutcome {
+  return { ...nothing(arrival), state: 'waiting', bytes, fault: faultOf(arrival, 'FILE_CHANGING', 'changed between the look at it and the end of reading it.') }
+}
+
+/** No right to read fails the file; a disk that does not answer may answer later. Neither stops the other files. */
+function unreadable(arrival: Arrival, thrown: unknown, bytes: number): ArrivalOutcome {
+  if (!(thrown instanceof SluiceError)) throw thrown
+  if (thrown.code === 'PERMISSION_DENIED') return { ...nothing(arrival), bytes, fault: { code: 'FILE_UNREADABLE', message: thrown.message, path: arrival.pin.uri } }
+  return { ...nothing(arrival), state: 'waiting', bytes, fault: { code: thrown.code, message: thrown.message, path: arrival.pin.uri } }
+}
+
+function faultOf({ pin }: Arrival, code: Fault['code'], what: string): Fault {
+  return { code, message: `${pin.uri} ${what}`, path: pin.uri }
+}

@@ -1,0 +1,98 @@
+/**
+ * Separates the losers of a batch from its winners, out of core, and counts what lies in the parts.
+ *
+ * First the keys with several records are found over key columns and places alone, then the losers are copied part by
+ * part: no step holds more than one part of whole rows.
+ */
+import { join } from 'node:path'
+import type { Part, Staged } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
+import { tampering } from '../../core/failpoint.ts'
+import type { Tampering } from '../../core/failpoint.ts'
+import { findColumn } from '../../core/schema.ts'
+import { LOST, REPEATED, filesSql, forgetSql, losersOfPartSql, losersSql, recordsSql, separateSql, valueSql, winnersSql } from '../../resolve/duckdb-batch.ts'
+import type { Lying } from '../../resolve/duckdb-batch.ts'
+import { quoteName } from '../../sql/quote.ts'
+import type { Connection } from './database.ts'
+import { prefixOf } from './protocol.ts'
+import type { PlainJob } from './protocol.ts'
+
+type Records = Omit<Lying, 'losers'>
+
+/**
+ * @returns the records parts (as given, unless a test falsifies them) and the losers parts
+ * @throws SluiceError BALANCE_BROKEN when the losers written are not those that were found
+ */
+export async function separate(connection: Connection, staged: Records, job: PlainJob): Promise<Pick<Staged, 'records' | 'losers'>> {
+  const { key, keep } = job.definition
+  let falsify = tampering('stage')
+  const losers: Part[] = []
+  if (keep !== null && staged.records.length > 0) {
+    for (const sql of separateSql(staged, key, keep)) await connection.exec(sql)
+    const found = await count(connection, `SELECT coalesce(sum(n - 1), 0) AS n FROM ${REPEATED}`)
+    if (found > 0) {
+      for (const [at, part] of staged.records.entries()) {
+        const range = await rangeOf(connection, part)
+        if (range === null || (await count(connection, `SELECT count(*) AS n FROM ${LOST} WHERE _place BETWEEN ${range.lowest} AND ${range.highest}`)) === 0) continue
+        const select = falsified(losersOfPartSql(staged, part, range), falsify)
+        falsify = null
+        const written = await connection.copy('stage.losers', select, join(job.folder, `${prefixOf(job)}-losers-${at + 1}.parquet`))
+        if (written.rows > 0) losers.push({ uri: written.uri, rows: written.rows })
+      }
+    }
+    for (const sql of forgetSql()) await connection.exec(sql)
+    const lying = await count(connection, `SELECT count(*) AS n FROM (${losersSql({ ...staged, losers }, [])})`)
+    if (lying !== found) {
+      throw new SluiceError('BALANCE_BROKEN', `Batch ${job.batch.id}: ${found} records lose to another one of the batch, but ${lying} were written as losers. Nothing was committed.`)
+    }
+  }
+  return { records: await falsifyRecords(connection, staged.records, job, losers.length === 0 ? falsify : null), losers }
+}
+
+/** Winners, from three counts over the files: all records, those that do not count, and the losers. */
+export async function countWinners(connection: Connection, staged: Lying): Promise<number> {
+  const good = await count(connection, `SELECT count(*) AS n FROM (${recordsSql(staged, [])})`)
+  const lost = await count(connection, `SELECT count(*) AS n FROM (${losersSql(staged, [])})`)
+  return good - lost
+}
+
+/** Least and greatest value of each key column over the winners; booleans are left out. */
+export async function rangeOfKeys(connection: Connection, staged: Lying, key: readonly string[]): Promise<Staged['keyRange']> {
+  const columns = key.flatMap((name) => findColumn(staged.schema, name) ?? []).filter(({ type }) => type !== 'boolean')
+  if (key.length === 0 || columns.length === 0 || staged.records.length === 0) return null
+  const names = columns.map(({ name }) => name)
+  const wanted = columns.flatMap((column, at) => ['min', 'max'].map((of) => `CAST(${valueSql(column, `${of}(${quoteName(column.name)})`)} AS VARCHAR) AS ${of}${at}`))
+  const row = (await connection.rows(`SELECT ${wanted.join(', ')} FROM (${winnersSql(staged, names)})`))[0]
+  const ranges = columns.flatMap(({ name }, at) => {
+    const min = row?.[`min${at}`]
+    const max = row?.[`max${at}`]
+    return typeof min === 'string' && typeof max === 'string' ? [{ name, min, max }] : []
+  })
+  return ranges.length === 0 ? null : ranges
+}
+
+async function count(connection: Connection, sql: string): Promise<number> {
+  return Number((await connection.rows(sql))[0]?.['n'] ?? 0)
+}
+
+async function rangeOf(connection: Connection, part: Part): Promise<{ lowest: bigint; highest: bigint } | null> {
+  const row = (await connection.rows(`SELECT min(_place) AS lowest, max(_place) AS highest FROM read_parquet(${filesSql([part])})`))[0]
+  const lowest = row?.['lowest']
+  const highest = row?.['highest']
+  return typeof lowest === 'bigint' && typeof highest === 'bigint' ? { lowest, highest } : null
+}
+
+/** Tests only: a relation with one row less or one row twice. */
+function falsified(select: string, how: Tampering | null): string {
+  if (how === null) return select
+  return how === 'drop' ? `SELECT * FROM (${select}) OFFSET 1` : `SELECT * FROM (${select}) UNION ALL (SELECT * FROM (${select}) LIMIT 1)`
+}
+
+/** Tests only: writes the first part again, falsified. */
+async function falsifyRecords(connection: Connection, records: readonly Part[], job: PlainJob, how: Tampering | null): Promise<readonly Part[]> {
+  const [first, ...rest] = records
+  if (how === null || first === undefined) return records
+  const select = falsified(`SELECT * FROM read_parquet(${filesSql([first])})`, how)
+  const written = await connection.copy('stage.falsified', select, join(job.folder, `${prefixOf(job)}-falsified.parquet`))
+  return written.rows === 0 ? rest : [{ uri: written.uri, rows: written.rows }, ...rest]
+}

@@ -1,0 +1,114 @@
+/**
+ * A stage job inside the child: read, decide which contents count, separate the losers, count what lies there.
+ */
+import { join } from 'node:path'
+import type { StageEvent, Staged, Standing } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
+import { checkKeepColumn } from '../../core/definition.ts'
+import { placeOf } from '../../core/place.ts'
+import { KEY_TYPES, findColumn } from '../../core/schema.ts'
+import type { ArrivalOutcome } from '../../core/arrival.ts'
+import type { SplitOptions, SplitResult, Splitter } from '../../formats/splitter.ts'
+import { localFs } from '../../storage/local.ts'
+import { rejectsSql } from '../../resolve/duckdb-batch.ts'
+import type { Database } from './database.ts'
+import { decide } from './decide.ts'
+import { prefixOf } from './protocol.ts'
+import type { PlainJob } from './protocol.ts'
+import { readArrivals } from './reading.ts'
+import { countWinners, rangeOfKeys, separate } from './separate.ts'
+
+/** What a stage needs from outside; tests bring their own splitter. */
+export interface Surroundings {
+  database: Database
+  openSplitter(options: SplitOptions): Splitter
+  standing(shas: string[]): Promise<ReadonlyMap<string, Standing>>
+  on(event: StageEvent): void
+}
+
+type Split = Extract<SplitResult, { again: null }>
+
+export async function stage(job: PlainJob, around: Surroundings): Promise<Staged> {
+  const { batch, definition } = job
+  const { read, split } = await readBatch(job, around)
+  const shas = [...new Set(read.flatMap(({ state, sha256 }) => (state === 'loaded' && sha256 !== null ? [sha256] : [])))]
+  const standing = shas.length === 0 ? new Map<string, Standing>() : await around.standing(shas)
+  const { outcomes, excluded } = decide(batch.arrivals, read, standing, job.reloaded, definition.mode === 'append')
+  for (const outcome of outcomes) around.on({ kind: 'arrival.end', outcome })
+
+  checkDefinition(job, outcomes, split)
+  const left = new Set(batch.arrivals.filter(({ seq }) => excluded.includes(seq)).map(({ pin }) => pin.uri))
+  const connection = await around.database.connect()
+  try {
+    const lying = { schema: split.schema, excluded, records: split.records, rejects: split.rejects }
+    const parted = await separate(connection, lying, job)
+    const full = { ...lying, ...parted }
+    return {
+      batch,
+      attempt: job.attempt,
+      outcomes,
+      ...full,
+      winners: await countWinners(connection, full),
+      places: placesOf(outcomes),
+      keyRange: await rangeOfKeys(connection, full, definition.key),
+      faults: split.faults.filter(({ path }) => path === undefined || !left.has(path)),
+      reasons: excluded.length === 0 ? split.reasons : await reasonsOf(connection, full),
+      notices: split.notices,
+      leftOut: split.leftOut,
+    }
+  } finally {
+    await connection.close()
+  }
+}
+
+/** Reads the batch; again from the start when a type that was supposed turned out too narrow. */
+async function readBatch(job: PlainJob, around: Surroundings): Promise<{ read: ArrivalOutcome[]; split: Split }> {
+  const { batch, attempt, folder, definition, pinned, onBad, maxBad, grace, now } = job
+  const options: SplitOptions = { folder, prefix: prefixOf(job), definition, pinned, onBad, maxBad, grace, now }
+  // Each pass widens a type at least; the number of passes only guards against a splitter that never agrees with itself.
+  for (let pass = 1; pass <= 16; pass++) {
+    const splitter = around.openSplitter(options)
+    const read = await readArrivals(batch, splitter, around.on)
+    const split = splitter.finish()
+    if (split.again === null) return { read, split }
+    options.hypothesis = split.again
+    await removeParts(folder)
+  }
+  throw new SluiceError('INTERNAL', `The column types of batch ${batch.id} (attempt ${attempt}) did not settle.`)
+}
+
+async function removeParts(folder: string): Promise<void> {
+  for (const { name } of (await localFs.list(folder)) ?? []) await localFs.remove('stage.again', join(folder, name))
+}
+
+/** What only the first records can tell: that the key and the column of the rule exist and can serve. */
+function checkDefinition({ definition, pinned }: PlainJob, outcomes: readonly ArrivalOutcome[], split: Split): void {
+  const records = outcomes.reduce((sum, { state, read }) => sum + (state === 'loaded' ? read : 0), 0)
+  if (pinned !== null || records === 0) return
+  const seen = split.schema.map(({ name }) => name).join(', ')
+  for (const key of definition.key) {
+    if ((split.keySeen[key] ?? 0) === 0) {
+      throw new SluiceError('KEY_UNKNOWN', `None of the first ${records} records has the key column ${key}. Columns seen: ${seen === '' ? 'none' : seen}.`, { where: { column: key } })
+    }
+    const column = findColumn(split.schema, key)
+    if (column !== undefined && !KEY_TYPES.includes(column.type)) {
+      throw new SluiceError('DEFINITION_INVALID', `--key ${key}: a ${column.type} cannot be a key.`, { hint: `Types of a key: ${KEY_TYPES.join(', ')}.` })
+    }
+  }
+  if (definition.keep !== null && 'column' in definition.keep && split.records.length > 0) {
+    checkKeepColumn(definition.keep, findColumn(split.schema, definition.keep.column))
+  }
+}
+
+/** Rows are counted from 1 without gaps, so the places of an arrival follow from its number and what was read of it. */
+function placesOf(outcomes: readonly ArrivalOutcome[]): Staged['places'] {
+  const loaded = outcomes.filter(({ state, read }) => state === 'loaded' && read > 0)
+  const first = loaded[0]
+  const last = loaded.at(-1)
+  return first === undefined || last === undefined ? null : { lowest: placeOf(first.seq, 1), highest: placeOf(last.seq, last.read) }
+}
+
+async function reasonsOf(connection: { rows(sql: string): Promise<Record<string, unknown>[]> }, staged: Pick<Staged, 'rejects' | 'excluded'>): Promise<Record<string, number>> {
+  const rows = await connection.rows(`SELECT code, count(*) AS n FROM (${rejectsSql(staged)}) GROUP BY code ORDER BY code`)
+  return Object.fromEntries(rows.map(({ code, n }) => [String(code), Number(n)]))
+}

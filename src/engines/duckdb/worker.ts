@@ -1,0 +1,160 @@
+/**
+ * The parent's end of one engine process: calls by number, and what becomes of them when the process dies.
+ */
+import { fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { StageEvent, Standing } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
+import type { Where } from '../../core/errors.ts'
+import type { Row } from '../../core/schema.ts'
+import { fromWire, toWire } from './protocol.ts'
+import type { Call, Settings, ToChild, ToParent } from './protocol.ts'
+
+/** The same file as source and as compiled package. */
+const CHILD = fileURLToPath(new URL(`./child${extname(fileURLToPath(import.meta.url))}`, import.meta.url))
+/** Queries that run at the same time hold a thread of libuv each; file calls must still find one. */
+const THREADPOOL = '8'
+/** So much of what a process said last is kept for the message about its death. */
+const LAST_WORDS = 2000
+
+/** What a call wants to hear besides its answer. */
+export interface Listener {
+  event?(event: StageEvent): void
+  standing?(shas: string[]): Promise<ReadonlyMap<string, Standing>>
+  chunk?(rows: Row[]): void
+  /** What was under way when the process died: ends the sentence of ENGINE_DIED. */
+  underWay?(): { text: string; where: Where }
+}
+
+interface Pending {
+  resolve(value: unknown): void
+  reject(reason: unknown): void
+  listener: Listener
+  /** Rejects with this instead of what the child says. */
+  reason: { thrown: unknown } | null
+}
+
+export class Worker {
+  /** A stage runs here; `asking` while it waits for the table's answer. */
+  staging = false
+  asking = false
+  /** Sessions and streams that are open here. */
+  shared = 0
+  /** Resolves when the process is gone and its calls are rejected. */
+  readonly ended: Promise<void>
+  private readonly process: ChildProcess
+  private readonly pending = new Map<number, Pending>()
+  private calls = 0
+  private death: SluiceError | null = null
+  private lastWords = ''
+
+  constructor(settings: Settings, flags: readonly string[]) {
+    this.process = fork(CHILD, [], {
+      serialization: 'advanced',
+      execArgv: [...flags],
+      env: { ...process.env, UV_THREADPOOL_SIZE: THREADPOOL },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    this.process.stderr?.on('data', (bytes: Buffer) => (this.lastWords = (this.lastWords + bytes.toString()).slice(-LAST_WORDS)))
+    this.process.on('message', (message: ToParent) => this.hear(message))
+    this.ended = new Promise((resolve) => {
+      const end = (how: string): void => {
+        this.die(how)
+        resolve()
+      }
+      this.process.on('error', (error) => {
+        // Not started at all: no 'close' will follow.
+        if (this.process.pid === undefined) end(`could not be started: ${error.message}`)
+      })
+      this.process.on('close', (code, signal) => end(signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`))
+    })
+    this.send({ to: 'settings', settings })
+  }
+
+  get alive(): boolean {
+    return this.death === null
+  }
+  get pid(): number | undefined {
+    return this.process.pid
+  }
+
+  /** One call. An aborted signal kills the process and rejects with the signal's reason. */
+  call(call: Call, listener: Listener = {}, signal?: AbortSignal): { id: number; answer: Promise<unknown> } {
+    this.calls += 1
+    const id = this.calls
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    const pending: Pending = { resolve, reject, listener, reason: null }
+    if (this.death !== null) reject(this.death)
+    else if (signal?.aborted === true) reject(signal.reason)
+    else {
+      const abort = (): void => {
+        pending.reason = { thrown: signal?.reason }
+        this.kill()
+      }
+      this.pending.set(id, pending)
+      signal?.addEventListener('abort', abort, { once: true })
+      const settled = (): void => signal?.removeEventListener('abort', abort)
+      promise.then(settled, settled)
+      this.send({ to: 'call', id, call })
+    }
+    return { id, answer: promise }
+  }
+
+  send(message: ToChild): void {
+    if (this.death !== null || !this.process.connected) return
+    // A failure to send means that the process is going; 'close' says so to the calls.
+    this.process.send(message, undefined, {}, () => undefined)
+  }
+
+  kill(): void {
+    this.process.kill('SIGKILL')
+  }
+
+  private hear(message: ToParent): void {
+    const pending = this.pending.get(message.id)
+    if (pending === undefined) return
+    const { listener } = pending
+    if (message.from === 'event') this.listening(pending, () => listener.event?.(message.event))
+    else if (message.from === 'chunk') listener.chunk?.(message.rows)
+    else if (message.from === 'ask') void this.ask(message.id, pending, message.shas)
+    else {
+      this.pending.delete(message.id)
+      if (message.from === 'done') pending.resolve(message.value)
+      else pending.reject(pending.reason === null ? fromWire(message.error) : pending.reason.thrown)
+    }
+  }
+
+  /** A listener that throws ends the process: its call cannot go on. */
+  private listening(pending: Pending, hear: () => void): void {
+    try {
+      hear()
+    } catch (thrown) {
+      pending.reason ??= { thrown }
+      this.kill()
+    }
+  }
+
+  private async ask(id: number, pending: Pending, shas: string[]): Promise<void> {
+    try {
+      const standing = (await pending.listener.standing?.(shas)) ?? new Map<string, Standing>()
+      this.send({ to: 'standing', id, standing: new Map(standing) })
+    } catch (thrown) {
+      pending.reason ??= { thrown }
+      this.send({ to: 'unanswered', id, error: toWire(thrown) })
+    }
+  }
+
+  private die(how: string): void {
+    const said = /(FATAL ERROR: .*|Error: .*)/.exec(this.lastWords)?.[1]
+    const tail = said === undefined ? '' : ` It said: ${said}`
+    this.death = new SluiceError('ENGINE_DIED', `The worker process ${how}.${tail}`)
+    for (const { reject, reason, listener } of this.pending.values()) {
+      const under = listener.underWay?.()
+      if (reason !== null) reject(reason.thrown)
+      else reject(under === undefined ? this.death : new SluiceError('ENGINE_DIED', `The worker process ${how} ${under.text}.${tail}`, { where: under.where }))
+    }
+    this.pending.clear()
+  }
+}
