@@ -77,15 +77,20 @@ export interface ColumnSpec {
   right?: boolean
 }
 
+/** Characters as a terminal counts them, near enough: code points. */
+function widthOf(text: string): number {
+  return Array.from(text).length
+}
+
 /** Rows under a header line, columns aligned, two spaces between. Control characters become spaces. */
 export function columns(specs: readonly ColumnSpec[], rows: readonly (readonly string[])[]): string {
   const clean = rows.map((row) => row.map((cell) => cell.replace(/\p{Cc}/gu, ' ')))
-  const widths = specs.map((spec, i) => Math.max(spec.name.length, ...clean.map((row) => [...(row[i] ?? '')].length)))
+  const widths = specs.map((spec, i) => Math.max(spec.name.length, ...clean.map((row) => widthOf(row[i] ?? ''))))
   const line = (cells: readonly string[]): string =>
     specs
       .map((spec, i) => {
         const cell = cells[i] ?? ''
-        const gap = ' '.repeat(Math.max(0, (widths[i] ?? 0) - [...cell].length))
+        const gap = ' '.repeat(Math.max(0, (widths[i] ?? 0) - widthOf(cell)))
         return spec.right === true ? gap + cell : cell + gap
       })
       .join('  ')

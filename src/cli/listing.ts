@@ -1,5 +1,5 @@
 /** What all listings share: --limit, --after, one document, and aligned columns for people. */
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { SluiceError } from '../core/errors.ts'
 import type { Browser } from '../service/browse.ts'
 import { columns } from './format.ts'

@@ -87,7 +87,7 @@ function barOf(output: Output, timer: Clock): Progress {
       painted = now
       const line = `  load ${barLine(reckoning.reading, now - started)}`
       const room = (output.stderr.columns ?? 80) - 1
-      output.stderr.write(`\r\u001b[2K${[...line].slice(0, room).join('')}`)
+      output.stderr.write(`\r\u001b[2K${Array.from(line).slice(0, room).join('')}`)
       shown = true
     },
     end() {

@@ -46,7 +46,7 @@ const REMEMBERED = 32_768
 
 const HEX = Buffer.from(Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0')).join(''), 'latin1')
 const LETTERS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .', 'latin1')
-const DATES = Array.from({ length: DAYS }, (_, day) => Buffer.from(`${new Date(FIRST + day * DAY).toISOString().slice(0, 11)}`, 'latin1'))
+const DATES = Array.from({ length: DAYS }, (_, day) => Buffer.from(new Date(FIRST + day * DAY).toISOString().slice(0, 11), 'latin1'))
 const OPEN = Buffer.from('{"records":[', 'latin1')
 const CLOSE = Buffer.from(']}\n', 'latin1')
 const ID = Buffer.from('{"id":"', 'latin1')

@@ -1,0 +1,57 @@
+/**
+ * Runs the tests: every `*.test.ts` in src/ and test/ (proofs have a command of their own), and `*.live.ts` where the
+ * variable that names its server is set. Arguments: parts of paths; without any, all.
+ * The last line is `N passed, N failed`.
+ */
+import { spawn } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..')
+const wanted = process.argv.slice(2)
+
+function chosen(path: string): boolean {
+  return wanted.length === 0 || wanted.some((part) => path.includes(part))
+}
+
+const tests = globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root })
+  .filter((path) => !path.startsWith('test/proof') && chosen(path))
+  .toSorted()
+
+// A live test says in its text which variable names its server: process.env['SLUICE_TEST_…_URL'].
+for (const path of globSync(['src/**/*.live.ts', 'test/**/*.live.ts'], { cwd: root }).toSorted()) {
+  const variable = /SLUICE_TEST_[A-Z0-9_]+_URL/.exec(readFileSync(join(root, path), 'utf8'))?.[0]
+  if (!chosen(path)) continue
+  if (variable !== undefined && process.env[variable] !== undefined) tests.push(path)
+  else process.stderr.write(`not run: ${path} (${variable ?? 'it names no server'} is not set)\n`)
+}
+
+if (tests.length === 0) {
+  process.stderr.write('There is no test to run.\n')
+  process.stdout.write('0 passed, 1 failed\n')
+  process.exit(1)
+}
+
+// Many tests start worker processes of their own: as many at once as there are cores, and not more than four.
+const concurrency = Math.min(4, availableParallelism())
+const child = spawn(process.execPath, ['--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`, '--test-timeout=600000', ...tests], {
+  cwd: root,
+  stdio: ['ignore', 'pipe', 'inherit'],
+  // The tests see no settings of the person who runs them.
+  env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SLUICE_(?!TEST_)|FORCE_COLOR$|NO_COLOR$|NODE_TEST_CONTEXT$)/.test(name))),
+})
+let tail = ''
+child.stdout.setEncoding('utf8')
+child.stdout.on('data', (text: string) => {
+  process.stdout.write(text)
+  tail = (tail + text).slice(-200_000)
+})
+child.on('close', (code) => {
+  const count = (name: string): number => Number([...tail.matchAll(new RegExp(`^ℹ ${name} (\\d+)$`, 'gm'))].at(-1)?.[1] ?? Number.NaN)
+  const passed = count('pass')
+  const failed = count('fail') + count('cancelled')
+  const ran = Number.isInteger(passed) && Number.isInteger(failed) && passed + failed > 0
+  process.stdout.write(`${tests.length} files\n${ran ? passed : 0} passed, ${ran ? failed : 1} failed\n`)
+  process.exit(ran && failed === 0 && code === 0 ? 0 : 1)
+})
