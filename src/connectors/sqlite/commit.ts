@@ -4,7 +4,7 @@
  * Numbers come from the rows that stand in the tables after writing, never from one another: new rows are those above the
  * highest row number before, an updated row is one that has the place which was decided for it.
  */
-import { checkBalance, missing, noBalance } from '../../core/balance.ts'
+import { checkBalance, noBalance } from '../../core/balance.ts'
 import type { Balance } from '../../core/balance.ts'
 import type { ArrivalOutcome } from '../../core/arrival.ts'
 import type { Definition } from '../../core/definition.ts'
@@ -55,9 +55,10 @@ export function commit(job: Commit): { receipt: Receipt; known: boolean } {
   const marks = mark(work)
   session.run('sqlite.aside', `INSERT INTO main._sluice_rejects (tbl, batch, place, offset, code, "column", value, message, raw, evicted) SELECT ?, ?, place, offset, code, "column", value, coalesce(message, ''), raw, 0 FROM temp._sluice_aside ORDER BY rowid`, [table, batch.id])
   const changes = write(work, marks)
-  const { counts, rows, updated, evicted } = count(work, marks, loaded)
+  const { counts, rows, updated, replaced, evicted } = count(work, marks, loaded)
   checkBalance(counts, { before: state.rows, after: state.rows + rows })
   if (changes.inserted !== rows || changes.updated !== updated) throw broken(`SQLite changed ${changes.inserted} + ${changes.updated} rows, ${rows} + ${updated} are found`)
+  if (replaced + evicted !== updated) throw broken(`${updated} rows were updated, but ${replaced} of the old ones are kept and ${evicted} put aside`)
   return { receipt: record(job, work, state, marks, { counts, rows, evicted }, loaded), known: false }
 }
 
@@ -114,7 +115,7 @@ interface Counted {
 }
 
 /** One balance per arrival: read and skipped from the splitter, all else from rows in the tables. */
-function count(work: Work, marks: Marks, loaded: readonly Loaded[]): Counted & { updated: number } {
+function count(work: Work, marks: Marks, loaded: readonly Loaded[]): Counted & { updated: number; replaced: number } {
   const { session, table, schema, definition } = work
   const names = namesOf(table)
   const id = rowNumber(schema)
@@ -141,19 +142,20 @@ function count(work: Work, marks: Marks, loaded: readonly Loaded[]): Counted & {
   }
   add('quarantined', `SELECT place >> 32 AS seq, count(*) AS n FROM main._sluice_rejects WHERE rowid > ${marks.rejects} AND evicted = 0 GROUP BY 1`)
   const evicted = Number(session.get(`SELECT count(*) AS n FROM main._sluice_rejects WHERE rowid > ${marks.rejects} AND evicted = 1`)?.['n'])
-  return { counts, rows, updated, evicted }
+  const replaced = Number(session.get(`SELECT count(*) AS n FROM ${names.losers} WHERE ${id} > ${marks.losers} AND _sluice_outcome = 'replaced'`)?.['n'])
+  return { counts, rows, updated, replaced, evicted }
 }
 
 /** Writes the record of the commit: arrivals, and the batch with its receipt. */
 function record({ session, staged, table }: Commit, work: Work, state: State, marks: Marks, counted: Counted, loaded: readonly Loaded[]): Receipt {
   const { batch } = staged
+  const pins = new Map(batch.arrivals.map((arrival) => [arrival.seq, arrival.pin]))
   const arrivals: CommittedArrival[] = loaded.map(({ seq, sha256, generation }) => {
-    const pin = batch.arrivals.find((arrival) => arrival.seq === seq)?.pin
+    const pin = pins.get(seq)
     return { seq, sha256, generation, path: pin?.uri ?? '', size: pin?.size ?? 0, counts: counted.counts.get(seq) ?? noBalance() }
   })
   for (const { seq, sha256, generation, path, size, counts: c } of arrivals) {
     session.run('sqlite.arrival', 'INSERT INTO main._sluice_arrivals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [table, seq, sha256, generation, batch.id, path, size, c.read, c.inserted, c.updated, c.duplicate, c.stale, c.skipped, c.quarantined])
-    if (missing(c) !== 0) throw broken(`arrival ${seq}`)
   }
   const repeated = `FROM main._sluice_rejects WHERE rowid > ${marks.rejects} AND code = 'KEY_REPEATED' AND evicted = 0`
   const faults = session.all(`SELECT place, offset, code, "column", value, message, raw ${repeated} ORDER BY place LIMIT ${SHOWN_FAULTS}`).map(rejectFromSql)

@@ -47,11 +47,14 @@ async function fill(session: SqliteSession, table: string, chunks: AsyncIterable
   crash('sqlite.incoming.after')
 }
 
-/** Proves that the balance can fail: loses or doubles one row of `table` when a test asks for it. */
-export function tamperRow(session: SqliteSession, point: string, table: string, above = 0n): boolean {
+/**
+ * Proves that the balance can fail: loses or doubles one row of `table` when a test asks for it.
+ * @param id name of its row number · @param above only rows with a higher one
+ */
+export function tamperRow(session: SqliteSession, point: string, table: string, id = 'rowid', above = 0n): boolean {
   const how = tampering(point)
   if (how === null) return false
-  const one = `(SELECT max(rowid) FROM ${table} WHERE rowid > ${above})`
-  const sql = how === 'drop' ? `DELETE FROM ${table} WHERE rowid = ${one}` : `INSERT INTO ${table} SELECT * FROM ${table} WHERE rowid = ${one}`
+  const one = `(SELECT max(${id}) FROM ${table} WHERE ${id} > ${above})`
+  const sql = how === 'drop' ? `DELETE FROM ${table} WHERE ${id} = ${one}` : `INSERT INTO ${table} SELECT * FROM ${table} WHERE ${id} = ${one}`
   return session.change(sql) > 0
 }

@@ -83,7 +83,7 @@ export function writeRows(work: Work, marks: Marks): Changes {
   const changes = keep === null ? append(work) : resolve(work, shapeOf(work, keep))
   const { table, losers } = namesOf(work.table)
   const id = rowNumber(work.schema)
-  if (id === 'rowid' && !tamperRow(work.session, 'write', table, marks.rows)) tamperRow(work.session, 'write', losers, marks.losers)
+  if (!tamperRow(work.session, 'write', table, id, marks.rows)) tamperRow(work.session, 'write', losers, id, marks.losers)
   return changes
 }
 

@@ -161,7 +161,7 @@ for (const [point, how] of [['resolve', 'drop'], ['resolve', 'double'], ['write'
     test(`a row that is ${how} at ${point} breaks the balance (${definition.mode})`, async () => {
       const table = await open()
       await table.apply(stageRows(engine, definition, SCHEMA, new Map([[1, [['k', 1n, 'a']]]])), definition)
-      for (const rows of [[['l', 1n, 'a']], [['k', 2n, 'b'], ['k', 1n, 'a']]] as Row[][]) {
+      for (const rows of [[['l', 1n, 'a']], [['k', 2n, 'b'], ['k', 1n, 'a']], [['k', 2n, 'b']]] as Row[][]) {
         setFailpointHandler({ crash: () => {}, tamper: (at) => (at === point ? how : null) })
         await assert.rejects(table.apply(stageRows(engine, definition, SCHEMA, new Map([[2, rows]])), definition), code('BALANCE_BROKEN'))
         setFailpointHandler(null)
