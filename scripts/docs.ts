@@ -1,0 +1,70 @@
+/** Writes the generated pages of docs/reference/: errors.md from the table of codes, cli.md from the commands' own help. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { Output } from '../src/cli/output.ts'
+import { programOf } from '../src/cli/program.ts'
+import { CODES } from '../src/core/codes.ts'
+import type { Kind } from '../src/core/codes.ts'
+
+const KINDS: Readonly<Record<Kind, string>> = {
+  usage: 'the command is wrong',
+  config: 'Sluice stops and tells',
+  data: 'put aside, everything else goes on',
+  transient: 'worth another try',
+  conflict: 'settled between processes; you should not meet it',
+  bug: 'a fault in Sluice; please report it',
+}
+
+/** docs/reference/errors.md */
+export function errorsPage(): string {
+  const lines = [
+    '# Error codes',
+    '',
+    'Generated from `src/core/codes.ts` by `node scripts/docs.ts`. `sluice explain CODE` says the same. The codes are the same in',
+    'the command line, in `--json`, in the ledger and in `SluiceError.code`; they are never renamed.',
+    '',
+    'The kind says what happens: ' + Object.entries(KINDS).map(([kind, what]) => `**${kind}** ${what}`).join(' · ') + '.',
+    'Faults of kind data do not end a load: a file or a record with one is put aside, and the command ends with 3.',
+    '',
+  ]
+  for (const [code, entry] of Object.entries(CODES)) {
+    lines.push(`## ${code}`, '', `${entry.means}`, '', `- Kind: ${entry.kind}, exit code ${entry.exit}, HTTP status ${entry.http}`, `- Next step: ${entry.hint}`, '')
+  }
+  return `${lines.join('\n').trimEnd()}\n`
+}
+
+/** docs/reference/cli.md */
+export function cliPage(): string {
+  const program = programOf('0.0.0', () => new Output({}), () => {})
+  const lines = [
+    '# The command line',
+    '',
+    "Generated from the commands' own help by `node scripts/docs.ts`.",
+    '',
+    'Results go to stdout, everything else to stderr. With `--json` stdout gets exactly one document, also when the command fails',
+    '(`json.md` has the fields). Every command takes the global options, before or after its name. `NO_COLOR`, `FORCE_COLOR`,',
+    '`TERM=dumb` and `CI` are honoured.',
+    '',
+    'Exit codes: **0** it balances, and nothing is quarantined, failed or waiting · **1** failed · **2** wrong usage · **3** partial:',
+    'something is quarantined, failed or waiting (`--allow-partial` makes it 0) · **4** configuration or schema · **5** access refused ·',
+    '**6** not found · **7** busy · **130** and **143** interrupted by Ctrl-C or SIGTERM, resumable.',
+    '',
+    'Ctrl-C or SIGTERM once finishes the batch in work and stops, twice stops at once. The same command goes on where it stopped.',
+    '',
+  ]
+  const describe = (command: Command, path: string): void => {
+    command.configureHelp({ helpWidth: 110 })
+    lines.push(`## ${path}`, '', '```', command.helpInformation().trimEnd(), '```', '')
+    for (const inner of command.commands) describe(inner, `${path} ${inner.name()}`)
+  }
+  describe(program, 'sluice')
+  return `${lines.join('\n').trimEnd()}\n`
+}
+
+if (import.meta.main) {
+  const folder = join(import.meta.dirname, '../docs/reference')
+  writeFileSync(join(folder, 'errors.md'), errorsPage())
+  writeFileSync(join(folder, 'cli.md'), cliPage())
+  process.stdout.write('docs/reference/errors.md and cli.md are written.\n')
+}
