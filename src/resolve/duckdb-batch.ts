@@ -105,34 +105,54 @@ export function valueSql(column: Column, expression = quoteName(column.name)): s
   return expression
 }
 
-/** Temporary tables that `separateSql` makes; dropped by `forgetSql`. */
+/** Temporary tables of the separation. LOST has the `_place` of every loser; REPEATED is of one slice of the keys. */
 export const REPEATED = 'sluice_repeated'
 export const LOST = 'sluice_lost'
+export const LOST_TABLE = `CREATE TEMP TABLE ${LOST} (${quoteName(PLACE_COLUMN)} BIGINT)`
+
+/** A share of the keys, cut by hash: slice `at` of `of`, from 0. */
+export interface Slice {
+  at: number
+  of: number
+}
+
+/** Asks for `n` records and for `bytes`, the average size of what is grouped of one. */
+export function sizeSql(staged: Omit<Lying, 'losers'>, key: readonly string[], keep: Keep): string {
+  const columns = deciding(staged.schema, key, keep)
+  const sizes = columns.map(({ name, type }) => (type === 'string' ? `coalesce(avg(strlen(${quoteName(name)})), 0)` : '8'))
+  return `SELECT count(*) AS n, CAST(${sizes.join(' + ')} AS DOUBLE) AS bytes FROM (${recordsSql(staged, columns.map(({ name }) => name))})`
+}
+
+/** Key columns and the keep column, each once. */
+function deciding(schema: Schema, key: readonly string[], keep: Keep): Column[] {
+  const names = 'column' in keep ? [...key, keep.column] : key
+  return [...new Set(names.map((name) => known(schema, name)))]
+}
 
 /**
- * Statements that find the losers of a batch by the rule of `rule.ts`, reading only keys, places and the keep column.
- * Afterwards REPEATED has one row per key with several records: the key as _sluice_k1…, `n` records, `place` of the winner.
- * LOST has the `_place` of every loser. Grouping comes first, so only keys with several records are joined.
+ * Statements that find the losers of a slice by the rule of `rule.ts`, reading only keys, places and the keep column.
+ * Afterwards REPEATED has one row per key with several records: the key as _sluice_k1…, `n` records, `place` of the
+ * winner; the losers' places are added to LOST. Grouping comes first, so only keys with several records are joined.
  */
-export function separateSql(staged: Omit<Lying, 'losers'>, key: readonly string[], keep: Keep): string[] {
+export function separateSql(staged: Omit<Lying, 'losers'>, key: readonly string[], keep: Keep, slice: Slice): string[] {
   const keys = key.map((name, at) => ({ name: quoteName(known(staged.schema, name).name), as: `_sluice_k${at + 1}` }))
   const aliases = keys.map(({ as }) => as).join(', ')
   const selected = keys.map(({ name, as }) => `${name} AS ${as}`).join(', ')
   const same = keys.map(({ name, as }) => `b.${name} = r.${as}`).join(' AND ')
   const place = quoteName(PLACE_COLUMN)
   const highest = keep.rule === 'last' || keep.rule === 'max' ? 'max' : 'min'
-  const byValue = 'column' in keep ? known(staged.schema, keep.column) : null
-  const batch = recordsSql(staged, byValue === null ? key : [...new Set([...key.map((name) => known(staged.schema, name).name), byValue.name])])
-  const lost = `CREATE TEMP TABLE ${LOST} AS SELECT b.${place} FROM (${batch}) AS b JOIN ${REPEATED} AS r ON ${same} WHERE b.${place} <> r.place`
-  if (byValue === null) {
-    return [`CREATE TEMP TABLE ${REPEATED} AS SELECT ${selected}, count(*) AS n, ${highest}(${place}) AS place FROM (${batch}) GROUP BY ${aliases} HAVING count(*) > 1`, lost]
+  const ofSlice = slice.of === 1 ? '' : ` WHERE hash(${keys.map(({ name }) => name).join(', ')}) % ${slice.of} = ${slice.at}`
+  const batch = `SELECT * FROM (${recordsSql(staged, deciding(staged.schema, key, keep).map(({ name }) => name))})${ofSlice}`
+  const lost = `INSERT INTO ${LOST} SELECT b.${place} FROM (${batch}) AS b JOIN ${REPEATED} AS r ON ${same} WHERE b.${place} <> r.place`
+  if (!('column' in keep)) {
+    return [`CREATE OR REPLACE TEMP TABLE ${REPEATED} AS SELECT ${selected}, count(*) AS n, ${highest}(${place}) AS place FROM (${batch}) GROUP BY ${aliases} HAVING count(*) > 1`, lost]
   }
   // max and min pass over NULL: a null value wins only where all values are null.
-  const value = quoteName(byValue.name)
+  const value = quoteName(known(staged.schema, keep.column).name)
   const best = `SELECT ${selected}, count(*) AS n, ${keep.rule}(${value}) AS best FROM (${batch}) GROUP BY ${aliases} HAVING count(*) > 1`
   return [
-    `CREATE TEMP TABLE ${REPEATED}_value AS ${best}`,
-    `CREATE TEMP TABLE ${REPEATED} AS SELECT ${keys.map(({ as }) => `r.${as}`).join(', ')}, any_value(r.n) AS n, ${highest}(b.${place}) AS place ` +
+    `CREATE OR REPLACE TEMP TABLE ${REPEATED}_value AS ${best}`,
+    `CREATE OR REPLACE TEMP TABLE ${REPEATED} AS SELECT ${keys.map(({ as }) => `r.${as}`).join(', ')}, any_value(r.n) AS n, ${highest}(b.${place}) AS place ` +
       `FROM (${batch}) AS b JOIN ${REPEATED}_value AS r ON ${same} WHERE b.${value} IS NOT DISTINCT FROM r.best GROUP BY ALL`,
     lost,
   ]

@@ -21,8 +21,10 @@ const GROUP_ROWS = 40_960
 
 export class Database {
   private readonly instance: DuckDBInstance
-  private constructor(instance: DuckDBInstance) {
+  private readonly memory: number
+  private constructor(instance: DuckDBInstance, memory: number) {
     this.instance = instance
+    this.memory = memory
   }
 
   static async open(settings: Settings): Promise<Database> {
@@ -34,11 +36,11 @@ export class Database {
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     }
-    return new Database(await guarded('opening DuckDB', () => DuckDBInstance.create(':memory:', options)))
+    return new Database(await guarded('opening DuckDB', () => DuckDBInstance.create(':memory:', options)), settings.memory)
   }
 
   async connect(): Promise<Connection> {
-    const connection = new Connection(await this.instance.connect())
+    const connection = new Connection(await this.instance.connect(), this.memory)
     await connection.exec("SET TimeZone = 'UTC'")
     return connection
   }
@@ -46,10 +48,13 @@ export class Database {
 
 /** One connection: statements run one after another, in the order of the calls. */
 export class Connection {
+  /** Bytes that DuckDB may use in this process. */
+  readonly memory: number
   private readonly raw: DuckDBConnection
   private tail: Promise<unknown> = Promise.resolve()
-  constructor(raw: DuckDBConnection) {
+  constructor(raw: DuckDBConnection, memory: number) {
     this.raw = raw
+    this.memory = memory
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {

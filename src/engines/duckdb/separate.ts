@@ -1,16 +1,18 @@
 /**
  * Separates the losers of a batch from its winners, out of core, and counts what lies in the parts.
  *
- * First the keys with several records are found over key columns and places alone, then the losers are copied part by
- * part: no step holds more than one part of whole rows.
+ * First the keys with several records are found over key columns and places alone, in slices of the keys that fit into
+ * memory (DuckDB's own spilling gives up on many groups of text). Then the losers are copied part by part: no step holds
+ * more than one part of whole rows.
  */
 import { join } from 'node:path'
+import type { Keep } from '../../core/definition.ts'
 import type { Part, Staged } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { tampering } from '../../core/failpoint.ts'
 import type { Tampering } from '../../core/failpoint.ts'
 import { findColumn } from '../../core/schema.ts'
-import { LOST, REPEATED, filesSql, forgetSql, losersOfPartSql, losersSql, recordsSql, separateSql, valueSql, winnersSql } from '../../resolve/duckdb-batch.ts'
+import { LOST, LOST_TABLE, REPEATED, filesSql, forgetSql, losersOfPartSql, losersSql, recordsSql, separateSql, sizeSql, valueSql, winnersSql } from '../../resolve/duckdb-batch.ts'
 import type { Lying } from '../../resolve/duckdb-batch.ts'
 import { quoteName } from '../../sql/quote.ts'
 import type { Connection } from './database.ts'
@@ -28,8 +30,7 @@ export async function separate(connection: Connection, staged: Records, job: Pla
   let falsify = tampering('stage')
   const losers: Part[] = []
   if (keep !== null && staged.records.length > 0) {
-    for (const sql of separateSql(staged, key, keep)) await connection.exec(sql)
-    const found = await count(connection, `SELECT coalesce(sum(n - 1), 0) AS n FROM ${REPEATED}`)
+    const found = await findLosers(connection, staged, key, keep)
     if (found > 0) {
       for (const [at, part] of staged.records.entries()) {
         const range = await rangeOf(connection, part)
@@ -47,6 +48,24 @@ export async function separate(connection: Connection, staged: Records, job: Pla
     }
   }
   return { records: await falsifyRecords(connection, staged.records, job, losers.length === 0 ? falsify : null), losers }
+}
+
+/** What DuckDB needs to group one record beside its bytes, and the part of its memory that a slice may take. */
+const GROUP_BYTES = 48
+const SLICE_SHARE = 4
+
+/** Fills LOST, slice by slice so that each fits into memory. @returns how many losers the groups imply */
+async function findLosers(connection: Connection, staged: Records, key: readonly string[], keep: Keep): Promise<number> {
+  const size = (await connection.rows(sizeSql(staged, key, keep)))[0]
+  const needed = Number(size?.['n'] ?? 0) * (Number(size?.['bytes'] ?? 0) + GROUP_BYTES)
+  const of = Math.max(1, Math.ceil(needed / (connection.memory / SLICE_SHARE)))
+  await connection.exec(LOST_TABLE)
+  let found = 0
+  for (let at = 0; at < of; at++) {
+    for (const sql of separateSql(staged, key, keep, { at, of })) await connection.exec(sql)
+    found += await count(connection, `SELECT coalesce(sum(n - 1), 0) AS n FROM ${REPEATED}`)
+  }
+  return found
 }
 
 /** Winners, from three counts over the files: all records, those that do not count, and the losers. */
