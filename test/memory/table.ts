@@ -53,10 +53,11 @@ class MemoryTable implements Table {
   readonly uri: string
   readonly #store: Store
   readonly #name: string
-  readonly #ledger: string
+  /** Null: for reading only. */
+  readonly #ledger: string | null
   readonly #engine: Engine
 
-  constructor(store: Store, name: string, ledger: string, engine: Engine) {
+  constructor(store: Store, name: string, ledger: string | null, engine: Engine) {
     this.uri = `memory:${name}`
     this.#store = store
     this.#name = name
@@ -67,7 +68,7 @@ class MemoryTable implements Table {
   /** The newest state, checked to be ours. @throws SluiceError TABLE_OTHER_LEDGER */
   state(): State | undefined {
     const state = this.#store.get(this.#name)
-    if (state !== undefined && state.ledger !== this.#ledger) {
+    if (state !== undefined && this.#ledger !== null && state.ledger !== this.#ledger) {
       throw new SluiceError('TABLE_OTHER_LEDGER', `${this.uri} belongs to the ledger ${state.ledger}, not to ${this.#ledger}.`)
     }
     return state
@@ -108,6 +109,7 @@ class MemoryTable implements Table {
     signal?.throwIfAborted()
     const before = this.state()
     const { batch } = staged
+    if (this.#ledger === null) throw new SluiceError('INTERNAL', `${this.uri} was opened for reading.`)
     const first = before?.receipts.get(batch.id)
     if (first !== undefined) return first
     const loaded = staged.outcomes.filter((outcome) => outcome.state === 'loaded')
@@ -222,7 +224,9 @@ function distort<T>(point: string, list: readonly T[]): T[] {
 }
 
 async function collect(chunks: AsyncIterable<Row[]>): Promise<Row[]> {
-  return (await Array.fromAsync(chunks)).flat()
+  const rows: Row[] = []
+  for await (const chunk of chunks) rows.push(...chunk)
+  return rows
 }
 
 /** A row of one schema in the columns of another; columns that it lacks are null. */

@@ -1,0 +1,106 @@
+/** Contract: values of every type come back as they went in; keys tell exactly what differs. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Scene, counted } from './scene.ts'
+import type { Variant } from './scene.ts'
+
+const ALL = 'k:int64,s:string,b:boolean,i:int64,d:double,day:date,ts:timestamp,tl:timestamp_local,j:json'
+
+/** Records as JSON text, and the rows they must come back as (without k and place). */
+const EXTREMES: readonly (readonly [string, readonly unknown[]])[] = [
+  ['"s":"","b":false,"i":-9223372036854775808,"d":-1.7976931348623157e308,"day":"0001-01-01","ts":"0001-01-01T00:00:00Z","tl":"0001-01-01T00:00:00","j":{}',
+    ['', false, -(2n ** 63n), -Number.MAX_VALUE, '0001-01-01', '0001-01-01T00:00:00.000000Z', '0001-01-01T00:00:00.000000', '{}']],
+  ['"s":"a\\u0000b","b":true,"i":9223372036854775807,"d":5e-324,"day":"9999-12-31","ts":"9999-12-31T23:59:59.999999Z","tl":"9999-12-31T23:59:59.999999","j":[ ]',
+    ['a\0b', true, 2n ** 63n - 1n, 5e-324, '9999-12-31', '9999-12-31T23:59:59.999999Z', '9999-12-31T23:59:59.999999', '[]']],
+  ['"s":"😀 ￿ \\" \' \\\\ \\n","b":null,"i":9007199254740993,"d":0.1,"day":"2024-02-29","ts":"2026-03-29T02:30:00.5+02:00","tl":"2026-03-29T02:30:00.5","j":{"b": 1.10, "a": [1e3, 18446744073709551616, "x y"]}',
+    ['😀 \u{FFFF} " \' \\ \n', null, 2n ** 53n + 1n, 0.1, '2024-02-29', '2026-03-29T00:30:00.500000Z', '2026-03-29T02:30:00.500000', '{"b":1.10,"a":[1e3,18446744073709551616,"x y"]}']],
+  ['"s":1.10,"b":true,"i":1e3,"d":1,"day":"1969-12-31","ts":"1969-12-31T23:59:59.999999Z","tl":"1582-10-10T00:00:00","j":"text"',
+    ['1.10', true, 1000n, 1, '1969-12-31', '1969-12-31T23:59:59.999999Z', '1582-10-10T00:00:00.000000', '"text"']],
+  ['"s":null,"i":-0,"d":123456789012345680000', [null, null, 0n, 123456789012345680000, null, null, null, null]],
+  ['"x":1', [null, null, null, null, null, null, null, null]],
+]
+
+/** Two values of each key type that lie as near as can be. */
+const KEYS: readonly (readonly [string, unknown, unknown])[] = [
+  ['string', 'a', 'A'], ['string', 'a', 'a '], ['string', 'é', 'e\u0301'], ['string', '\u{FF5E}', '\u{1F600}'], ['string', 'a\0', 'a\0b'], ['string', '1', '01'],
+  ['boolean', true, false], ['int64', '9007199254740993', '9007199254740992'], ['int64', '-9223372036854775808', '9223372036854775807'],
+  ['date', '2024-02-28', '2024-02-29'], ['timestamp', '2026-01-01T00:00:00.000001Z', '2026-01-01T00:00:00.000002Z'],
+  ['timestamp_local', '9999-12-31T23:59:59.999999', '9999-12-31T23:59:59.999998'],
+]
+const text = (type: string, value: unknown): string => (type === 'int64' ? String(value) : JSON.stringify(value))
+
+export function valueCases(get: () => Variant): void {
+  describe('values', () => {
+    for (const [name, request] of [['append', { columns: ALL }], ['upsert', { columns: ALL, key: 'k', mode: 'upsert' }]] as const) {
+      test(`every type comes back exactly from rows and losers (${name})`, async () => {
+        const scene = await Scene.open(get(), request)
+        const records = EXTREMES.map(([members], index) => `{"k":${index},${members}}`)
+        await scene.load([{ seq: 1, records }])
+        assert.deepEqual((await scene.rows()).map((row) => row.slice(1, -1)), EXTREMES.map(([, row]) => row))
+        await scene.check()
+        // Equal content in every type is known again, and what is replaced keeps its values among the losers.
+        await scene.load([{ seq: 2, records: [...records, ' '] }])
+        const newer = await scene.load([{ seq: 3, records: EXTREMES.map((_, index) => `{"k":${index},"s":"newer"}`) }])
+        if (name === 'upsert') counted(newer, { 3: { updated: EXTREMES.length } })
+        await scene.check()
+      })
+    }
+
+    for (const [type, a, b] of KEYS) {
+      test(`key of ${type}: ${JSON.stringify(a)} is not ${JSON.stringify(b)}`, async () => {
+        const scene = await Scene.open(get(), { columns: `k:${type},v:int64`, key: 'k', mode: 'upsert' })
+        const record = (key: unknown, v: number): string => `{"k":${text(type, key)},"v":${v}}`
+        counted(await scene.load([{ seq: 1, records: [record(a, 1), record(b, 2), record(a, 3)] }]), { 1: { inserted: 2, stale: 1 } })
+        counted(await scene.load([{ seq: 2, records: [record(b, 4), record(a, 3)] }]), { 2: { updated: 1, duplicate: 1 } })
+        await scene.check()
+      })
+    }
+
+    test('one instant written in three ways is one key', async () => {
+      const scene = await Scene.open(get(), { columns: 'ts:timestamp,v:int64', key: 'ts' })
+      const instants = ['2026-05-01T17:25:43.111Z', '2026-05-01T17:25:43.111+00:00', '2026-05-01T19:25:43.111000+02:00']
+      counted(await scene.load([{ seq: 1, records: [{ ts: instants[0], v: 1 }, { ts: instants[1], v: 2 }] }]), { 1: { inserted: 1, duplicate: 1 } })
+      counted(await scene.load([{ seq: 2, records: [{ ts: instants[2], v: 3 }] }]), { 2: { duplicate: 1 } })
+      await scene.check()
+    })
+
+    test('a key of every key type at once', async () => {
+      const columns = 's:string,b:boolean,i:int64,day:date,ts:timestamp,tl:timestamp_local,v:int64'
+      const scene = await Scene.open(get(), { columns, key: 's,b,i,day,ts,tl', mode: 'upsert' })
+      const base = { s: 'x', b: true, i: 1, day: '2026-01-01', ts: '2026-01-01T00:00:00Z', tl: '2026-01-01T00:00:00' }
+      const others = [{ s: 'y' }, { b: false }, { i: 2 }, { day: '2026-01-02' }, { ts: '2026-01-01T00:00:01Z' }, { tl: '2026-01-01T00:00:01' }]
+      const records = [base, ...others.map((other) => ({ ...base, ...other }))]
+      counted(await scene.load([{ seq: 1, records: records.map((record) => ({ ...record, v: 1 })) }]), { 1: { inserted: 7 } })
+      counted(await scene.load([{ seq: 2, records: records.map((record) => ({ ...record, v: 2 })) }]), { 2: { updated: 7 } })
+      counted(await scene.load([{ seq: 3, records: [...records.map((record) => ({ ...record, v: 2 })), { ...base, s: '' }, { ...base, b: null }] }]), { 3: { duplicate: 7, quarantined: 2 } })
+      await scene.check()
+    })
+
+    test('concatenated keys do not meet', async () => {
+      const scene = await Scene.open(get(), { columns: 'a:string,b:string', key: 'a,b' })
+      const pairs = [['x', 'yz'], ['xy', 'z'], ['x|', 'y'], ['x', '|y'], ['"', ','], ['",', '"'], ['x\0', 'y'], ['x', '\0y']]
+      counted(await scene.load([{ seq: 1, records: pairs.map(([a, b]) => ({ a, b })) }]), { 1: { inserted: 8 } })
+      counted(await scene.load([{ seq: 2, records: pairs.toReversed().map(([a, b]) => ({ a, b })) }]), { 2: { duplicate: 8 } })
+      await scene.check()
+    })
+
+    test('new columns come at the end; older rows have null there; absent equals null', async () => {
+      const scene = await Scene.open(get(), { key: 'id', mode: 'upsert' })
+      await scene.load([{ seq: 1, records: [{ id: 1, a: 'x' }, { id: 2, a: 'y' }, { id: 3, a: 'z' }] }])
+      const second = await scene.load([{ seq: 2, records: [{ id: 1, a: 'x', n: null }, { id: 2, a: 'y', n: 5 }, { id: 4, N: 6, t: true }] }])
+      counted(second, { 2: { inserted: 1, updated: 1, duplicate: 1 } })
+      const head = await scene.table.head()
+      assert.deepEqual(head.schema.map((column) => [column.name, column.type]), [['id', 'int64'], ['a', 'string'], ['n', 'int64'], ['t', 'boolean']])
+      await scene.check()
+      counted(await scene.load([{ seq: 3, records: [{ id: 1, a: 'x' }, { id: 2, a: 'y' }, { id: 3, a: 'z', t: null }] }]), { 3: { updated: 1, duplicate: 2 } })
+      await scene.check()
+    })
+
+    test('-0.0 and 0.0 are equal content; names of columns may be words of SQL', async () => {
+      const scene = await Scene.open(get(), { columns: 'select:int64,order by:double,"q\'é:string', key: 'select', mode: 'upsert' })
+      await scene.load([{ seq: 1, records: ['{"select":1,"order by":-0.0,"\\"q\'é":"a"}'] }])
+      counted(await scene.load([{ seq: 2, records: ['{"select":1,"order by":0.0,"\\"q\'é":"a"}'] }]), { 2: { duplicate: 1 } })
+      assert.equal((await scene.table.head()).schema[1]?.original, 'order by')
+    })
+  })
+}

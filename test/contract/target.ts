@@ -1,0 +1,37 @@
+/** The contract of every target: the same cases, against the reference model, whatever lies behind the port. */
+import { after, before, describe } from 'node:test'
+import type { Variant } from './scene.ts'
+import { commitCases } from './target-commit.ts'
+import { lateCases } from './target-late.ts'
+import { rejectCases } from './target-rejects.ts'
+import { resolveCases } from './target-resolve.ts'
+import { tamperCases } from './target-tamper.ts'
+import { valueCases } from './target-values.ts'
+
+export type { Variant } from './scene.ts'
+
+/**
+ * Registers the whole suite. Every case has a table of its own; they share one variant.
+ * @param open called once, before the first case
+ */
+export function targetContract(name: string, open: () => Promise<Variant>): void {
+  describe(`target contract: ${name}`, () => {
+    let variant: Variant | undefined
+    const get = (): Variant => {
+      if (variant === undefined) throw new Error('the variant did not open')
+      return variant
+    }
+    before(async () => {
+      variant = await open()
+    })
+    after(async () => {
+      await variant?.dispose()
+    })
+    commitCases(get)
+    resolveCases(get)
+    lateCases(get)
+    rejectCases(get)
+    valueCases(get)
+    tamperCases(get)
+  })
+}
