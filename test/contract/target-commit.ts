@@ -163,9 +163,11 @@ export function commitCases(get: () => Variant): void {
     test('SCHEMA_MOVED when a column got another type meanwhile', async () => {
       const scene = await Scene.open(get(), { key: 'id' })
       await scene.load([{ seq: 1, records: [{ id: 1 }] }])
-      const staged = await scene.stage(scene.batch([{ seq: 2, records: [{ id: 2, x: 'text' }] }]))
+      const staged = await scene.stage(scene.batch([{ seq: 2, records: [{ id: 2, x: 'text' }] }], { lane: 1 }))
       await scene.load([{ seq: 3, records: [{ id: 3, x: 5 }] }])
+      const head = await scene.table.head()
       await assert.rejects(scene.table.apply(staged, scene.definition), code('SCHEMA_MOVED'))
+      assert.deepEqual(await scene.table.head(), head)
       await scene.check()
     })
 

@@ -66,7 +66,7 @@ export function resolveCases(get: () => Variant): void {
     test('in-batch losers are judged beside the final winner, also when the stored row wins', async () => {
       const scene = await Scene.open(get(), { columns: COLUMNS, key: 'id', mode: 'upsert', keep: 'max:n' })
       await scene.load([{ seq: 1, records: [r(1, 'top', 100)] }])
-      const second = await scene.load([{ seq: 2, records: [r(1, 'low', 1), r(1, 'mid', 50), r(1, 'mid', 50)] }, { seq: 3, records: [r(1, 'top', 100)] }])
+      const second = await scene.load([{ seq: 2, records: [r(1, 'low', 1), r(1, 'mid', 50), r(1, 'mid', 50)] }, { seq: 3, records: [r(1, 'top', 100), ' '] }])
       counted(second, { 2: { stale: 3 }, 3: { duplicate: 1 } })
       await scene.check()
       const error = await Scene.open(get(), { columns: COLUMNS, key: 'id', keep: 'error' })
