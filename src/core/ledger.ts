@@ -148,9 +148,8 @@ export interface Ledger {
   /**
    * Ends a claim with what became of each arrival; a receipt is null when nothing was committed. Adds to the run.
    * Nothing happens (false) when the claim is no longer ours.
-   * @param reasons rejects of the splitter by code (`Staged.reasons`); those of the receipt come on top
    */
-  settle(batch: Batch, outcomes: readonly ArrivalOutcome[], receipt: Receipt | null, reasons?: Readonly<Record<string, number>>): Promise<boolean>
+  settle(batch: Batch, outcomes: readonly ArrivalOutcome[], receipt: Receipt | null): Promise<boolean>
   /**
    * Gives a claim back: its arrivals are PENDING again. A failure is counted as an attempt, kept as the reason, and the
    * arrivals are not claimed again by this run; without one they may be.
@@ -166,7 +165,7 @@ export interface Ledger {
   recover(claim: Claim, receipt: Receipt | null, run: string | null): Promise<boolean>
   /** Closes as INTERRUPTED the runs of the table whose process is dead and which have no claim left. */
   closeDeadRuns(table: string): Promise<string[]>
-  /** How many arrivals of this run are at work in other living processes. */
+  /** How many arrivals of this run are in claims of other runs. Those of dead processes count until they are recovered. */
   elsewhere(run: string): Promise<number>
   /** Paths of this run, by what became of them; `ignored` is the caller's. */
   countFiles(run: string): Promise<Omit<FileCounts, 'ignored'>>

@@ -85,13 +85,7 @@ export function turn(books: Books, batch: Batch): 'go' | 'wait' | 'lost' {
   return before.some((row) => books.workers.isAlive(String(row['worker']))) ? 'wait' : 'go'
 }
 
-export function settle(
-  books: Books,
-  batch: Batch,
-  outcomes: readonly ArrivalOutcome[],
-  receipt: Receipt | null,
-  reasons: Readonly<Record<string, number>>,
-): boolean {
+export function settle(books: Books, batch: Batch, outcomes: readonly ArrivalOutcome[], receipt: Receipt | null): boolean {
   return books.db.transaction('ledger.settle', () => {
     const no = claimNo(books, batch, books.workers.own)
     if (no === null) return false
@@ -109,7 +103,7 @@ export function settle(
         noteTried(books, no, seq)
       }
     }
-    addReceipt(books, no, receipt, reasons)
+    addReceipt(books, no, receipt)
     endClaim(books, no)
     return true
   })
@@ -167,7 +161,7 @@ export function recover(books: Books, dead: Claim, receipt: Receipt | null, run:
       if (done !== undefined) complete(books, table, seq, done, done.counts, null)
       else if (giveBack(books, table, seq, null) && into !== null) books.db.change('INSERT OR IGNORE INTO offers (run_no, seq) VALUES (?, ?)', [into, seq])
     }
-    addReceipt(books, no, receipt, {})
+    addReceipt(books, no, receipt)
     endClaim(books, no)
     return true
   })

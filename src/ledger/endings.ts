@@ -82,13 +82,13 @@ export function noteTried(books: Books, batch: bigint, seq: number): void {
 }
 
 /** Adds what was committed to the batch's own run, unless that has ended. */
-export function addReceipt(books: Books, batch: bigint, receipt: Receipt | null, reasons: Readonly<Record<string, number>>): void {
+export function addReceipt(books: Books, batch: bigint, receipt: Receipt | null): void {
   const run = books.db.get("SELECT no, balance, evicted, reasons FROM runs WHERE no = (SELECT run_no FROM batches WHERE no = ?) AND state = 'RUNNING'", [batch])
   if (run === undefined) return
   const loaded = books.db.all('SELECT counts FROM arrivals WHERE batch_no = ? AND counts IS NOT NULL', [batch])
   const balance = structure<Balance>(run, 'balance')
   for (const row of loaded) addBalance(balance, structure<Balance>(row, 'counts'))
-  const all = addReasons(addReasons(structure<Record<string, number>>(run, 'reasons'), reasons), receipt?.reasons ?? {})
+  const all = addReasons(structure<Record<string, number>>(run, 'reasons'), receipt?.reasons ?? {})
   books.db.change('UPDATE runs SET balance = ?, evicted = evicted + ?, reasons = ? WHERE no = ?', [
     asJson(balance), receipt?.evicted ?? 0, asJson(all), BigInt(String(run['no'])),
   ])

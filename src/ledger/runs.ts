@@ -35,15 +35,15 @@ export function countFiles(books: Books, run: string): Omit<FileCounts, 'ignored
   }
 }
 
-/** Arrivals of the run that are in an open claim of another run whose process lives. */
+/** Arrivals of the run that are in an open claim of another run. */
 export function elsewhere(books: Books, run: string): number {
-  const rows = books.db.all(
-    `SELECT b.worker, count(*) AS n FROM runs r JOIN tables t ON t.uri = r.table_uri JOIN batches b ON b.table_no = t.no AND b.open = 1 AND b.run_no <> r.no
+  const row = books.db.get(
+    `SELECT count(*) AS n FROM runs r JOIN tables t ON t.uri = r.table_uri JOIN batches b ON b.table_no = t.no AND b.open = 1 AND b.run_no <> r.no
        JOIN arrivals a ON a.batch_no = b.no JOIN offers o ON o.run_no = r.no AND o.seq = a.seq
-     WHERE r.no = ? GROUP BY b.worker`,
+     WHERE r.no = ?`,
     [runNo(books, run)],
   )
-  return rows.reduce((sum, row) => sum + (books.workers.isAlive(String(row['worker'])) ? number(row, 'n') : 0), 0)
+  return row === undefined ? 0 : number(row, 'n')
 }
 
 export function end(books: Books, run: string, state: RunState, files: FileCounts, exit: number | null, fault: Fault | null): void {

@@ -88,8 +88,8 @@ class SqliteLedger implements Ledger {
   async turn(batch: Batch) {
     return claims.turn(this.books, batch)
   }
-  async settle(batch: Batch, outcomes: readonly ArrivalOutcome[], receipt: Receipt | null, reasons: Readonly<Record<string, number>> = {}) {
-    return claims.settle(this.books, batch, outcomes, receipt, reasons)
+  async settle(batch: Batch, outcomes: readonly ArrivalOutcome[], receipt: Receipt | null) {
+    return claims.settle(this.books, batch, outcomes, receipt)
   }
   async release(batch: Batch, fault: Fault | null) {
     return claims.release(this.books, batch, fault)

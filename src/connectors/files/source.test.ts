@@ -1,0 +1,93 @@
+/** Which files a source lists, in which order, and what it refuses. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { lookAt } from '../../storage/pin.ts'
+import { comparePaths } from './order.ts'
+import { hashPinned, openFilesSource } from './source.ts'
+
+let root = ''
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'sluice-files-'))
+})
+afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+function make(...names: string[]): void {
+  for (const name of names) {
+    mkdirSync(dirname(join(root, name)), { recursive: true })
+    writeFileSync(join(root, name), name)
+  }
+}
+
+async function list(...paths: string[]): Promise<{ names: string[]; ignored: number }> {
+  const source = openFilesSource({ paths: paths.map((path) => join(root, path)), dataDir: join(root, 'in/data'), tableDirs: [join(root, 'in/t')] })
+  const { pins, ignored } = await source.discover()
+  return { names: pins.map((pin) => relative(root, pin.uri)), ignored }
+}
+
+test('a folder is walked; hidden names, unfinished copies, links, other extensions and tables are counted, the data folder is not', async () => {
+  make('in/f10.json', 'in/f2.ndjson', 'in/sub/a.jsonl', 'in/.h.json', 'in/_x.json', 'in/y.json.part', 'in/z.txt', 'in/.d/q.json', 'in/data/d.json', 'in/t/t.json')
+  symlinkSync(join(root, 'in/f2.ndjson'), join(root, 'in/l.json'))
+  symlinkSync(join(root, 'in/sub'), join(root, 'in/ls'))
+  assert.deepEqual(await list('in'), { names: ['in/f2.ndjson', 'in/f10.json', 'in/sub/a.jsonl'], ignored: 8 })
+})
+
+test('the data folder is left out through a link to its parent, and when it is named itself', async () => {
+  make('in/a.json', 'in/data/d.json')
+  symlinkSync(join(root, 'in'), join(root, 'other'))
+  assert.deepEqual(await list('other'), { names: ['other/a.json'], ignored: 0 })
+  assert.deepEqual(await list('in/data'), { names: [], ignored: 0 })
+})
+
+test('a file named outright is taken whatever its name, once, and in the order over all arguments', async () => {
+  make('in/b.txt', 'in/a.json', 'z/1.json')
+  assert.deepEqual(await list('z', 'in/b.txt', 'in', 'in/a.json'), { names: ['in/a.json', 'in/b.txt', 'z/1.json'], ignored: 0 })
+})
+
+test('patterns', async () => {
+  make('in/a1.json', 'in/a2.ndjson', 'in/b.json', 'in/s/a3.json', 'in/n.log', 'in/_u.json', 'in/data/a.json', 'in/x[1].json', 'in/x1.json')
+  assert.deepEqual((await list('in/**/*.json')).names, ['in/a1.json', 'in/b.json', 'in/s/a3.json', 'in/x1.json', 'in/x[1].json'])
+  assert.deepEqual((await list('in/{a,b}*')).names, ['in/a1.json', 'in/a2.ndjson', 'in/b.json'])
+  assert.deepEqual((await list('in/a?.json', 'in/[b-c].json')).names, ['in/a1.json', 'in/b.json'])
+  assert.deepEqual((await list('in/*.log')).names, ['in/n.log'])
+  assert.deepEqual((await list('in/x[1].json')).names, ['in/x[1].json'], 'a file of this very name is that file')
+  assert.deepEqual(await list('i*'), { names: ['in/a1.json', 'in/a2.ndjson', 'in/b.json', 'in/s/a3.json', 'in/x1.json', 'in/x[1].json'], ignored: 2 })
+})
+
+test('what is not there is named', async () => {
+  make('in/a.json')
+  await assert.rejects(list('in', 'gone.json'), { code: 'PATH_NOT_FOUND', exit: 6, message: /gone\.json/ })
+  await assert.rejects(list('in/*.jsonl'), { code: 'PATH_NOT_FOUND', message: /\*\.jsonl/ })
+  mkdirSync(join(root, 'empty'))
+  assert.deepEqual(await list('empty'), { names: [], ignored: 0 })
+})
+
+test('a folder without permission is named', { skip: process.getuid?.() === 0 ? 'root may read everything' : false }, async () => {
+  make('in/shut/a.json')
+  chmodSync(join(root, 'in/shut'), 0)
+  await assert.rejects(list('in'), { code: 'PERMISSION_DENIED', exit: 5, message: /in\/shut/ })
+  chmodSync(join(root, 'in/shut'), 0o700)
+})
+
+test('digit runs compare as numbers of any length, the rest by UTF-8 bytes', () => {
+  const ordered = ['a', 'a/f2', 'a/f9/z', 'a/f10', 'a/f99999999999999999998', 'a/f99999999999999999999', 'b01', 'b1', 'b1a', 'b2', 'é', '\uff5e', '😀']
+  assert.deepEqual([...ordered].reverse().sort(comparePaths), ordered)
+  assert.equal(comparePaths('b1', 'b1'), 0)
+  // Ties of number are decided last, so that the order is total.
+  assert.ok(comparePaths('x01/b', 'x1/a') > 0)
+  assert.ok(comparePaths('x01/a', 'x1/a') < 0)
+})
+
+test('hashPinned: the hash of what was pinned, or null', async () => {
+  make('a.json')
+  const pin = lookAt(join(root, 'a.json'))
+  assert.ok(pin !== null)
+  assert.equal(await hashPinned(pin), createHash('sha256').update('a.json').digest('hex'))
+  writeFileSync(join(root, 'a.json'), 'other')
+  assert.equal(await hashPinned(pin), null)
+  rmSync(join(root, 'a.json'))
+  assert.equal(await hashPinned(pin), null)
+})

@@ -1,0 +1,61 @@
+/** Which files of a folder count, and which are left out and counted. */
+import { readdirSync, realpathSync } from 'node:fs'
+import type { Dirent } from 'node:fs'
+import { extname, join } from 'node:path'
+import { errnoOf, storageError } from '../../storage/errors.ts'
+
+const EXTENSIONS: ReadonlySet<string> = new Set(['.json', '.ndjson', '.jsonl'])
+
+export interface Walked {
+  /** Absolute paths, unsorted. */
+  files: string[]
+  /** Names that were left out; a folder counts once, the data folder not at all. */
+  ignored: Set<string>
+}
+
+/** Hidden names, and those that programs give to copies they have not finished. */
+export function isLeftOut(name: string): boolean {
+  return name.startsWith('.') || name.startsWith('_')
+}
+
+/** A file that is taken when a folder or a pattern leads to it. Unfinished copies (.part …) have other extensions. */
+export function isWanted(name: string): boolean {
+  return !isLeftOut(name) && EXTENSIONS.has(extname(name).toLowerCase())
+}
+
+/**
+ * Walks a folder with all it holds. Links inside are not followed; the folder itself may be reached through one.
+ * @param without real paths of folders that are not entered: true in the map when they count as left out
+ * @throws SluiceError PERMISSION_DENIED naming the folder
+ */
+export async function walk(folder: string, without: ReadonlyMap<string, boolean>, into: Walked, pause: () => Promise<void>): Promise<void> {
+  const real = realpathSync(folder)
+  const leftOut = (path: string): boolean | undefined => without.get(path) ?? without.get(real + path.slice(folder.length))
+  const skip = (path: string, counts: boolean): void => {
+    if (counts) into.ignored.add(path)
+  }
+  const root = leftOut(folder)
+  if (root !== undefined) return skip(folder, root)
+  const open = [folder]
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    for (const entry of entriesOf(at)) {
+      const path = join(at, entry.name)
+      const counted = leftOut(path)
+      if (counted !== undefined) skip(path, counted)
+      else if (entry.isDirectory() && !isLeftOut(entry.name)) open.push(path)
+      else if (entry.isFile() && isWanted(entry.name)) into.files.push(path)
+      else into.ignored.add(path)
+    }
+    await pause()
+  }
+}
+
+function entriesOf(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+  } catch (thrown) {
+    // Gone since its parent was listed.
+    if (errnoOf(thrown) === 'ENOENT') return []
+    throw storageError(thrown, 'list the folder', folder)
+  }
+}
