@@ -158,11 +158,12 @@ export function separateSql(staged: Omit<Lying, 'losers'>, key: readonly string[
   ]
 }
 
-export function forgetSql(): string[] {
-  return [LOST, REPEATED, `${REPEATED}_value`].map((table) => `DROP TABLE IF EXISTS ${table}`)
+/** Drops the groups, or all that the separation made. */
+export function forgetSql(what: 'groups' | 'all'): string[] {
+  return [...(what === 'all' ? [LOST] : []), REPEATED, `${REPEATED}_value`].map((table) => `DROP TABLE IF EXISTS ${table}`)
 }
 
-/** Whole rows of the losers that lie in one records part, in place order. At most PART_ROWS, as the part itself. */
+/** Whole rows of the losers that lie in one records part and this range, in place order. */
 export function losersOfPartSql(staged: Omit<Lying, 'losers'>, part: Part, range: { lowest: bigint; highest: bigint }): string {
   const place = quoteName(PLACE_COLUMN)
   const lost = `SELECT ${place} FROM ${LOST} WHERE ${place} BETWEEN ${range.lowest} AND ${range.highest}`

@@ -4,7 +4,7 @@
  * One connection per stream: a streamed result is silently cut short when its connection runs anything else.
  */
 import { DuckDBInstance } from '@duckdb/node-api'
-import type { DuckDBConnection, DuckDBResult } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api'
 import type { ColumnStats, Written } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { Code } from '../../core/errors.ts'
@@ -93,7 +93,7 @@ export class Connection {
     for (;;) {
       const chunk = await guarded(sql, () => result.fetchChunk())
       if (chunk === null || chunk.rowCount === 0) return
-      yield chunk.getRows() as Row[]
+      yield rowsOf(chunk)
     }
   }
 
@@ -101,6 +101,12 @@ export class Connection {
   async close(): Promise<void> {
     await this.inTurn(async () => this.raw.closeSync())
   }
+}
+
+/** By columns: several times faster than the library's own rows. */
+function rowsOf(chunk: DuckDBDataChunk): Row[] {
+  const columns = Array.from({ length: chunk.columnCount }, (_, at) => chunk.getColumnValues(at) as Row)
+  return Array.from({ length: chunk.rowCount }, (_, row) => columns.map((column) => column[row] ?? null))
 }
 
 async function answers(result: DuckDBResult): Promise<Answer[]> {

@@ -15,6 +15,7 @@ import { findColumn } from '../../core/schema.ts'
 import { LOST, LOST_TABLE, REPEATED, filesSql, forgetSql, losersOfPartSql, losersSql, recordsSql, separateSql, sizeSql, valueSql, winnersSql } from '../../resolve/duckdb-batch.ts'
 import type { Lying } from '../../resolve/duckdb-batch.ts'
 import { quoteName } from '../../sql/quote.ts'
+import { localFs } from '../../storage/local.ts'
 import type { Connection } from './database.ts'
 import { prefixOf } from './protocol.ts'
 import type { PlainJob } from './protocol.ts'
@@ -32,16 +33,17 @@ export async function separate(connection: Connection, staged: Records, job: Pla
   if (keep !== null && staged.records.length > 0) {
     const found = await findLosers(connection, staged, key, keep)
     if (found > 0) {
-      for (const [at, part] of staged.records.entries()) {
-        const range = await rangeOf(connection, part)
-        if (range === null || (await count(connection, `SELECT count(*) AS n FROM ${LOST} WHERE _place BETWEEN ${range.lowest} AND ${range.highest}`)) === 0) continue
-        const select = falsified(losersOfPartSql(staged, part, range), falsify)
-        falsify = null
-        const written = await connection.copy('stage.losers', select, join(job.folder, `${prefixOf(job)}-losers-${at + 1}.parquet`))
-        if (written.rows > 0) losers.push({ uri: written.uri, rows: written.rows })
+      for (const part of staged.records) {
+        for (const range of await rangesOf(connection, part)) {
+          const select = falsified(losersOfPartSql(staged, part, range), falsify)
+          falsify = null
+          const uri = join(job.folder, `${prefixOf(job)}-losers-${losers.length + 1}.parquet`)
+          const written = await connection.copy('stage.losers', select, uri)
+          if (written.rows > 0) losers.push({ uri, rows: written.rows })
+        }
       }
     }
-    for (const sql of forgetSql()) await connection.exec(sql)
+    for (const sql of forgetSql('all')) await connection.exec(sql)
     const lying = await count(connection, `SELECT count(*) AS n FROM (${losersSql({ ...staged, losers }, [])})`)
     if (lying !== found) {
       throw new SluiceError('BALANCE_BROKEN', `Batch ${job.batch.id}: ${found} records lose to another one of the batch, but ${lying} were written as losers. Nothing was committed.`)
@@ -52,7 +54,9 @@ export async function separate(connection: Connection, staged: Records, job: Pla
 
 /** What DuckDB needs to group one record beside its bytes, and the part of its memory that a slice may take. */
 const GROUP_BYTES = 48
-const SLICE_SHARE = 4
+const SLICE_SHARE = 2
+/** The part of DuckDB's memory that the losers of one file may take. */
+const SORT_SHARE = 8
 
 /** Fills LOST, slice by slice so that each fits into memory. @returns how many losers the groups imply */
 async function findLosers(connection: Connection, staged: Records, key: readonly string[], keep: Keep): Promise<number> {
@@ -65,6 +69,7 @@ async function findLosers(connection: Connection, staged: Records, key: readonly
     for (const sql of separateSql(staged, key, keep, { at, of })) await connection.exec(sql)
     found += await count(connection, `SELECT coalesce(sum(n - 1), 0) AS n FROM ${REPEATED}`)
   }
+  for (const sql of forgetSql('groups')) await connection.exec(sql)
   return found
 }
 
@@ -94,11 +99,22 @@ async function count(connection: Connection, sql: string): Promise<number> {
   return Number((await connection.rows(sql))[0]?.['n'] ?? 0)
 }
 
-async function rangeOf(connection: Connection, part: Part): Promise<{ lowest: bigint; highest: bigint } | null> {
-  const row = (await connection.rows(`SELECT min(_place) AS lowest, max(_place) AS highest FROM read_parquet(${filesSql([part])})`))[0]
-  const lowest = row?.['lowest']
-  const highest = row?.['highest']
-  return typeof lowest === 'bigint' && typeof highest === 'bigint' ? { lowest, highest } : null
+interface Range {
+  lowest: bigint
+  highest: bigint
+}
+
+/** Ranges of places that cover the losers of a part, each with so few of its bytes that sorting them fits into memory. */
+async function rangesOf(connection: Connection, part: Part): Promise<Range[]> {
+  const inPart = `SELECT l._place FROM ${LOST} AS l, (SELECT min(_place) AS lowest, max(_place) AS highest FROM read_parquet(${filesSql([part])})) AS p WHERE l._place BETWEEN p.lowest AND p.highest`
+  const lost = await count(connection, `SELECT count(*) AS n FROM (${inPart})`)
+  if (lost === 0) return []
+  // Parts are not compressed: their size is that of the rows.
+  const bytes = ((await localFs.stat(part.uri))?.size ?? 0) * (lost / Math.max(1, part.rows))
+  const slices = Math.min(lost, Math.max(1, Math.ceil(bytes / (connection.memory / SORT_SHARE))))
+  const numbered = `SELECT _place, (row_number() OVER (ORDER BY _place) - 1) * ${slices} // ${lost} AS slice FROM (${inPart})`
+  const rows = await connection.rows(`SELECT min(_place) AS lowest, max(_place) AS highest FROM (${numbered}) GROUP BY slice ORDER BY lowest`)
+  return rows.flatMap(({ lowest, highest }) => (typeof lowest === 'bigint' && typeof highest === 'bigint' ? [{ lowest, highest }] : []))
 }
 
 /** Tests only: a relation with one row less or one row twice. */
