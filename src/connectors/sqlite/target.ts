@@ -85,6 +85,7 @@ class SqliteTable implements Table {
     if (ledger === null) throw new SluiceError('INTERNAL', `${this.uri} was opened without a ledger, for reading only.`)
     const done = await this.committed(staged.batch.id)
     if (done !== null) return done
+    if (!staged.outcomes.some((outcome) => outcome.state === 'loaded')) return this.unchanged(staged.batch.id)
     const session = await this.openForWriting()
     try {
       await bringIn(session, this.engine, staged, signal)
@@ -95,6 +96,12 @@ class SqliteTable implements Table {
     } finally {
       session.close()
     }
+  }
+
+  /** The answer to a batch in which nothing was loaded: there is nothing to commit. */
+  private async unchanged(batch: string): Promise<Receipt> {
+    const { version } = await this.head()
+    return { batch, version: version ?? 0, arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
   }
 
   async *scan(limit: number | null): AsyncIterable<Row[]> {

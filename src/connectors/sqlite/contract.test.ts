@@ -1,0 +1,52 @@
+/** The contract of targets against SQLite files, staged by DuckDB and by the engine in memory. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { targetContract } from '../../../test/contract/target.ts'
+import { memoryEngine } from '../../../test/memory/engine.ts'
+import type { Engine } from '../../core/engine.ts'
+import { openDuckdbEngine } from '../../engines/duckdb/engine.ts'
+import { openSqliteTarget } from './target.ts'
+
+targetContract('sqlite, staged in memory', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-sqlite-contract-'))
+  return {
+    engine: memoryEngine(),
+    target: () => openSqliteTarget({ file: join(folder, 'data.db') }),
+    tampered: () => memoryEngine(),
+    folder,
+    dispose: async () => rmSync(folder, { recursive: true }),
+  }
+})
+
+targetContract('sqlite, staged by DuckDB', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-sqlite-contract-'))
+  const start = (): Engine => openDuckdbEngine({ memory: 512_000_000, jobs: 1, spool: folder })
+  const engine = start()
+  return {
+    engine,
+    target: () => openSqliteTarget({ file: join(folder, 'data.db') }),
+    // A child takes the environment over when it starts, which is when it is first needed.
+    tampered: (spec) => tamperedBy(spec, start),
+    folder,
+    async dispose() {
+      await engine.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+})
+
+function tamperedBy(spec: string, start: () => Engine): Engine {
+  const inner = start()
+  return {
+    ...inner,
+    async stage(job, on, signal) {
+      process.env['SLUICE_TAMPER'] = spec
+      try {
+        return await inner.stage(job, on, signal)
+      } finally {
+        delete process.env['SLUICE_TAMPER']
+      }
+    },
+  }
+}
