@@ -31,10 +31,11 @@ export function filesCommand(run: Run): Command {
 
 const SPECS = [{ name: 'state' }, { name: 'file' }, { name: 'size', right: true }, { name: 'read', right: true }, { name: 'inserted', right: true }, { name: 'updated', right: true }, { name: 'duplicate', right: true }, { name: 'quarantined', right: true }, { name: 'path' }, { name: 'why' }]
 
-function list(output: Output, flags: FilesFlags): Promise<number> {
+async function list(output: Output, flags: FilesFlags): Promise<number> {
+  const range = pageOf(flags)
   return browsing(output, async (browser) => {
     const { table, state, name } = flags
-    const page = await browser.files({ ...pageOf(flags), ...(table === undefined ? {} : { table }), ...(state === undefined ? {} : { state }), ...(name === undefined ? {} : { name }) })
+    const page = await browser.files({ ...range, ...(table === undefined ? {} : { table }), ...(state === undefined ? {} : { state }), ...(name === undefined ? {} : { name }) })
     printPage(output, 'files.ls', page, { specs: SPECS, row: rowOf, empty: 'No file matches.' })
     return 0
   })

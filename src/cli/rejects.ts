@@ -31,10 +31,11 @@ export function rejectsCommand(run: Run): Command {
 const SPECS = [{ name: 'reject' }, { name: 'code' }, { name: 'row', right: true }, { name: 'byte', right: true }, { name: 'column' }, { name: 'value' }, { name: 'path' }]
 const SHOWN = 32
 
-function list(output: Output, flags: RejectsFlags): Promise<number> {
+async function list(output: Output, flags: RejectsFlags): Promise<number> {
+  const range = pageOf(flags)
   return browsing(output, async (browser) => {
     const { table, run, code } = flags
-    const page = await browser.rejects({ ...pageOf(flags), ...(table === undefined ? {} : { table }), ...(run === undefined ? {} : { run }), ...(code === undefined ? {} : { code: code.toUpperCase() }) })
+    const page = await browser.rejects({ ...range, ...(table === undefined ? {} : { table }), ...(run === undefined ? {} : { run }), ...(code === undefined ? {} : { code: code.toUpperCase() }) })
     printPage(output, 'rejects.ls', page, { specs: SPECS, row: rowOf, empty: 'Nothing is quarantined.' })
     return 0
   })

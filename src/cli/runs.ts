@@ -29,9 +29,10 @@ export function runsCommand(run: Run): Command {
 
 const SPECS = [{ name: 'run' }, { name: 'state' }, { name: 'table' }, { name: 'started (UTC)' }, { name: 'exit', right: true }, { name: 'files', right: true }, { name: 'balance' }]
 
-function list(output: Output, flags: RunsFlags): Promise<number> {
+async function list(output: Output, flags: RunsFlags): Promise<number> {
+  const range = pageOf(flags)
   return browsing(output, async (browser) => {
-    const page = await browser.runs({ ...pageOf(flags), ...(flags.table === undefined ? {} : { table: flags.table }) })
+    const page = await browser.runs({ ...range, ...(flags.table === undefined ? {} : { table: flags.table }) })
     printPage(output, 'runs.ls', page, { specs: SPECS, row: rowOf, empty: 'There is no run yet.' })
     return 0
   })

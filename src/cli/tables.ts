@@ -43,9 +43,10 @@ function rowOf(table: TableItem): string[] {
   return [table.name, number(table.rows), table.version === null ? '' : String(table.version), table.mode ?? '', table.keep ?? '', table.key.join(','), String(table.columns), table.uri]
 }
 
-function head(output: Output, { table, to, limit }: TableFlags): Promise<number> {
+async function head(output: Output, { table, to, limit }: TableFlags): Promise<number> {
+  const most = limitOf(limit ?? '10')
   return browsing(output, async (browser) => {
-    const { schema: shape, rows } = await browser.head(table, limitOf(limit ?? '10'), to)
+    const { schema: shape, rows } = await browser.head(table, most, to)
     output.document({ schema: 'sluice.tables.head/1', items: rows.map((row) => itemOf(shape, row)), next: null })
     if (rows.length === 0) output.note('The table has no rows.')
     else output.result(columns(shape.map((column) => ({ name: column.name, right: column.type === 'int64' || column.type === 'double' })), rows.map((row) => shape.map((_, i) => shown(row[i] ?? null)))))

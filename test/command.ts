@@ -1,0 +1,58 @@
+/** Runs the command as a user does, in a process of its own, and tells what it said. */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+
+export const BIN = join(import.meta.dirname, '../bin/sluice.js')
+
+export interface Said {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+export interface How {
+  node?: string
+  cwd?: string
+  env?: Record<string, string>
+  bin?: string
+  /** Called with the running process. */
+  onStart?: (child: ChildProcess) => void
+}
+
+/** The environment without anybody's settings of Sluice, of colours, of CI. */
+export function plainEnv(more: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(SLUICE_|FORCE_COLOR$|NO_COLOR$|CI$|NODE_|npm_)/.test(name))
+  return { ...Object.fromEntries(kept), ...more }
+}
+
+export function sluice(args: readonly string[], how: How = {}): Promise<Said> {
+  const { promise, resolve, reject } = Promise.withResolvers<Said>()
+  const child = spawn(how.node ?? process.execPath, [how.bin ?? BIN, ...args], { cwd: how.cwd, env: plainEnv(how.env), stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  child.on('error', reject)
+  child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
+  how.onStart?.(child)
+  return promise
+}
+
+/** The one document of --json. Throws when stdout is anything but one line of JSON. */
+export function documentOf(said: Said): Record<string, unknown> {
+  const lines = said.stdout.split('\n')
+  if (lines.length !== 2 || lines[1] !== '') throw new Error(`stdout is not one line: ${JSON.stringify(said)}`)
+  return JSON.parse(lines[0] ?? '') as Record<string, unknown>
+}
+
+/** A folder that goes when the test ends. */
+export function scratch(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
