@@ -140,6 +140,35 @@ export class SqliteSession {
   }
 }
 
+/**
+ * A session that only reads. A process that died in a rollback-journal commit leaves its journal behind, and no reader gets
+ * past it: it is rolled back first, as any SQLite program does that may write (failpoint `point`).
+ */
+export function openForReading(point: string, path: string): SqliteSession {
+  const session = new SqliteSession(path, { readOnly: true })
+  try {
+    session.get('PRAGMA schema_version')
+    return session
+  } catch (thrown) {
+    session.close()
+    const cause = thrown instanceof SluiceError ? thrown.cause : thrown
+    if (!(cause instanceof Error && 'errcode' in cause && cause.errcode === READONLY_ROLLBACK)) throw thrown
+  }
+  crash(`${point}.before`)
+  try {
+    const db = new DatabaseSync(path, { timeout: 60_000 })
+    try {
+      db.prepare('PRAGMA schema_version').get()
+    } finally {
+      db.close()
+    }
+  } catch (thrown) {
+    throw sqliteError(thrown, path)
+  }
+  crash(`${point}.after`)
+  return new SqliteSession(path, { readOnly: true })
+}
+
 function bindable(value: SqlValue): string | number | bigint | null | Uint8Array {
   return typeof value === 'boolean' ? (value ? 1 : 0) : value
 }
@@ -151,8 +180,10 @@ const READONLY = 8
 const FULL = 13
 const CANTOPEN = 14
 const NOTADB = 26
-// Extended codes: a shared-memory file that cannot grow is a full disk, too.
+// Extended codes. A shared-memory file that cannot grow is a full disk, too.
 const IOERR_SHMSIZE = 4874
+// A journal of a dead process must be rolled back, which a read-only session cannot do.
+const READONLY_ROLLBACK = 776
 
 export function sqliteError(thrown: unknown, path: string): SluiceError {
   if (thrown instanceof SluiceError) return thrown

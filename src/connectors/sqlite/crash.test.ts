@@ -1,7 +1,7 @@
 /** The SQLite target when it is killed, when the disk is full, and when others hold the file. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -124,6 +124,22 @@ test('another writer is waited for, and an abort ends the waiting', async () => 
   other.exec('COMMIT')
   other.close()
   assert.equal((await again).version, 2)
+})
+
+test('a journal that a dead process of somebody else left is rolled back, not stumbled over', async () => {
+  file = join(folder, 'data.db')
+  const source = join(folder, 'source.db')
+  const other = new DatabaseSync(source)
+  other.exec('CREATE TABLE x (a); INSERT INTO x VALUES (1); PRAGMA cache_size = 2; BEGIN IMMEDIATE')
+  for (let i = 0; i < 50; i++) other.prepare('INSERT INTO x VALUES (?)').run('y'.repeat(3000))
+  for (const end of ['', '-journal']) copyFileSync(`${source}${end}`, `${file}${end}`)
+  other.close()
+  const table = await open()
+  assert.equal((await table.head()).exists, false)
+  await table.apply(stage(1, FIRST), DEFINITION)
+  const db = new DatabaseSync(file)
+  assert.equal(db.prepare('SELECT count(*) AS n FROM x').get()?.['n'], 1)
+  db.close()
 })
 
 test('an abort before the commit leaves nothing', async () => {

@@ -1,6 +1,6 @@
 /** The SQLite target: any order of batches gives the table of the rule, and nothing that is not ours is touched. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -203,4 +203,14 @@ test('verify tells what was changed from outside', async () => {
     db.close()
     assert.notDeepEqual(await table.verify(), [], change)
   }
+})
+
+test('verify tells of a damaged page', async () => {
+  const table = await open()
+  const rows: Row[] = Array.from({ length: 3000 }, (_, i) => [`key number ${i}`, BigInt(i), 'text'])
+  await table.apply(stageRows(engine, UPSERT, SCHEMA, new Map([[1, rows]])), UPSERT)
+  const bytes = readFileSync(file)
+  writeFileSync(file, bytes.fill(0xab, bytes.length - 9000, bytes.length - 5000))
+  const findings = await table.verify()
+  assert.ok(findings.length > 0 && findings.every((finding) => finding.grade === 'broken' && finding.path === table.uri))
 })

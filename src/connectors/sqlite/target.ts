@@ -12,7 +12,7 @@ import { SluiceError } from '../../core/errors.ts'
 import { crash } from '../../core/failpoint.ts'
 import type { Row } from '../../core/schema.ts'
 import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
-import { SqliteSession } from '../../sql/sqlite.ts'
+import { SqliteSession, openForReading } from '../../sql/sqlite.ts'
 import type { SqliteRow } from '../../sql/sqlite.ts'
 import { localFs } from '../../storage/local.ts'
 import { commit, readReceipt } from './commit.ts'
@@ -134,7 +134,7 @@ class SqliteTable implements Table {
     const stat = await localFs.stat(this.file)
     if (stat === null || (stat.kind === 'file' && stat.size === 0)) return null
     if (stat.kind !== 'file') throw new SluiceError('TARGET_INVALID', `${this.file} is not a file.`, { where: { path: this.file } })
-    return new SqliteSession(this.file, { readOnly: true })
+    return openForReading('sqlite.rollback', this.file)
   }
 
   /**

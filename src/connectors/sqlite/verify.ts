@@ -11,7 +11,8 @@ export function verifyTable(session: SqliteSession, uri: string, table: string, 
   for (const row of session.all('PRAGMA main.integrity_check')) {
     if (row['integrity_check'] !== 'ok') findings.push(`SQLite finds: ${String(row['integrity_check'])}`)
   }
-  findings.push(...verifyKey(session, table, state), ...verifyRows(session, table, state), ...verifyArrivals(session, table), ...verifyBatches(session, table))
+  // What SQLite itself cannot read any more cannot be counted.
+  if (findings.length === 0) findings.push(...verifyKey(session, table, state), ...verifyRows(session, table, state), ...verifyArrivals(session, table), ...verifyBatches(session, table))
   return findings.map((message) => ({ grade: 'broken', path: uri, message }))
 }
 
