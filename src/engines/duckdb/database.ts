@@ -16,8 +16,8 @@ import type { Settings } from './protocol.ts'
 
 export type Answer = Record<string, string | number | bigint | boolean | null>
 
-/** Rows of a row group: small, since a writer holds whole groups in memory. */
-const GROUP_ROWS = 40_960
+/** Rows of a row group, largest first: a writer holds whole groups in memory, one per thread. */
+const GROUP_ROWS = [40_960, 10_240, 2_048]
 
 export class Database {
   private readonly instance: DuckDBInstance
@@ -74,9 +74,8 @@ export class Connection {
   /** See `Session.copy`. */
   async copy(point: string, select: string, uri: string): Promise<Written> {
     return this.inTurn(async () => {
-      const sql = `COPY (${select}) TO ${quoteText(uri)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1, ROW_GROUP_SIZE ${GROUP_ROWS}, use_tmp_file false, RETURN_STATS)`
       crash(`${point}.before`)
-      const written = await guarded(sql, async () => writtenOf(uri, await this.raw.run(sql)))
+      const written = await this.writeParquet(select, uri)
       crash(`${point}.after`)
       if (written.rows === 0) {
         await localFs.remove(`${point}.empty`, uri)
@@ -85,6 +84,19 @@ export class Connection {
       await localFs.sync(`${point}.sync`, uri)
       return written
     })
+  }
+
+  /** With smaller and smaller row groups while memory does not suffice: how wide the rows are shows only when they come. */
+  private async writeParquet(select: string, uri: string): Promise<Written> {
+    for (const [at, rows] of GROUP_ROWS.entries()) {
+      const sql = `COPY (${select}) TO ${quoteText(uri)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v1, ROW_GROUP_SIZE ${rows}, use_tmp_file false, RETURN_STATS)`
+      try {
+        return await guarded(sql, async () => writtenOf(uri, await this.raw.run(sql)))
+      } catch (thrown) {
+        if (at === GROUP_ROWS.length - 1 || !isOutOfMemory(thrown)) throw thrown
+      }
+    }
+    throw new SluiceError('INTERNAL', 'No size of row groups is given.')
   }
 
   /** Rows of a query whose columns are VARCHAR, BIGINT, DOUBLE or BOOLEAN, by chunks of about 2,000. */
@@ -160,11 +172,18 @@ async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
+const OUT_OF_MEMORY = 'Out of Memory'
+
+/** True when DuckDB's own limit was reached, not when a disk is full. */
+function isOutOfMemory(thrown: unknown): boolean {
+  return thrown instanceof SluiceError && thrown.code === 'ENGINE_FAILED' && thrown.message.startsWith(OUT_OF_MEMORY)
+}
+
 /** DuckDB has no error codes: its messages are read. What follows "Possible solutions" is advice, not the cause. */
 export function databaseError(thrown: unknown, sql: string): SluiceError {
   if (thrown instanceof SluiceError) return thrown
   const message = (thrown instanceof Error ? thrown.message : String(thrown)).split('Possible solutions')[0]?.trim() ?? ''
   const code: Code = /no space left|disk|max_temp_directory_size/i.test(message) ? 'DISK_FULL' : message.startsWith('IO Error') ? 'IO_FAILED' : 'ENGINE_FAILED'
-  const hint = message.startsWith('Out of Memory') && code === 'ENGINE_FAILED' ? { hint: 'Give more --memory, or fewer --jobs.' } : {}
+  const hint = message.startsWith(OUT_OF_MEMORY) && code === 'ENGINE_FAILED' ? { hint: 'Give more --memory, or fewer --jobs.' } : {}
   return new SluiceError(code, `${message}\nin: ${sql.slice(0, 200)}`, { ...hint, cause: thrown })
 }
