@@ -1,0 +1,48 @@
+/**
+ * Which data files may hold a key of a batch: the others are not read. In doubt a file stays.
+ */
+import type { Staged } from '../../core/engine.ts'
+import type { ColumnType, Schema } from '../../core/schema.ts'
+import { columnOf } from '../../resolve/duckdb-table.ts'
+import type { AddAction } from './actions.ts'
+import { CUT, HIGHEST, readBounds } from './stats.ts'
+import type { Bounds } from './stats.ts'
+
+/** False only when no row of the file can have a key within the ranges of the batch. */
+export function mayHold(add: AddAction, schema: Schema, keyRange: Staged['keyRange']): boolean {
+  if (keyRange === null) return false
+  const columns = keyRange.map(({ name }) => columnOf(schema, name))
+  const bounds = readBounds(add.stats, columns.map(({ name }) => name))
+  return keyRange.every(({ min, max }, at) => {
+    const column = columns[at]
+    const told = column === undefined ? undefined : bounds.get(column.name)
+    return column === undefined || told === undefined || overlaps(column.type, told, min, max)
+  })
+}
+
+function overlaps(type: ColumnType, { min: low, max: high }: Bounds, min: string, max: string): boolean {
+  if (type === 'int64') return (low === undefined || BigInt(low) <= BigInt(max)) && (high === undefined || BigInt(high) >= BigInt(min))
+  if (type === 'timestamp' || type === 'timestamp_local') return (low === undefined || micros(low) <= bare(max)) && (high === undefined || micros(high) >= bare(min))
+  if (type === 'date') return (low === undefined || low <= max) && (high === undefined || high >= min)
+  if (type === 'string') return (low === undefined || order(low, max) <= 0) && (high === undefined || reaches(high, min))
+  return true
+}
+
+/** Bounds have milliseconds, values microseconds; text of equal width sorts as time. The maximum is rounded up already. */
+function micros(bound: string): string {
+  return `${bare(bound)}000`
+}
+function bare(time: string): string {
+  return time.endsWith('Z') ? time.slice(0, -1) : time
+}
+
+function order(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+/** A cut maximum stands for every text that begins like it. */
+function reaches(high: string, min: string): boolean {
+  const points = [...high]
+  if (points.length === CUT + 1 && points[CUT] === HIGHEST) return order(points.slice(0, CUT).join(''), [...min].slice(0, CUT).join('')) >= 0
+  return order(high, min) >= 0
+}

@@ -1,0 +1,63 @@
+/**
+ * The batch record: what a commit did, with every arrival, and which losers and rejects files belong to it.
+ *
+ * It lies beside the log and counts if and only if a log entry names it with its SHA-256. It is never removed.
+ */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { SluiceError } from '../../core/errors.ts'
+import type { CommittedArrival, Receipt, RejectRow } from '../../core/target.ts'
+import { localFs } from '../../storage/local.ts'
+
+/** A losers or rejects file: path relative to the table. */
+export interface KeptPart {
+  path: string
+  rows: number
+  bytes: number
+}
+
+export interface BatchRecord {
+  format: 1
+  batch: string
+  lane: number
+  fence: number
+  arrivals: readonly CommittedArrival[]
+  /** Highest place of the batch, good or bad; 0n when it had no record. */
+  highest: bigint
+  evicted: number
+  reasons: Readonly<Record<string, number>>
+  faults: readonly RejectRow[]
+  rewritten: number
+  losers: readonly KeptPart[]
+  rejects: readonly KeptPart[]
+}
+
+/** Places are beyond 2^53: they are written as text. */
+export function encodeRecord(record: BatchRecord): { text: string; sha256: string } {
+  const text = `${JSON.stringify(record, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}\n`
+  return { text, sha256: createHash('sha256').update(text).digest('hex') }
+}
+
+function decodeRecord(text: string): BatchRecord {
+  const read = JSON.parse(text) as Omit<BatchRecord, 'highest' | 'faults'> & { highest: string; faults: (Omit<RejectRow, 'place'> & { place: string })[] }
+  return { ...read, highest: BigInt(read.highest), faults: read.faults.map((fault) => ({ ...fault, place: BigInt(fault.place) })) }
+}
+
+/** @throws SluiceError TABLE_BROKEN when it is missing or other than the log says */
+export async function readRecord(root: string, path: string, sha256: string): Promise<BatchRecord> {
+  const bytes = await localFs.read(join(root, path))
+  if (bytes === null) throw new SluiceError('TABLE_BROKEN', `The batch record ${join(root, path)} is missing.`, { where: { path: join(root, path) } })
+  if (createHash('sha256').update(bytes).digest('hex') !== sha256) {
+    throw new SluiceError('TABLE_BROKEN', `The batch record ${join(root, path)} is not the one that was committed.`, { where: { path: join(root, path) } })
+  }
+  return decodeRecord(Buffer.from(bytes).toString('utf8'))
+}
+
+export function receiptOf(record: BatchRecord, version: number): Receipt {
+  const { batch, arrivals, evicted, reasons, faults, rewritten } = record
+  return { batch, version, arrivals, evicted, reasons, faults, rewritten }
+}
+
+export function insertedBy(record: BatchRecord): number {
+  return record.arrivals.reduce((sum, arrival) => sum + arrival.counts.inserted, 0)
+}

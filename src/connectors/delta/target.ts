@@ -1,0 +1,143 @@
+/**
+ * Delta Lake tables on the local disk: one folder per table under `root`, read by everything that reads Delta Lake.
+ *
+ * The log is the truth; `_sluice/` beside it holds what a reader does not need: batch records, losers, rejects, folds.
+ */
+import { join } from 'node:path'
+import type { Definition } from '../../core/definition.ts'
+import type { Clock, Random } from '../../core/effects.ts'
+import type { Engine, Session, Staged, Standing } from '../../core/engine.ts'
+import type { Row } from '../../core/schema.ts'
+import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
+import { systemRandom } from '../../storage/system.ts'
+import { isDue, writeCheckpoint } from './checkpoint.ts'
+import { commitBatch, receiptIn } from './commit.ts'
+import type { Committer } from './commit.ts'
+import { OpenTable } from './opening.ts'
+import { readRejects, readRows } from './reading.ts'
+import { readRecord } from './record.ts'
+import { verifyTable } from './verify.ts'
+
+/** @param options.root absolute path of the folder that holds the tables */
+export function openDeltaTarget(options: { root: string; clock: Clock; random?: Random }): Target {
+  const { root, clock, random = systemRandom } = options
+  return {
+    scheme: 'delta',
+    uri: (table) => join(root, table),
+    async open(table, ledger, engine) {
+      const opened = new DeltaTable(new OpenTable(join(root, table), ledger), engine, clock, random)
+      await opened.head()
+      return opened
+    },
+  }
+}
+
+class DeltaTable implements Table {
+  readonly uri: string
+  private readonly table: OpenTable
+  private readonly engine: Engine
+  private readonly clock: Clock
+  private readonly random: Random
+  private tail: Promise<unknown> = Promise.resolve()
+
+  constructor(table: OpenTable, engine: Engine, clock: Clock, random: Random) {
+    this.uri = table.root
+    this.table = table
+    this.engine = engine
+    this.clock = clock
+    this.random = random
+  }
+
+  private means(): Committer {
+    const { table, engine, clock, random } = this
+    return { table, engine, clock, random }
+  }
+
+  async head(): Promise<Head> {
+    const state = await this.table.forward()
+    const { exists, definition, schema, rows, highest, ledger } = state
+    return { exists, version: exists ? state.version : null, definition, schema, rows, highest, lanes: state.lanes(), ledger }
+  }
+
+  async committed(batch: string): Promise<Receipt | null> {
+    return receiptIn(this.uri, await this.table.forward(), batch)
+  }
+
+  async standing(shas: readonly string[]): Promise<Map<string, Standing>> {
+    const { contents } = await this.table.forward()
+    return new Map(shas.flatMap((sha) => {
+      const known = contents.get(sha)
+      return known === undefined ? [] : [[sha, known] as const]
+    }))
+  }
+
+  /** Batches commit in the order of their numbers, so the records are read in the order of their lowest number. */
+  async *arrivals(): AsyncGenerator<CommittedArrival> {
+    const { batches } = await this.table.forward()
+    const all: CommittedArrival[] = []
+    for (const { record, sha256 } of batches.values()) all.push(...(await readRecord(this.uri, record, sha256)).arrivals)
+    yield* all.sort((a, b) => a.seq - b.seq)
+  }
+
+  /** One commit at a time in this process; other processes meet at the log. */
+  apply(staged: Staged, definition: Definition, signal?: AbortSignal): Promise<Receipt> {
+    const turn = this.tail.then(async () => {
+      const receipt = await commitBatch(this.means(), staged, definition, signal)
+      await this.afterwards(receipt.version)
+      return receipt
+    })
+    this.tail = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** Nothing here may turn a commit into a failure. */
+  private async afterwards(version: number): Promise<void> {
+    try {
+      const state = await this.table.forward()
+      if (state.version === version && isDue(state)) await writeCheckpoint(this.uri, state, this.means())
+    } catch {
+      // The next commit that is due tries again; doctor says what is wrong with the log itself.
+    }
+  }
+
+  async *scan(limit: number | null): AsyncGenerator<Row[]> {
+    const { files, schema } = await this.table.forward()
+    const paths = [...files.keys()].map((path) => join(this.uri, decodeURIComponent(path)))
+    yield* this.reading((session) => readRows(session, schema, paths, limit))
+  }
+
+  async *losers(): AsyncGenerator<Row[]> {
+    const { losers, schema } = await this.table.forward()
+    const paths = losers.map(({ path }) => join(this.uri, path))
+    yield* this.reading((session) => readRows(session, schema, paths, null))
+  }
+
+  private async *reading(read: (session: Session) => AsyncGenerator<Row[]>): AsyncGenerator<Row[]> {
+    const session = await this.engine.session()
+    try {
+      yield* read(session)
+    } finally {
+      await session.close()
+    }
+  }
+
+  async rejects(query: { batch?: string; limit: number; after?: bigint }): Promise<RejectRow[]> {
+    const { rejects } = await this.table.forward()
+    const wanted = rejects.filter(({ batch }) => query.batch === undefined || batch === query.batch)
+    if (wanted.length === 0) return []
+    const session = await this.engine.session()
+    try {
+      return await readRejects(session, wanted.map(({ path }) => join(this.uri, path)), query)
+    } finally {
+      await session.close()
+    }
+  }
+
+  verify(): Promise<Finding[]> {
+    return verifyTable(this.table, this.engine)
+  }
+
+  async close(): Promise<void> {
+    await this.tail
+  }
+}

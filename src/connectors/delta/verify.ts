@@ -1,0 +1,123 @@
+/** Checks that the files of a table hold what its log and its batch records say. Changes nothing. */
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import type { Engine, Session } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
+import type { Finding } from '../../core/target.ts'
+import { quoteName } from '../../sql/quote.ts'
+import { filesSql } from '../../resolve/duckdb-batch.ts'
+import { columnOf, filesOfTableSql } from '../../resolve/duckdb-table.ts'
+import { localFs } from '../../storage/local.ts'
+import { BATCHES_FOLDER, FOLDS_FOLDER, LOG_FOLDER, LOSERS_FOLDER, REJECTS_FOLDER, attemptOf } from './layout.ts'
+import { listLog } from './log.ts'
+import type { OpenTable } from './opening.ts'
+import type { TableState } from './state.ts'
+
+interface Expected {
+  path: string
+  rows: number
+  bytes: number
+}
+
+export async function verifyTable(table: OpenTable, engine: Engine): Promise<Finding[]> {
+  let state: TableState
+  try {
+    state = await table.forward()
+  } catch (thrown) {
+    if (thrown instanceof SluiceError && thrown.code === 'TABLE_BROKEN') return [broken(thrown.where.path ?? table.root, thrown.message)]
+    throw thrown
+  }
+  const findings = [...(await checkLog(table.root, state)), ...(await checkRecords(table.root, state)), ...(await findGarbage(table.root, state))]
+  if (!state.exists) return findings
+  const session = await engine.session()
+  try {
+    return [...findings, ...(await checkContents(table.root, state, session))]
+  } finally {
+    await session.close()
+  }
+}
+
+function broken(path: string, message: string): Finding {
+  return { grade: 'broken', path, message }
+}
+
+/** Entries follow one another without a gap; what stands before the oldest one may have been cleaned away. */
+async function checkLog(root: string, state: TableState): Promise<Finding[]> {
+  const { entries } = await listLog(root)
+  const findings: Finding[] = []
+  for (const [at, version] of entries.entries()) {
+    const before = entries[at - 1]
+    if (before !== undefined && version !== before + 1) findings.push(broken(join(root, LOG_FOLDER), `The log jumps from version ${before} to ${version}.`))
+  }
+  const newest = entries.at(-1)
+  if (newest !== undefined && newest > state.version && findings.length === 0) findings.push(broken(join(root, LOG_FOLDER), `The log has version ${newest}, but it can be followed to ${state.version} only.`))
+  if (state.inserted !== state.rows) findings.push(broken(root, `The commits inserted ${state.inserted} rows, the data files of the log have ${state.rows}.`))
+  return findings
+}
+
+async function checkRecords(root: string, state: TableState): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const { id, record, sha256, version } of state.batches.values()) {
+    const bytes = await localFs.read(join(root, record))
+    if (bytes === null) findings.push(broken(join(root, record), `The record of batch ${id} (version ${version}) is missing.`))
+    else if (createHash('sha256').update(bytes).digest('hex') !== sha256) findings.push(broken(join(root, record), `The record of batch ${id} (version ${version}) was changed.`))
+  }
+  return findings
+}
+
+/** Sizes and row counts of every file, then keys and places over the whole table, if its files are whole. */
+async function checkContents(root: string, state: TableState, session: Session): Promise<Finding[]> {
+  const live = [...state.files.values()].map(({ add, rows }) => ({ path: decodeURIComponent(add.path), rows, bytes: add.size }))
+  const damagedLive = await checkFiles(root, live, session)
+  const findings = [...damagedLive, ...(await checkFiles(root, [...state.losers, ...state.rejects], session))]
+  if (damagedLive.length > 0 || live.length === 0) return findings
+  const from = filesOfTableSql(state.schema, live.map(({ path }) => join(root, path)))
+  const count = async (sql: string): Promise<number> => Number((await session.rows(sql))[0]?.['n'] ?? 0)
+  const places = await count(`SELECT count(*) AS n FROM (SELECT _place FROM (${from}) GROUP BY _place HAVING count(*) > 1)`)
+  if (places > 0) findings.push(broken(root, `${places} places are in the table more than once.`))
+  const key = (state.definition?.key ?? []).map((name) => quoteName(columnOf(state.schema, name).name))
+  if (key.length === 0) return findings
+  const repeated = await count(`SELECT count(*) AS n FROM (SELECT ${key.join(', ')} FROM (${from}) GROUP BY ALL HAVING count(*) > 1)`)
+  if (repeated > 0) findings.push(broken(root, `${repeated} keys are in the table more than once.`))
+  const empty = await count(`SELECT count(*) AS n FROM (${from}) WHERE ${key.map((name) => `${name} IS NULL`).join(' OR ')}`)
+  if (empty > 0) findings.push(broken(root, `${empty} rows have no key.`))
+  return findings
+}
+
+async function checkFiles(root: string, expected: readonly Expected[], session: Session): Promise<Finding[]> {
+  const findings: Finding[] = []
+  const whole: Expected[] = []
+  for (const file of expected) {
+    const stat = await localFs.stat(join(root, file.path))
+    if (stat === null) findings.push(broken(join(root, file.path), 'A file that the log names is missing.'))
+    else if (stat.size !== file.bytes) findings.push(broken(join(root, file.path), `The file has ${stat.size} bytes, the log says ${file.bytes}.`))
+    else whole.push(file)
+  }
+  if (whole.length === 0) return findings
+  try {
+    const footers = await session.rows(`SELECT file_name, num_rows FROM parquet_file_metadata(${filesSql(whole.map(({ path }) => ({ uri: join(root, path) })))})`)
+    const rows = new Map(footers.map((footer) => [String(footer['file_name']), Number(footer['num_rows'])]))
+    for (const file of whole) {
+      const has = rows.get(join(root, file.path))
+      if (has !== file.rows) findings.push(broken(join(root, file.path), `The file has ${has} rows, the log says ${file.rows}.`))
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof SluiceError) || thrown.code === 'ENGINE_DIED') throw thrown
+    findings.push(broken(root, `A data file cannot be read: ${thrown.message}`))
+  }
+  return findings
+}
+
+/** Files that no commit names: left by a dead attempt, or of one that is at work right now. */
+async function findGarbage(root: string, state: TableState): Promise<Finding[]> {
+  const named = new Set([...state.batches.values()].map(({ record }) => attemptOf(record.slice(BATCHES_FOLDER.length + 1))))
+  const findings: Finding[] = []
+  for (const folder of ['', BATCHES_FOLDER, LOSERS_FOLDER, REJECTS_FOLDER, LOG_FOLDER, FOLDS_FOLDER]) {
+    for (const { name, kind } of (await localFs.list(join(root, folder))) ?? []) {
+      const attempt = attemptOf(name)
+      const left = name.startsWith('.tmp-') || (attempt !== null && !named.has(attempt))
+      if (kind === 'file' && left) findings.push({ grade: 'garbage', path: join(root, folder, name), message: 'No commit names this file: it is left from an attempt that died, or an attempt is at work.' })
+    }
+  }
+  return findings
+}
