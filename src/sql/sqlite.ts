@@ -49,7 +49,7 @@ export class SqliteSession {
       for (;;) {
         const next = this.guard(() => rows.next())
         if (next.done === true) return
-        yield next.value as SqliteRow
+        yield next.value
       }
     } finally {
       rows.return?.()

@@ -21,7 +21,7 @@ import { checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
 import { rejectFromSql } from './record.ts'
 import { nothing, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
-import { verifyTable } from './verify.ts'
+import { damage, verifyTable } from './verify.ts'
 
 /** Rows that a listing holds at once. */
 const CHUNK = 1000
@@ -121,8 +121,12 @@ class SqliteTable implements Table {
     yield* this.list(select, [], (row, state) => rowFromSql(row, state.schema))
   }
 
-  verify(): Promise<Finding[]> {
-    return this.look((session, state) => verifyTable(session, this.uri, this.table, state), [])
+  async verify(): Promise<Finding[]> {
+    try {
+      return await this.look((session, state) => verifyTable(session, this.uri, this.table, state), [])
+    } catch (thrown) {
+      return [damage(thrown, this.uri)]
+    }
   }
 
   async close(): Promise<void> {

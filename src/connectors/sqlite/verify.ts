@@ -1,4 +1,5 @@
 /** Checks that a SQLite table holds what its records say. Reads only; call it inside a snapshot. */
+import { SluiceError } from '../../core/errors.ts'
 import { findColumn } from '../../core/schema.ts'
 import type { Finding } from '../../core/target.ts'
 import { quoteName } from '../../sql/quote.ts'
@@ -14,6 +15,14 @@ export function verifyTable(session: SqliteSession, uri: string, table: string, 
   // What SQLite itself cannot read any more cannot be counted.
   if (findings.length === 0) findings.push(...verifyKey(session, table, state), ...verifyRows(session, table, state), ...verifyArrivals(session, table), ...verifyBatches(session, table))
   return findings.map((message) => ({ grade: 'broken', path: uri, message }))
+}
+
+/** The finding that an error stands for, when SQLite cannot read the file any more. @throws what is no damage */
+export function damage(thrown: unknown, uri: string): Finding {
+  const CORRUPT = 11
+  const cause = thrown instanceof SluiceError ? thrown.cause : undefined
+  if (cause instanceof Error && 'errcode' in cause && (Number(cause.errcode) & 0xff) === CORRUPT) return { grade: 'broken', path: uri, message: `SQLite cannot read the file: ${cause.message}` }
+  throw thrown
 }
 
 function verifyKey(session: SqliteSession, table: string, state: State): string[] {
