@@ -26,7 +26,8 @@ export function holdLock(point: string, path: string): HeldLock | null {
   let db: DatabaseSync | null = null
   try {
     db = new DatabaseSync(path, { timeout: 1_000 })
-    db.exec('BEGIN EXCLUSIVE')
+    // Nothing is ever written, so there is nothing to roll back and no second file.
+    db.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
   } catch (thrown) {
     db?.close()
     if (isBusy(thrown)) return null

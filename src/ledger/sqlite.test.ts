@@ -1,0 +1,156 @@
+/** The contract on ledger.db with real processes, and what only a file can do: formats, damage, locks. */
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { ledgerContract, NOW, sight } from '../../test/contract/ledger.ts'
+import { startLedgerProcess } from '../../test/contract/ledger-process.ts'
+import type { Clock } from '../core/effects.ts'
+import type { Batch } from '../core/engine.ts'
+import { SqliteSession } from '../sql/sqlite.ts'
+import { systemClock, systemRandom } from '../storage/system.ts'
+import { openLedger } from './sqlite.ts'
+import { SILENCE_MS } from './workers.ts'
+
+const T = 'delta:/tables/events'
+const at = (clock: Partial<Clock> = {}) => ({ clock: { ...systemClock, now: () => NOW, ...clock }, random: systemRandom })
+
+function temp(t?: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-ledger-'))
+  t?.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+ledgerContract('sqlite', async () => {
+  const folder = temp()
+  const ledger = await openLedger(folder, at())
+  const started: { kill(): Promise<void> }[] = []
+  return {
+    ledger,
+    async other() {
+      const other = await startLedgerProcess(folder)
+      started.push(other)
+      return other
+    },
+    async dispose() {
+      await Promise.all(started.map((each) => each.kill()))
+      await ledger.close()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+})
+
+test('four processes claim 400 arrivals, each exactly once; a killed one leaves an orphan at once', async (t) => {
+  const folder = temp(t)
+  const ledger = await openLedger(folder, at())
+  await ledger.putTable({ uri: T, name: 'events', definition: null })
+  const others = await Promise.all([1, 2, 3, 4].map(() => startLedgerProcess(folder)))
+  t.after(() => Promise.all(others.map((other) => other.kill())))
+  const sightings = Array.from({ length: 400 }, (_, i) => sight(`f${i}`))
+  const claimed = await Promise.all(
+    others.map(async ({ ledger: own }, n) => {
+      const run = `r_${n}`
+      await own.begin({ id: run, table: T, command: 'load' })
+      await own.offer(run, T, sightings, { reload: false })
+      const batches: Batch[] = []
+      for (let batch = await own.claim(run, T, { bytes: 1e9, files: 7 }); batch !== null; batch = await own.claim(run, T, { bytes: 1e9, files: 7 })) batches.push(batch)
+      return batches
+    }),
+  )
+  const numbers = claimed.flat().flatMap((batch) => batch.arrivals.map((arrival) => arrival.seq))
+  assert.deepEqual(numbers.sort((a, b) => a - b), Array.from({ length: 400 }, (_, i) => i + 1))
+  assert.ok(claimed.filter((batches) => batches.length > 0).length > 1, 'more than one process had a share')
+  assert.deepEqual(await ledger.orphans(T), [])
+  const victim = claimed.findIndex((batches) => batches.length > 0)
+  await others[victim]?.kill()
+  assert.deepEqual((await ledger.orphans(T)).map((claim) => claim.batch), claimed[victim])
+  assert.deepEqual(await ledger.verify(), [])
+  await ledger.close()
+})
+
+test('a stopped process counts as dead after its beat stood still, by the clock of the observer; its claim is lost to it', async (t) => {
+  const folder = temp(t)
+  let now = 0
+  const observer = await openLedger(folder, at({ monotonic: () => now }))
+  const sleeper = await openLedger(folder, at())
+  await sleeper.putTable({ uri: T, name: 'events', definition: null })
+  await sleeper.begin({ id: 'r_1', table: T, command: 'load' })
+  await sleeper.offer('r_1', T, [sight('a')], { reload: false })
+  const batch = await sleeper.claim('r_1', T, { bytes: 1e9, files: 9 })
+  assert.ok(batch !== null)
+  assert.deepEqual(await observer.orphans(T), [])
+  now = SILENCE_MS - 1
+  assert.deepEqual(await observer.orphans(T), [])
+  await sleeper.beat()
+  now = SILENCE_MS + 1
+  assert.deepEqual(await observer.orphans(T), [], 'the beat went on')
+  now = 3 * SILENCE_MS
+  const [claim] = await observer.orphans(T)
+  assert.ok(claim !== undefined)
+  assert.equal(await observer.recover(claim, null, null), true)
+  assert.equal(await sleeper.turn(batch), 'lost')
+  assert.equal(await sleeper.settle(batch, [], null), false)
+  await sleeper.close()
+  await observer.close()
+})
+
+test('a closed process leaves no file; a dead one is removed by whoever comes next', async (t) => {
+  const folder = temp(t)
+  const other = await startLedgerProcess(folder)
+  const file = join(folder, 'workers', `${other.ledger.worker}.db`)
+  assert.ok(existsSync(file))
+  await other.kill()
+  assert.ok(existsSync(file), 'nobody could remove it')
+  const ledger = await openLedger(folder, at())
+  assert.deepEqual(readdirSync(join(folder, 'workers')), [`${ledger.worker}.db`])
+  await ledger.close()
+  assert.deepEqual(readdirSync(join(folder, 'workers')), [])
+})
+
+test('a ledger of a newer format is refused and left as it is', async (t) => {
+  const folder = temp(t)
+  await (await openLedger(folder, at())).close()
+  const path = join(folder, 'ledger.db')
+  const db = new SqliteSession(path)
+  db.exec('test', 'PRAGMA user_version = 99')
+  db.close()
+  const before = readFileSync(path)
+  await assert.rejects(openLedger(folder, at()), { code: 'DATA_DIR_NEWER', exit: 4, message: /format 99/ })
+  assert.deepEqual(readFileSync(path), before)
+  assert.deepEqual(readdirSync(join(folder, 'workers')), [])
+})
+
+test('a file that is no ledger is refused', async (t) => {
+  const folder = temp(t)
+  writeFileSync(join(folder, 'ledger.db'), 'not a database, '.repeat(100))
+  await assert.rejects(openLedger(folder, at()))
+})
+
+test('verify finds what cannot be', async (t) => {
+  const folder = temp(t)
+  const ledger = await openLedger(folder, at())
+  await ledger.putTable({ uri: T, name: 'events', definition: null })
+  await ledger.begin({ id: 'r_1', table: T, command: 'load' })
+  await ledger.offer('r_1', T, [sight('a'), sight('b'), sight('c')], { reload: false })
+  await ledger.claim('r_1', T, { bytes: 1e9, files: 1 })
+  await ledger.claim('r_1', T, { bytes: 1e9, files: 1 })
+  assert.deepEqual(await ledger.verify(), [])
+  const db = new SqliteSession(join(folder, 'ledger.db'))
+  const broken: [string, RegExp][] = [
+    ['UPDATE batches SET lane = 0', /2 open batches/],
+    ["UPDATE arrivals SET state = 'IN_PROGRESS' WHERE seq = 3", /IN_PROGRESS without a claim/],
+    ["UPDATE arrivals SET state = 'PENDING' WHERE seq = 1", /PENDING in the open batch/],
+    ["UPDATE runs SET state = 'FAILED'", /has an open batch/],
+    ['DELETE FROM arrivals WHERE seq = 3', /3 numbers given/],
+  ]
+  for (const [sql, finds] of broken) {
+    db.exec('test', 'BEGIN IMMEDIATE')
+    db.exec('test', sql)
+    db.exec('test', 'COMMIT')
+    assert.match((await ledger.verify()).join('\n'), finds, sql)
+  }
+  db.close()
+  await ledger.close()
+})

@@ -1,0 +1,349 @@
+/** What every ledger must do. A variant's own test file calls `ledgerContract` with a way to make worlds. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { ArrivalOutcome } from '../../src/core/arrival.ts'
+import { noBalance } from '../../src/core/balance.ts'
+import type { Batch } from '../../src/core/engine.ts'
+import type { Ledger, Sighting } from '../../src/core/ledger.ts'
+import type { CommittedArrival, Receipt } from '../../src/core/target.ts'
+
+/** One folder with its processes. Wall time is fixed at NOW for `ledger`. */
+export interface LedgerWorld {
+  ledger: Ledger
+  /** Another process on the same state. `kill` ends it as SIGKILL would. */
+  other(): Promise<{ ledger: Ledger; kill(): Promise<void> }>
+  dispose(): Promise<void>
+}
+
+export const NOW = 1_800_000_000_000
+const T = 'delta:/tables/events'
+const ALL = { bytes: 1e12, files: 1e6 }
+const KEPT = { reload: false }
+
+export function sight(path: string, version = 1, more: Partial<Sighting> & { modified?: number; size?: number } = {}): Sighting {
+  const { modified = NOW - 60_000, size = 10, ...rest } = more
+  return { pin: { uri: `/in/${path}`, size, stamp: `1:${path}:${version}`, modified }, ...rest }
+}
+
+function outcome(seq: number, state: ArrivalOutcome['state'], more: Partial<ArrivalOutcome> = {}): ArrivalOutcome {
+  const fault = state === 'failed' || state === 'waiting' ? { code: 'FILE_EMPTY' as const, message: 'empty' } : null
+  return { seq, state, sha256: `sha-${seq}`, generation: 0, sameAs: null, bytes: 10, read: 3, skipped: 0, rejected: 0, fault, ...more }
+}
+
+function committed(seq: number, read = 3): CommittedArrival {
+  return { seq, sha256: `sha-${seq}`, generation: 0, path: `/in/${seq}`, size: 10, counts: { ...noBalance(), read, inserted: read } }
+}
+
+function receipt(batch: Batch, seqs: readonly number[] = batch.arrivals.map((arrival) => arrival.seq), read = 3): Receipt {
+  return { batch: batch.id, version: 1, arrivals: seqs.map((seq) => committed(seq, read)), evicted: 1, reasons: { KEY_REPEATED: 2 }, faults: [], rewritten: 0 }
+}
+
+async function begun(ledger: Ledger, run = 'r_1', table = T): Promise<void> {
+  await ledger.putTable({ uri: table, name: 'events', definition: null })
+  await ledger.begin({ id: run, table, command: 'load in' })
+}
+
+async function claimAll(ledger: Ledger, run = 'r_1', limit = ALL): Promise<Batch> {
+  const batch = await ledger.claim(run, T, limit)
+  assert.ok(batch !== null, 'there is something to claim')
+  return batch
+}
+
+/** Offers and loads everything, as a run that ends well. */
+async function load(ledger: Ledger, run: string, sightings: readonly Sighting[], read = 3): Promise<Batch> {
+  await begun(ledger, run)
+  await ledger.offer(run, T, sightings, KEPT)
+  const batch = await claimAll(ledger, run)
+  assert.equal(await ledger.settle(batch, batch.arrivals.map(({ seq }) => outcome(seq, 'loaded')), receipt(batch, undefined, read)), true)
+  return batch
+}
+
+const seqs = (batch: Batch): number[] => batch.arrivals.map((arrival) => arrival.seq)
+
+export function ledgerContract(name: string, make: () => Promise<LedgerWorld>): void {
+  const it = (what: string, body: (world: LedgerWorld, ledger: Ledger) => Promise<void>): void => {
+    test(what, async () => {
+      const world = await make()
+      try {
+        await body(world, world.ledger)
+        assert.deepEqual(await world.ledger.verify(), [])
+      } finally {
+        await world.dispose()
+      }
+    })
+  }
+  describe(`${name}: offers`, () => offers(it))
+  describe(`${name}: claims`, () => claims(it))
+  describe(`${name}: processes`, () => processes(it))
+  describe(`${name}: memory`, () => memory(it))
+}
+
+type It = (what: string, body: (world: LedgerWorld, ledger: Ledger) => Promise<void>) => void
+
+function offers(it: It): void {
+  it('numbers are dense per table and follow the order of the sightings', async (_, ledger) => {
+    await begun(ledger)
+    await begun(ledger, 'r_x', 'other')
+    assert.deepEqual((await ledger.offer('r_1', T, [sight('b'), sight('a')], KEPT)).map((o) => [o.seq, o.state]), [[1, 'queued'], [2, 'queued']])
+    assert.deepEqual((await ledger.offer('r_x', 'other', [sight('b')], KEPT)).map((o) => o.seq), [1])
+    assert.deepEqual((await ledger.offer('r_1', T, [sight('a'), sight('c'), sight('b')], KEPT)).map((o) => o.seq), [2, 3, 1])
+  })
+
+  it('an unchanged path is known once committed; a changed one is a new arrival that says so', async (_, ledger) => {
+    await load(ledger, 'r_1', [sight('a'), sight('b')])
+    await begun(ledger, 'r_2')
+    const again = await ledger.offer('r_2', T, [sight('a'), sight('b', 2)], KEPT)
+    assert.deepEqual(again.map((o) => [o.seq, o.state]), [[1, 'known'], [3, 'queued']])
+    const batch = await claimAll(ledger, 'r_2')
+    assert.deepEqual(batch.arrivals.map((a) => [a.seq, a.replaced, a.pin.stamp]), [[3, true, '1:b:2']])
+    assert.deepEqual(await ledger.countFiles('r_2'), { total: 2, loaded: 0, known: 1, waiting: 1, failed: 0 })
+    await ledger.release(batch, null)
+  })
+
+  it('a path that brought no records may change', async (_, ledger) => {
+    await load(ledger, 'r_1', [sight('a')], 0)
+    await begun(ledger, 'r_2')
+    await ledger.offer('r_2', T, [sight('a', 2)], KEPT)
+    const batch = await claimAll(ledger, 'r_2')
+    assert.equal(batch.arrivals[0]?.replaced, false)
+    await ledger.release(batch, null)
+  })
+
+  it('an uncommitted path keeps its number with its new pin; FAILED gets another turn in the next run only', async (_, ledger) => {
+    await begun(ledger)
+    await ledger.offer('r_1', T, [sight('a'), sight('b'), sight('c')], KEPT)
+    const batch = await claimAll(ledger)
+    await ledger.settle(batch, [outcome(1, 'failed'), outcome(2, 'waiting'), outcome(3, 'failed')], null)
+    assert.deepEqual(await ledger.countFiles('r_1'), { total: 3, loaded: 0, known: 0, waiting: 1, failed: 2 })
+    assert.equal(await ledger.claim('r_1', T, ALL), null)
+    await begun(ledger, 'r_2')
+    const offered = await ledger.offer('r_2', T, [sight('a', 2), sight('b', 2), sight('c')], KEPT)
+    assert.deepEqual(offered.map((o) => [o.seq, o.state]), [[1, 'queued'], [2, 'queued'], [3, 'queued']])
+    const next = await claimAll(ledger, 'r_2')
+    assert.deepEqual(next.arrivals.map((a) => [a.seq, a.pin.stamp, a.replaced]), [[1, '1:a:2', false], [2, '1:b:2', false], [3, '1:c:1', false]])
+    assert.equal((await ledger.arrival(T, 1))?.attempts, 2)
+    await ledger.release(next, null)
+  })
+
+  it('equal bytes under a new pin are known, other bytes under the old pin are not; young stamps ask for a hash', async (_, ledger) => {
+    await load(ledger, 'r_1', [sight('a'), sight('b', 1, { modified: NOW - 1_000 }), sight('c', 1, { modified: NOW - 3_000, lookedAt: NOW - 2_000 }), sight('d', 1, { modified: NOW + 60_000 })])
+    const pins = [sight('a'), sight('b'), sight('c'), sight('d'), sight('new')].map((s) => s.pin)
+    assert.deepEqual([...(await ledger.young(T, pins))].sort(), ['/in/b', '/in/c'])
+    assert.equal((await ledger.young(T, [sight('b', 2).pin])).size, 0, 'a changed one is read anyway')
+    await begun(ledger, 'r_2')
+    const offered = await ledger.offer('r_2', T, [sight('a', 2, { sha256: 'sha-1' }), sight('b', 1, { sha256: 'other', modified: NOW - 1_000 }), sight('c', 1, { sha256: 'sha-3' })], KEPT)
+    assert.deepEqual(offered.map((o) => [o.seq, o.state]), [[1, 'known'], [5, 'queued'], [3, 'known']])
+    assert.equal((await ledger.young(T, pins)).size, 0, 'hashed, and no longer young')
+    assert.deepEqual((await ledger.offer('r_2', T, [sight('a', 2)], KEPT)).map((o) => o.state), ['known'], 'the pin was refreshed')
+  })
+
+  it('reload: every path a new arrival, an uncommitted reload keeps its own', async (_, ledger) => {
+    await load(ledger, 'r_1', [sight('a'), sight('b')])
+    await begun(ledger, 'r_2')
+    const first = await ledger.offer('r_2', T, [sight('a'), sight('b')], { reload: true })
+    assert.deepEqual(first.map((o) => [o.seq, o.state]), [[3, 'queued'], [4, 'queued']])
+    assert.deepEqual((await ledger.offer('r_2', T, [sight('a')], { reload: true })).map((o) => o.seq), [3])
+    const batch = await claimAll(ledger, 'r_2')
+    assert.deepEqual(batch.arrivals.map((a) => [a.seq, a.reload]), [[3, true], [4, true]])
+    await ledger.release(batch, null)
+    assert.deepEqual(await ledger.countFiles('r_2'), { total: 2, loaded: 0, known: 0, waiting: 2, failed: 0 })
+  })
+}
+
+function claims(it: It): void {
+  it('the lowest numbers first, up to bytes and files; one may exceed', async (_, ledger) => {
+    await begun(ledger)
+    await ledger.offer('r_1', T, [100, 10, 10, 10, 10].map((size, i) => sight(`f${i}`, 1, { size })), KEPT)
+    const limit = { bytes: 25, files: 2 }
+    const one = await claimAll(ledger, 'r_1', limit)
+    const two = await claimAll(ledger, 'r_1', limit)
+    const three = await claimAll(ledger, 'r_1', { bytes: 1000, files: 1 })
+    assert.deepEqual([seqs(one), seqs(two), seqs(three)], [[1], [2, 3], [4]])
+    assert.deepEqual([one.lane, two.lane, three.lane], [0, 1, 2])
+    await ledger.release(two, null)
+    const again = await claimAll(ledger, 'r_1', limit)
+    assert.deepEqual([again.lane, again.fence, seqs(again)], [1, 2, [2, 3]])
+    assert.notEqual(again.id, two.id)
+    assert.equal(await ledger.settle(two, [], null), false, 'the old claim is not ours any more')
+    assert.equal(await ledger.turn(two), 'lost')
+    assert.equal((await ledger.arrival(T, 2))?.attempts, 1, 'a claim given back without a failure is no attempt')
+  })
+
+  it('turns go by the lowest number, also within a process', async (_, ledger) => {
+    await begun(ledger)
+    await ledger.offer('r_1', T, [sight('a'), sight('b')], KEPT)
+    const one = await claimAll(ledger, 'r_1', { bytes: 1e9, files: 1 })
+    const two = await claimAll(ledger, 'r_1', { bytes: 1e9, files: 1 })
+    assert.deepEqual([await ledger.turn(one), await ledger.turn(two)], ['go', 'wait'])
+    await ledger.settle(one, [outcome(1, 'loaded')], receipt(one))
+    assert.equal(await ledger.turn(two), 'go')
+  })
+
+  it('settles loaded, known, failed and waiting, and adds them to the run', async (_, ledger) => {
+    await begun(ledger)
+    await ledger.offer('r_1', T, ['a', 'b', 'c', 'd', 'e'].map((path) => sight(path)), KEPT)
+    const batch = await claimAll(ledger)
+    const all = [outcome(1, 'loaded'), outcome(2, 'known', { sha256: 'sha-1', sameAs: 1 }), outcome(3, 'failed'), outcome(4, 'waiting'), outcome(5, 'known', { sha256: 'sha-1' })]
+    assert.equal(await ledger.settle(batch, all, receipt(batch, [1])), true)
+    assert.equal(await ledger.settle(batch, all, receipt(batch, [1])), false)
+    const files = await ledger.countFiles('r_1')
+    assert.deepEqual(files, { total: 5, loaded: 1, known: 2, waiting: 1, failed: 1 })
+    const run = await ledger.end('r_1', 'COMPLETED', { ...files, ignored: 4 }, 3, null)
+    assert.deepEqual([run.state, run.exit, run.balance.read, run.balance.inserted, run.evicted, run.reasons, run.files.ignored], ['COMPLETED', 3, 3, 3, 1, { KEY_REPEATED: 2 }, 4])
+    const first = await ledger.arrival(T, 1)
+    assert.deepEqual([first?.state, first?.sha256, first?.paths, first?.attempts, first?.batch, first?.run], ['COMPLETED', 'sha-1', ['/in/a', '/in/b', '/in/e'], 1, batch.id, 'r_1'])
+    const copy = await ledger.arrival(T, 5)
+    assert.deepEqual([copy?.state, copy?.sameAs, copy?.counts, copy?.attempts], ['COMPLETED', 1, null, 0])
+    assert.deepEqual([(await ledger.arrival(T, 3))?.fault?.code, (await ledger.arrival(T, 4))?.state], ['FILE_EMPTY', 'PENDING'])
+  })
+
+  it('loaded without a commit: nothing read is fine, records without a place are a fault', async (_, ledger) => {
+    await begun(ledger)
+    await ledger.offer('r_1', T, [sight('a')], KEPT)
+    const batch = await claimAll(ledger)
+    await assert.rejects(ledger.settle(batch, [outcome(1, 'loaded')], null), { code: 'INTERNAL' })
+    assert.equal(await ledger.turn(batch), 'go', 'nothing happened')
+    assert.equal(await ledger.settle(batch, [outcome(1, 'loaded', { read: 2, skipped: 2 })], null), true)
+    assert.equal((await ledger.run('r_1'))?.balance.skipped, 2)
+  })
+
+  it('given back with a failure: counted, kept as the reason, and left to the next run', async (_, ledger) => {
+    await begun(ledger)
+    await ledger.offer('r_1', T, [sight('a')], KEPT)
+    assert.equal(await ledger.release(await claimAll(ledger), { code: 'DISK_FULL', message: 'full' }), true)
+    const row = await ledger.arrival(T, 1)
+    assert.deepEqual([row?.state, row?.attempts, row?.fault?.code], ['PENDING', 1, 'DISK_FULL'])
+    assert.equal(await ledger.claim('r_1', T, ALL), null)
+  })
+
+  it('a path that changes while it is claimed: the old arrival ends, the new one is refused by append if the old one commits', async (_, ledger) => {
+    await begun(ledger)
+    await ledger.offer('r_1', T, [sight('a')], KEPT)
+    const old = await claimAll(ledger)
+    await begun(ledger, 'r_2')
+    assert.deepEqual((await ledger.offer('r_2', T, [sight('a', 2)], KEPT)).map((o) => [o.seq, o.state]), [[2, 'queued']])
+    const next = await claimAll(ledger, 'r_2')
+    assert.equal(next.arrivals[0]?.replaced, true)
+    await ledger.release(old, null)
+    const row = await ledger.arrival(T, 1)
+    assert.deepEqual([row?.state, row?.fault?.code], ['FAILED', 'FILE_GONE'])
+  })
+}
+
+function processes(it: It): void {
+  it('what another process holds is elsewhere, counts for this run, and makes it wait its turn', async (world, ledger) => {
+    const { ledger: other } = await world.other()
+    await begun(ledger)
+    await begun(other, 'r_2')
+    await other.offer('r_2', T, [sight('a')], KEPT)
+    const theirs = await claimAll(other, 'r_2')
+    const offered = await ledger.offer('r_1', T, [sight('a'), sight('b')], KEPT)
+    assert.deepEqual(offered.map((o) => [o.seq, o.state]), [[1, 'elsewhere'], [2, 'queued']])
+    assert.equal(await ledger.elsewhere('r_1'), 1)
+    const mine = await claimAll(ledger)
+    assert.deepEqual([seqs(mine), await ledger.turn(mine), await ledger.orphans(T)], [[2], 'wait', []])
+    assert.equal(await ledger.settle(theirs, [outcome(1, 'failed')], null), false, 'not ours')
+    await other.settle(theirs, [outcome(1, 'loaded')], receipt(theirs))
+    assert.deepEqual([await ledger.turn(mine), await ledger.elsewhere('r_1')], ['go', 0])
+    await ledger.settle(mine, [outcome(2, 'loaded')], receipt(mine))
+    assert.deepEqual(await ledger.countFiles('r_1'), { total: 2, loaded: 1, known: 1, waiting: 0, failed: 0 })
+  })
+
+  it('a dead process: its claim is an orphan at once, holds nobody up, and comes back to the run that recovers it', async (world, ledger) => {
+    const { ledger: other, kill } = await world.other()
+    await begun(ledger)
+    await begun(other, 'r_2')
+    await other.offer('r_2', T, [sight('a')], KEPT)
+    const theirs = await claimAll(other, 'r_2')
+    await ledger.offer('r_1', T, [sight('b')], KEPT)
+    const mine = await claimAll(ledger)
+    assert.equal(await ledger.turn(mine), 'wait')
+    const worker = other.worker
+    await kill()
+    assert.equal(await ledger.turn(mine), 'go')
+    const orphans = await ledger.orphans(T)
+    assert.deepEqual(orphans, [{ batch: theirs, run: 'r_2', worker }])
+    assert.deepEqual(await ledger.closeDeadRuns(T), [], 'not before its claims are recovered')
+    const [claim] = orphans
+    assert.ok(claim !== undefined)
+    assert.equal(await ledger.recover(claim, null, 'r_1'), true)
+    assert.equal(await ledger.recover(claim, null, 'r_1'), false)
+    assert.deepEqual(await ledger.closeDeadRuns(T), ['r_2'])
+    const dead = await ledger.run('r_2')
+    assert.deepEqual([dead?.state, dead?.balance.read, dead?.files.waiting], ['INTERRUPTED', 0, 1])
+    const again = await claimAll(ledger)
+    assert.deepEqual([seqs(again), again.lane, again.fence], [[1], theirs.lane, theirs.fence + 1])
+    assert.equal((await ledger.arrival(T, 1))?.attempts, 2)
+  })
+
+  it('what a dead process had committed is counted in its own run', async (world, ledger) => {
+    const { ledger: other, kill } = await world.other()
+    await begun(ledger)
+    await begun(other, 'r_2')
+    await other.offer('r_2', T, [sight('a'), sight('b')], KEPT)
+    const theirs = await claimAll(other, 'r_2')
+    await kill()
+    const [claim] = await ledger.orphans(T)
+    assert.ok(claim !== undefined)
+    await ledger.recover(claim, receipt(theirs, [1]), 'r_1')
+    assert.deepEqual(await ledger.closeDeadRuns(T), ['r_2'])
+    const dead = await ledger.run('r_2')
+    assert.deepEqual([dead?.balance.inserted, dead?.evicted, dead?.files.loaded, dead?.files.waiting], [3, 1, 1, 1])
+    assert.equal((await ledger.run('r_1'))?.balance.read, 0)
+    assert.deepEqual(seqs(await claimAll(ledger)), [2])
+    assert.deepEqual((await ledger.offer('r_1', T, [sight('a')], KEPT)).map((o) => o.state), ['known'])
+  })
+
+  it('a run that has ended stays as it is', async (_, ledger) => {
+    await load(ledger, 'r_1', [sight('a')])
+    const files = { total: 1, loaded: 1, known: 0, waiting: 0, failed: 0, ignored: 0 }
+    const ended = await ledger.end('r_1', 'COMPLETED', files, 0, null)
+    assert.deepEqual(await ledger.end('r_1', 'FAILED', { ...files, total: 9 }, 1, null), ended)
+    assert.deepEqual(await ledger.closeDeadRuns(T), [])
+  })
+}
+
+function memory(it: It): void {
+  it('a lost ledger takes back what the table remembers; unseen files are hashed and then known', async (_, ledger) => {
+    assert.equal(await ledger.isEmpty(), true)
+    assert.equal(await ledger.adopt('l_lost'), true)
+    assert.equal(ledger.id, 'l_lost')
+    async function* remembered() {
+      yield { ...committed(2), path: '/in/b' }
+      yield { ...committed(5), path: '/in/e' }
+    }
+    const table = { uri: T, name: 'events', definition: null }
+    assert.equal(await ledger.restore(table, remembered(), new Map([[0, 7]])), 2)
+    assert.equal(await ledger.restore(table, remembered(), new Map([[0, 3]])), 0, 'what is there is left alone')
+    assert.equal(await ledger.isEmpty(), false)
+    assert.equal(await ledger.adopt('l_other'), false)
+    assert.deepEqual([...(await ledger.young(T, [sight('b').pin, sight('e', 1, { size: 11 }).pin]))], ['/in/b'])
+    await begun(ledger)
+    const offered = await ledger.offer('r_1', T, [sight('b', 1, { sha256: 'sha-2' }), sight('e', 9), sight('new')], KEPT)
+    assert.deepEqual(offered.map((o) => [o.seq, o.state]), [[2, 'known'], [6, 'queued'], [7, 'queued']])
+    const batch = await claimAll(ledger)
+    assert.deepEqual([batch.lane, batch.fence, batch.arrivals.map((a) => a.replaced)], [0, 8, [true, false]])
+    await ledger.settle(batch, [outcome(6, 'known', { sha256: 'sha-5' }), outcome(7, 'loaded')], receipt(batch, [7]))
+    assert.equal((await ledger.arrival(T, 6))?.sameAs, 5)
+  })
+
+  it('tables, runs and files are listed page by page', async (_, ledger) => {
+    await load(ledger, 'r_1', [sight('a'), sight('b'), sight('sub/a')])
+    await begun(ledger, 'r_2')
+    await begun(ledger, 'r_3', 'other')
+    await ledger.offer('r_3', 'other', [sight('z')], KEPT)
+    assert.deepEqual((await ledger.tables()).map((t) => t.uri), [T, 'other'])
+    const page = await ledger.files({ limit: 3 })
+    assert.deepEqual(page.items.map((f) => [f.table, f.seq]), [[T, 1], [T, 2], [T, 3]])
+    assert.ok(page.next !== null)
+    assert.deepEqual((await ledger.files({ limit: 3, after: page.next })).items.map((f) => [f.table, f.path]), [['other', '/in/z']])
+    assert.deepEqual((await ledger.files({ limit: 9, state: 'PENDING' })).items.length, 1)
+    assert.deepEqual(await ledger.files({ limit: 9, table: T, name: 'sub/' }).then((p) => [p.items.map((f) => f.seq), p.next]), [[3], null])
+    const runs = await ledger.runs({ limit: 2 })
+    assert.deepEqual(runs.items.map((r) => r.id), ['r_3', 'r_2'])
+    assert.ok(runs.next !== null)
+    assert.deepEqual((await ledger.runs({ limit: 2, after: runs.next })).items.map((r) => r.id), ['r_1'])
+    assert.deepEqual((await ledger.runs({ limit: 2, table: 'other' })).items.map((r) => r.id), ['r_3'])
+    assert.deepEqual([await ledger.run('r_9'), await ledger.arrival(T, 9)], [null, null])
+  })
+}

@@ -1,0 +1,17 @@
+/** The contract, on the ledger in memory. */
+import { ledgerContract, NOW } from '../contract/ledger.ts'
+import { systemClock, systemRandom } from '../../src/storage/system.ts'
+import { MemoryLedger, MemoryState } from './ledger.ts'
+
+ledgerContract('memory', async () => {
+  const state = new MemoryState()
+  const deps = { clock: { ...systemClock, now: () => NOW }, random: systemRandom }
+  return {
+    ledger: new MemoryLedger(state, deps),
+    async other() {
+      const ledger = new MemoryLedger(state, deps)
+      return { ledger, kill: async () => state.declareDead(ledger.worker) }
+    },
+    dispose: async () => {},
+  }
+})
