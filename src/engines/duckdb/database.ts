@@ -133,7 +133,8 @@ function plain(value: unknown, type: string): Answer[string] {
   if (value === null || value === undefined) return null
   if (typeof value === 'number') return INTEGERS.test(type) ? BigInt(value) : value
   if (typeof value === 'bigint' || typeof value === 'boolean') return value
-  return String(value)
+  // Dates, decimals, maps and the like are classes of the library with a text of their own.
+  return (value as { toString(): string }).toString()
 }
 
 interface Entries {

@@ -8,6 +8,7 @@ import type { Fault } from '../../core/errors.ts'
 import type { SplitEnd, Splitter } from '../../formats/splitter.ts'
 import { lookAt, openPinned } from '../../storage/pin.ts'
 import type { PinnedFile } from '../../storage/pin.ts'
+import { systemClock } from '../../storage/system.ts'
 
 /** At most every so many milliseconds progress is told, and other calls of the process get their turn. */
 const PULSE = 100
@@ -15,13 +16,13 @@ const PULSE = 100
 /** Reads every arrival in order. Outcomes are `loaded`, `failed` or `waiting`; which contents are known is decided later. */
 export async function readArrivals(batch: Batch, splitter: Splitter, on: (event: StageEvent) => void): Promise<ArrivalOutcome[]> {
   const total = { bytes: 0, records: 0 }
-  let told = performance.now()
+  let told = systemClock.monotonic()
   const tell = (bytes: number, records: number): void => {
-    if (performance.now() - told < PULSE) return
-    told = performance.now()
+    if (systemClock.monotonic() - told < PULSE) return
+    told = systemClock.monotonic()
     on({ kind: 'progress', bytes: total.bytes + bytes, records: total.records + records })
   }
-  let paused = performance.now()
+  let paused = systemClock.monotonic()
   const outcomes: ArrivalOutcome[] = []
   for (const arrival of batch.arrivals) {
     on({ kind: 'arrival.begin', seq: arrival.seq })
@@ -30,9 +31,9 @@ export async function readArrivals(batch: Batch, splitter: Splitter, on: (event:
     total.bytes += outcome.bytes
     total.records += outcome.read
     tell(0, 0)
-    if (performance.now() - paused >= PULSE) {
+    if (systemClock.monotonic() - paused >= PULSE) {
       await breathe()
-      paused = performance.now()
+      paused = systemClock.monotonic()
     }
   }
   on({ kind: 'progress', ...total })
