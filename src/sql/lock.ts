@@ -27,7 +27,7 @@ export function holdLock(point: string, path: string): HeldLock | null {
   try {
     db = new DatabaseSync(path, { timeout: 1_000 })
     // Nothing is ever written, so there is nothing to roll back and no second file.
-    db.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
+    db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (thrown) {
     db?.close()
     if (isBusy(thrown)) return null
