@@ -140,6 +140,21 @@ test('new columns come at the end; what a record does not have is null', async (
   await assert.rejects(table.apply(stageRows(engine, key, [{ name: 'n', type: 'string' }], new Map([[4, [['x']]]])), key), code('SCHEMA_MOVED'))
 })
 
+test('a table may have 1,990 columns, and one more is refused before anything is written', async () => {
+  const wide: Schema = Array.from({ length: 1990 }, (_, i) => ({ name: i === 0 ? 'id' : `column ${i}`, type: 'int64' }))
+  const row = (n: bigint): Row => wide.map((_, i) => (i === 0 ? 1n : n))
+  for (const definition of [UPSERT, define('e', { key: 'id', keep: 'error' })]) {
+    const table = await open(definition.table)
+    await table.apply(stageRows(engine, definition, wide, new Map([[3, [row(1n), row(2n)]]])), definition)
+    const receipt = await table.apply(stageRows(engine, definition, wide, new Map([[2, [row(3n)]], [4, [row(4n)]]])), definition)
+    assert.equal(receipt.arrivals.length, 2)
+    assert.deepEqual(await table.verify(), [])
+    const wider: Schema = [...wide, { name: 'too many', type: 'int64' }]
+    await assert.rejects(table.apply(stageRows(engine, definition, wider, new Map([[5, []]])), definition), code('TABLE_UNSUPPORTED'))
+    assert.equal((await table.head()).version, 2)
+  }
+})
+
 test('batches: the same one again, a fence that was passed, contents that are in', async () => {
   const table = await open()
   const staged = stageRows(engine, UPSERT, SCHEMA, new Map([[1, [['k', 1n, 'a']]]]), { id: 'b_one', fence: 700, lane: 3 })

@@ -25,8 +25,8 @@ import { damage, verifyTable } from './verify.ts'
 
 /** Rows that a listing holds at once. */
 const CHUNK = 1000
-/** A locked file is tried again this often; in between the process goes on with its other work. */
-const TRIES = 600
+/** A locked file is tried again for a minute; in between the process goes on with its other work. */
+const TRIES = 300
 const WAIT_MS = 100
 
 /** @param options.file absolute path; need not exist */
