@@ -29,7 +29,7 @@ export function errorsPage(): string {
     '',
   ]
   for (const [code, entry] of Object.entries(CODES)) {
-    lines.push(`## ${code}`, '', `${entry.means}`, '', `- Kind: ${entry.kind}, exit code ${entry.exit}, HTTP status ${entry.http}`, `- Next step: ${entry.hint}`, '')
+    lines.push(`## ${code}`, '', entry.means, '', `- Kind: ${entry.kind}, exit code ${entry.exit}, HTTP status ${entry.http}`, `- Next step: ${entry.hint}`, '')
   }
   return `${lines.join('\n').trimEnd()}\n`
 }
