@@ -60,7 +60,7 @@ class Offering {
     const { pin, sha256 } = sighting
     const seq = number(latest, 'seq')
     const unchanged = latest['stamp'] === pin.stamp && pin.stamp !== ''
-    switch (latest['state']) {
+    switch (String(latest['state'])) {
       case 'COMPLETED': {
         const same = sha256 === undefined ? unchanged : sha256 === latest['sha256']
         if (this.reload || !same) return this.next(sighting, latest, false)

@@ -8,7 +8,6 @@ import type { TestContext } from 'node:test'
 import { ledgerContract, NOW, sight } from '../../test/contract/ledger.ts'
 import { startLedgerProcess } from '../../test/contract/ledger-process.ts'
 import type { Clock } from '../core/effects.ts'
-import type { Batch } from '../core/engine.ts'
 import { SqliteSession } from '../sql/sqlite.ts'
 import { systemClock, systemRandom } from '../storage/system.ts'
 import { openLedger } from './sqlite.ts'
@@ -49,23 +48,25 @@ test('four processes claim 400 arrivals, each exactly once; a killed one leaves 
   const others = await Promise.all([1, 2, 3, 4].map(() => startLedgerProcess(folder)))
   t.after(() => Promise.all(others.map((other) => other.kill())))
   const sightings = Array.from({ length: 400 }, (_, i) => sight(`f${i}`))
-  const claimed = await Promise.all(
+  const limit = { bytes: 1e9, files: 7 }
+  await Promise.all(
     others.map(async ({ ledger: own }, n) => {
-      const run = `r_${n}`
-      await own.begin({ id: run, table: T, command: 'load' })
-      await own.offer(run, T, sightings, { reload: false })
-      const batches: Batch[] = []
-      for (let batch = await own.claim(run, T, { bytes: 1e9, files: 7 }); batch !== null; batch = await own.claim(run, T, { bytes: 1e9, files: 7 })) batches.push(batch)
-      return batches
+      await own.begin({ id: `r_${n}`, table: T, command: 'load' })
+      await own.offer(`r_${n}`, T, sightings, { reload: false })
     }),
   )
-  const numbers = claimed.flat().flatMap((batch) => batch.arrivals.map((arrival) => arrival.seq))
-  assert.deepEqual(numbers.sort((a, b) => a - b), Array.from({ length: 400 }, (_, i) => i + 1))
-  assert.ok(claimed.filter((batches) => batches.length > 0).length > 1, 'more than one process had a share')
+  // The first round gives everybody a share.
+  const claimed = await Promise.all(others.map(async ({ ledger: own }, n) => [await own.claim(`r_${n}`, T, limit)]))
+  await Promise.all(
+    others.map(async ({ ledger: own }, n) => {
+      for (let batch = await own.claim(`r_${n}`, T, limit); batch !== null; batch = await own.claim(`r_${n}`, T, limit)) claimed[n]?.push(batch)
+    }),
+  )
+  const numbers = claimed.flat().flatMap((batch) => (batch?.arrivals ?? []).map((arrival) => arrival.seq))
+  assert.deepEqual(numbers.toSorted((a, b) => a - b), Array.from({ length: 400 }, (_, i) => i + 1))
   assert.deepEqual(await ledger.orphans(T), [])
-  const victim = claimed.findIndex((batches) => batches.length > 0)
-  await others[victim]?.kill()
-  assert.deepEqual((await ledger.orphans(T)).map((claim) => claim.batch), claimed[victim])
+  await others[2]?.kill()
+  assert.deepEqual((await ledger.orphans(T)).map((claim) => claim.batch), claimed[2])
   assert.deepEqual(await ledger.verify(), [])
   await ledger.close()
 })
@@ -107,6 +108,33 @@ test('a closed process leaves no file; a dead one is removed by whoever comes ne
   assert.deepEqual(readdirSync(join(folder, 'workers')), [`${ledger.worker}.db`])
   await ledger.close()
   assert.deepEqual(readdirSync(join(folder, 'workers')), [])
+})
+
+test('several processes may make the ledger at once', async (t) => {
+  const folder = temp(t)
+  const others = await Promise.all([1, 2, 3, 4].map(() => startLedgerProcess(folder)))
+  t.after(() => Promise.all(others.map((other) => other.kill())))
+  const ledger = await openLedger(folder, at())
+  assert.deepEqual(await ledger.verify(), [])
+  assert.equal(readdirSync(join(folder, 'workers')).length, 5)
+  await ledger.close()
+})
+
+test('after an unclean stop a damaged ledger is named, before anything is done with it', async (t) => {
+  const folder = temp(t)
+  const other = await startLedgerProcess(folder)
+  await other.ledger.putTable({ uri: T, name: 'events', definition: null })
+  await other.ledger.begin({ id: 'r_1', table: T, command: 'load' })
+  await other.ledger.offer('r_1', T, Array.from({ length: 2000 }, (_, i) => sight(`f${i}`)), { reload: false })
+  const db = new SqliteSession(join(folder, 'ledger.db'))
+  db.all('PRAGMA wal_checkpoint(TRUNCATE)')
+  const page = Number(db.get("SELECT rootpage FROM sqlite_schema WHERE name = 'arrivals_by_state'")?.['rootpage'])
+  db.close()
+  await other.kill()
+  const bytes = readFileSync(join(folder, 'ledger.db'))
+  bytes.fill(0, (page - 1) * 4096, page * 4096)
+  writeFileSync(join(folder, 'ledger.db'), bytes)
+  await assert.rejects(openLedger(folder, at()), { code: 'IO_FAILED' })
 })
 
 test('a ledger of a newer format is refused and left as it is', async (t) => {

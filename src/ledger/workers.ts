@@ -2,6 +2,7 @@
  * Who is alive. Every process holds a lock on `<folder>/workers/<worker>.db` for its life and counts beats in the ledger.
  * See docs/decisions/liveness-by-lock.md.
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock, Random } from '../core/effects.ts'
 import { SluiceError } from '../core/errors.ts'
@@ -71,16 +72,24 @@ export class Workers {
     this.db.run('ledger.beat', 'UPDATE workers SET beat = beat + 1 WHERE id = ?', [this.own])
   }
 
-  /** Strikes dead workers that nothing refers to any more. Answers whether there was a dead one at all. */
+  /** Strikes dead workers that nothing refers to any more. True: one of them died since somebody looked. */
   sweep(): boolean {
-    const others = this.db.all('SELECT id FROM workers WHERE id <> ?', [this.own]).map((row) => String(row['id']))
-    const dead = others.filter((worker) => !isHeld('ledger.lock', join(this.folder, `${worker}.db`)))
+    const dead: string[] = []
+    let news = false
+    for (const row of this.db.all('SELECT id FROM workers WHERE id <> ?', [this.own])) {
+      const worker = String(row['id'])
+      const file = join(this.folder, `${worker}.db`)
+      const left = existsSync(file)
+      if (isHeld('ledger.lock', file)) continue
+      dead.push(worker)
+      news ||= left
+    }
     if (dead.length > 0) {
       this.db.transaction('ledger.sweep', () => {
         for (const worker of dead) this.strike(worker)
       })
     }
-    return dead.length > 0
+    return news
   }
 
   private strike(worker: string): void {

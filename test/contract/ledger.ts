@@ -128,7 +128,7 @@ function offers(it: It): void {
   it('equal bytes under a new pin are known, other bytes under the old pin are not; young stamps ask for a hash', async (_, ledger) => {
     await load(ledger, 'r_1', [sight('a'), sight('b', 1, { modified: NOW - 1_000 }), sight('c', 1, { modified: NOW - 3_000, lookedAt: NOW - 2_000 }), sight('d', 1, { modified: NOW + 60_000 })])
     const pins = [sight('a'), sight('b'), sight('c'), sight('d'), sight('new')].map((s) => s.pin)
-    assert.deepEqual([...(await ledger.young(T, pins))].sort(), ['/in/b', '/in/c'])
+    assert.deepEqual([...(await ledger.young(T, pins))].toSorted(), ['/in/b', '/in/c'])
     assert.equal((await ledger.young(T, [sight('b', 2).pin])).size, 0, 'a changed one is read anyway')
     await begun(ledger, 'r_2')
     const offered = await ledger.offer('r_2', T, [sight('a', 2, { sha256: 'sha-1' }), sight('b', 1, { sha256: 'other', modified: NOW - 1_000 }), sight('c', 1, { sha256: 'sha-3' })], KEPT)

@@ -258,7 +258,7 @@ export class MemoryLedger implements Ledger {
   async orphans(uri: string) {
     const open = this.state.tables.get(uri)?.claims.filter((claim) => claim.open && !this.isAlive(claim.worker)) ?? []
     return open
-      .sort((a, b) => (a.batch.arrivals[0]?.seq ?? 0) - (b.batch.arrivals[0]?.seq ?? 0))
+      .toSorted((a, b) => (a.batch.arrivals[0]?.seq ?? 0) - (b.batch.arrivals[0]?.seq ?? 0))
       .map(({ batch, run, worker }) => ({ batch, run, worker }))
   }
 
@@ -320,7 +320,7 @@ export class MemoryLedger implements Ledger {
     return { items: page.map(({ row }) => row), next: wanted.length > query.limit ? String(page.at(-1)?.at) : null }
   }
   async runs(query: { table?: string; limit: number; after?: string }) {
-    const all = [...this.state.runs.values()].map((run, at) => ({ row: run.row, at: at + 1 })).reverse()
+    const all = [...this.state.runs.values()].map((run, at) => ({ row: run.row, at: at + 1 })).toReversed()
     const wanted = all.filter(({ row, at }) => at < Number(query.after ?? Infinity) && (query.table ?? row.table) === row.table)
     const page = wanted.slice(0, query.limit)
     return { items: page.map(({ row }) => structuredClone(row)), next: wanted.length > query.limit ? String(page.at(-1)?.at) : null }
@@ -417,7 +417,7 @@ function countsOf(outcome: ArrivalOutcome, receipt: Receipt | null): Balance {
 }
 
 function inOrder(table: TableState): Entry[] {
-  return [...table.arrivals.values()].sort((a, b) => a.seq - b.seq)
+  return [...table.arrivals.values()].toSorted((a, b) => a.seq - b.seq)
 }
 
 function rowOf(table: TableState, entry: Entry): ArrivalRow {

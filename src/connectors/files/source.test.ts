@@ -74,7 +74,7 @@ test('a folder without permission is named', { skip: process.getuid?.() === 0 ? 
 
 test('digit runs compare as numbers of any length, the rest by UTF-8 bytes', () => {
   const ordered = ['a', 'a/f2', 'a/f9/z', 'a/f10', 'a/f99999999999999999998', 'a/f99999999999999999999', 'b01', 'b1', 'b1a', 'b2', 'é', '\uff5e', '😀']
-  assert.deepEqual([...ordered].reverse().sort(comparePaths), ordered)
+  assert.deepEqual(ordered.toReversed().toSorted(comparePaths), ordered)
   assert.equal(comparePaths('b1', 'b1'), 0)
   // Ties of number are decided last, so that the order is total.
   assert.ok(comparePaths('x01/b', 'x1/a') > 0)

@@ -45,7 +45,7 @@ async function discover(question: FilesQuestion, signal?: AbortSignal): Promise<
 
   const files = new Set(found.files)
   const pins: Pin[] = []
-  for (const path of [...files].sort(comparePaths)) {
+  for (const path of [...files].toSorted(comparePaths)) {
     const pin = lookAt(path)
     if (pin !== null) pins.push(pin)
     await pause()
