@@ -1,0 +1,87 @@
+/** Who hears what: results, notes, errors, and the one document. */
+import assert from 'node:assert/strict'
+import test from 'node:test'
+import { SluiceError } from '../core/errors.ts'
+import { renderFaults, renderWhere } from './failure.ts'
+import { Output, wantsColor } from './output.ts'
+import type { Globals } from './output.ts'
+
+class Recorder {
+  text = ''
+  write(text: string): void {
+    this.text += text
+  }
+}
+
+function outputs(globals: Globals, env: NodeJS.ProcessEnv = {}): { output: Output; out: Recorder; err: Recorder } {
+  const out = new Recorder()
+  const err = new Recorder()
+  return { output: new Output(globals, out, err, env), out, err }
+}
+
+const error = new SluiceError('TYPE_MISMATCH', 'qty is no number.', { where: { path: 'in/a.json', row: 1042, offset: 61_204, column: 'qty', value: '3O' } })
+
+test('people: results on stdout, notes and errors on stderr', () => {
+  const { output, out, err } = outputs({})
+  output.result('r')
+  output.note('n')
+  output.detail('d')
+  output.document({ a: 1 })
+  output.fail(error)
+  assert.equal(out.text, 'r\n')
+  assert.equal(err.text, `n\nerror[TYPE_MISMATCH]: qty is no number.\n  --> in/a.json:1042:61204  row 1,042 · byte 61,204 · column qty · value 3O\n  help: ${error.hint}\n`)
+})
+
+test('--json: one document and no second one, whatever comes', () => {
+  const { output, out } = outputs({ json: true })
+  output.result('r')
+  output.document({ rows: 2n ** 63n - 1n })
+  output.document({ second: true })
+  output.fail(error)
+  assert.equal(out.text, '{"rows":9223372036854775807}\n')
+})
+
+test('--json: an error is a document of its own with its place', () => {
+  const { output, out, err } = outputs({ json: true })
+  output.fail(error)
+  assert.deepEqual(JSON.parse(out.text), { schema: 'sluice.error/1', code: 'TYPE_MISMATCH', message: 'qty is no number.', hint: error.hint, exit: 3, path: 'in/a.json', row: 1042, offset: 61_204, column: 'qty', value: '3O' })
+  assert.equal(err.text, '')
+})
+
+test('-q: nothing but errors', () => {
+  const { output, out, err } = outputs({ quiet: true })
+  output.result('r')
+  output.note('n')
+  output.fail(error)
+  assert.equal(out.text, '')
+  assert.match(err.text, /^error\[TYPE_MISMATCH\]/)
+})
+
+test('the data folder: the flag, else the environment, else ./sluice-data', () => {
+  assert.equal(outputs({ dataDir: 'a' }, { SLUICE_DATA_DIR: 'b' }).output.dataDir, 'a')
+  assert.equal(outputs({}, { SLUICE_DATA_DIR: 'b' }).output.dataDir, 'b')
+  assert.equal(outputs({}, { SLUICE_DATA_DIR: '' }).output.dataDir, './sluice-data')
+})
+
+test('colour', () => {
+  const terminal = { write() {}, isTTY: true }
+  const pipe = { write() {} }
+  assert.deepEqual(
+    [wantsColor(terminal, {}, true), wantsColor(pipe, {}, true), wantsColor(terminal, { NO_COLOR: '1' }, true), wantsColor(terminal, { TERM: 'dumb' }, true), wantsColor(pipe, { FORCE_COLOR: '1', NO_COLOR: '1' }, true), wantsColor(terminal, { FORCE_COLOR: '0' }, true), wantsColor(terminal, { FORCE_COLOR: '1' }, false)],
+    [true, false, false, false, true, false, false],
+  )
+})
+
+test('faults are grouped by code, the first in full, the rest counted', () => {
+  const fault = (code: 'KEY_MISSING' | 'FILE_TRUNCATED', path: string) => ({ code, message: `${path} is bad.`, path, row: 3 })
+  const texts = renderFaults([fault('KEY_MISSING', 'a'), fault('KEY_MISSING', 'b'), fault('FILE_TRUNCATED', 'c')], { KEY_MISSING: 14 }, (_, text) => text)
+  assert.equal(texts.length, 2)
+  assert.match(texts[0] ?? '', /^error\[KEY_MISSING\]: a is bad\.\n {2}--> a:3 {2}row 3\n {2}= 13 more with this reason\n {2}help: /)
+  assert.doesNotMatch(texts[1] ?? '', /more with this reason/)
+})
+
+test('a place says what is known of it', () => {
+  assert.equal(renderWhere({}), '')
+  assert.equal(renderWhere({ path: 'a', offset: 0 }), 'a:0  byte 0')
+  assert.equal(renderWhere({ column: 'c' }), 'column c')
+})
