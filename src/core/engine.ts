@@ -100,6 +100,7 @@ export interface Standing {
 export type StageEvent =
   | { kind: 'arrival.begin'; seq: number }
   | { kind: 'arrival.end'; outcome: ArrivalOutcome }
+  /** Of this batch so far; from 0 again when it is read a second time. */
   | { kind: 'progress'; bytes: number; records: number }
 
 /**
