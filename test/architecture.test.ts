@@ -10,7 +10,8 @@ const root = join(import.meta.dirname, '..')
 /** Rooms, and the rooms that each may import beside itself. */
 const TABLE: Readonly<Record<string, readonly string[]>> = {
   core: [],
-  formats: ['core'],
+  // The Parquet writer appends to its file through storage.
+  formats: ['core', 'storage'],
   storage: ['core'],
   sql: ['core'],
   // Winner rules are written as SQL, and there is one way to quote.

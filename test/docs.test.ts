@@ -58,3 +58,10 @@ test('the first screen of the README has the sentence, the balance line and the 
   const screen = page('README.md').split('\n').slice(0, 20).join('\n')
   for (const part of ['every record is accounted for', '12,480 read = 11,902 inserted + 310 updated + 251 duplicate + 17 quarantined   ✓ balances', 'npm ci && npx sluice demo', 'npm ci && npm test']) assert.ok(screen.includes(part), part)
 })
+
+test('the table of rooms in ARCHITECTURE.md names every room of src/', () => {
+  const rooms = new Set(globSync('src/*', { cwd: root }).map((path) => path.slice('src/'.length)))
+  const named = new Set([...page('ARCHITECTURE.md').matchAll(/^\| `([^`]+)` \|/gm)].map((match) => (match[1] ?? '').replace(/\/$/, '')))
+  assert.deepEqual(named, rooms)
+  assert.ok(page('ARCHITECTURE.md').split('\n').length < 60, 'ARCHITECTURE.md is longer than a screen')
+})
