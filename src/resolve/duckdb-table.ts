@@ -239,14 +239,14 @@ export function repeatedSql(job: Resolution, keep: Keep, hitPaths: readonly stri
   )
 }
 
-/** A row as JSON text, nulls left out. Values of json columns are JSON already. */
+/** A row as JSON text, null for what is absent. Values of json columns are JSON already. */
 function rowJsonSql(schema: Schema): string {
   const members = schema.map((column) => {
     const name = quoteName(column.name)
     const value = column.type === 'json' ? name : column.type === 'string' || column.type === 'double' ? `CAST(to_json(${name}) AS VARCHAR)` : jsonScalar(column, name)
-    return `CASE WHEN ${name} IS NULL THEN NULL ELSE ${quoteText(`${JSON.stringify(column.name)}:`)} || ${value} END`
+    return `${quoteText(`${JSON.stringify(column.name)}:`)} || coalesce(${value}, 'null')`
   })
-  return `'{' || coalesce(concat_ws(',', ${[...members, 'NULL'].join(', ')}), '') || '}'`
+  return `'{' || concat_ws(',', ${members.join(', ')}) || '}'`
 }
 
 function jsonScalar(column: Column, name: string): string {

@@ -69,7 +69,7 @@ async function asParquet(staged: Staged, inner: Engine, connection: Connection, 
 
 function literal(value: Value): string {
   if (value === null) return 'NULL'
-  if (typeof value === 'string') return quoteText(value)
+  if (typeof value === 'string') return value.split('\0').map(quoteText).join(' || chr(0) || ')
   return typeof value === 'number' ? `CAST('${Object.is(value, -0) ? '-0.0' : value}' AS DOUBLE)` : String(value)
 }
 

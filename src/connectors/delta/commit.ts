@@ -48,11 +48,17 @@ export async function commitBatch(by: Committer, staged: Staged, asked: Definiti
     const done = await receiptIn(root, state, staged.batch.id)
     if (done !== null) return done
     const schema = checkTurn(state, staged, asked)
+    if (!staged.outcomes.some((outcome) => outcome.state === 'loaded')) return emptyReceipt(staged, state)
     if (!state.exists) await prepareFolders(root, by.random)
     const session = await by.engine.session(signal)
     const receipt = await tryOnce(by, round, state, staged, schema, state.definition ?? asked, session, signal).finally(() => session.close())
     if (receipt !== null) return receipt
   }
+}
+
+/** Everything was known, failed or waits: there is nothing to commit. */
+function emptyReceipt(staged: Staged, state: TableState): Receipt {
+  return { batch: staged.batch.id, version: Math.max(state.version, 0), arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
 }
 
 /** Answers the schema after this commit. @throws SluiceError FENCED, ARRIVAL_COMMITTED, SCHEMA_MOVED, DEFINITION_DIFFERS */
