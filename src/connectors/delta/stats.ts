@@ -37,7 +37,8 @@ function boundsOf(type: ColumnType, stats: ColumnStats, rows: number): { min: st
   if (min === undefined || max === undefined || stats.nan === true || stats.nulls === rows) return null
   if (type === 'string') return { min: JSON.stringify(cut(min).text), max: highEnd(max) }
   if (type === 'int64') return INTEGER.test(min) && INTEGER.test(max) ? { min, max } : null
-  if (type === 'double') return NUMBER.test(min) && NUMBER.test(max) ? { min, max } : null
+  // The zeros are equal, yet some readers order them.
+  if (type === 'double') return NUMBER.test(min) && NUMBER.test(max) ? { min: min === '0.0' ? '-0.0' : min, max: max === '-0.0' ? '0.0' : max } : null
   if (type === 'date') return DATE.test(min) && DATE.test(max) ? { min: JSON.stringify(min), max: JSON.stringify(max) } : null
   if (type === 'timestamp' || type === 'timestamp_local') return timeBounds(min, max, type === 'timestamp' ? 'Z' : '')
   // boolean: no reader expects bounds; json: nobody filters on its text.
