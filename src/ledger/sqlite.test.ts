@@ -91,6 +91,13 @@ test('a stopped process counts as dead after its beat stood still, by the clock 
   const [claim] = await observer.orphans(T)
   assert.ok(claim !== undefined)
   assert.equal(await observer.recover(claim, null, null), true)
+  // Of himself nobody thinks so, however long he did not beat.
+  await observer.begin({ id: 'r_2', table: T, command: 'load' })
+  await observer.offer('r_2', T, [sight('a')], { reload: false })
+  assert.ok((await observer.claim('r_2', T, { bytes: 1e9, files: 9 })) !== null)
+  assert.deepEqual(await observer.orphans(T), [])
+  now = 9 * SILENCE_MS
+  assert.deepEqual(await observer.orphans(T), [])
   assert.equal(await sleeper.turn(batch), 'lost')
   assert.equal(await sleeper.settle(batch, [], null), false)
   await sleeper.close()

@@ -100,6 +100,12 @@ function offers(it: It): void {
     await ledger.release(batch, null)
   })
 
+  it('a path that changes during a run is one file of it', async (_, ledger) => {
+    await load(ledger, 'r_1', [sight('a')])
+    assert.deepEqual((await ledger.offer('r_1', T, [sight('a', 2)], KEPT)).map((o) => [o.seq, o.state]), [[2, 'queued']])
+    assert.deepEqual(await ledger.countFiles('r_1'), { total: 1, loaded: 0, known: 0, waiting: 1, failed: 0 })
+  })
+
   it('a path that brought no records may change', async (_, ledger) => {
     await load(ledger, 'r_1', [sight('a')], 0)
     await begun(ledger, 'r_2')
@@ -300,6 +306,13 @@ function processes(it: It): void {
     const ended = await ledger.end('r_1', 'COMPLETED', files, 0, null)
     assert.deepEqual(await ledger.end('r_1', 'FAILED', { ...files, total: 9 }, 1, null), ended)
     assert.deepEqual(await ledger.closeDeadRuns(T), [])
+    // Not even a claim that it left open adds to it.
+    await begun(ledger, 'r_2')
+    await ledger.offer('r_2', T, [sight('b')], KEPT)
+    const open = await claimAll(ledger, 'r_2')
+    await ledger.end('r_2', 'FAILED', files, 1, null)
+    assert.equal(await ledger.settle(open, [outcome(2, 'loaded')], receipt(open)), true)
+    assert.deepEqual((await ledger.run('r_2'))?.balance, noBalance())
   })
 }
 

@@ -1,7 +1,7 @@
 /** Which files a source lists, in which order, and what it refuses. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
@@ -86,6 +86,12 @@ test('hashPinned: the hash of what was pinned, or null', async () => {
   const pin = lookAt(join(root, 'a.json'))
   assert.ok(pin !== null)
   assert.equal(await hashPinned(pin), createHash('sha256').update('a.json').digest('hex'))
+  writeFileSync(join(root, 'large.json'), 'x'.repeat(3 << 20))
+  const large = lookAt(join(root, 'large.json'))
+  assert.ok(large !== null)
+  const hashing = hashPinned(large)
+  appendFileSync(join(root, 'large.json'), 'y')
+  assert.equal(await hashing, null, 'changed while it was read')
   writeFileSync(join(root, 'a.json'), 'other')
   assert.equal(await hashPinned(pin), null)
   rmSync(join(root, 'a.json'))

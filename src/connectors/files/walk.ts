@@ -29,7 +29,7 @@ export function isWanted(name: string): boolean {
  * @throws SluiceError PERMISSION_DENIED naming the folder
  */
 export async function walk(folder: string, without: ReadonlyMap<string, boolean>, into: Walked, pause: () => Promise<void>): Promise<void> {
-  const real = realpathSync(folder)
+  const real = realOf(folder)
   const leftOut = (path: string): boolean | undefined => without.get(path) ?? without.get(real + path.slice(folder.length))
   const skip = (path: string, counts: boolean): void => {
     if (counts) into.ignored.add(path)
@@ -47,6 +47,14 @@ export async function walk(folder: string, without: ReadonlyMap<string, boolean>
       else into.ignored.add(path)
     }
     await pause()
+  }
+}
+
+function realOf(folder: string): string {
+  try {
+    return realpathSync(folder)
+  } catch (thrown) {
+    throw storageError(thrown, 'look at', folder)
   }
 }
 
