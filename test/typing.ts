@@ -80,7 +80,7 @@ export function typeValue(type: ColumnType, json: Json): Value | { code: Code } 
     case 'json':
       return minify(json)
     case 'string':
-      return typeof json === 'string' ? json : json instanceof NumberText ? json.text : MISMATCH
+      return typeof json === 'string' ? json : json instanceof NumberText || typeof json === 'boolean' ? minify(json) : MISMATCH
     case 'boolean':
       return typeof json === 'boolean' ? json : MISMATCH
     case 'int64':
@@ -121,18 +121,21 @@ function daysOf(text: string): number | null {
   return year >= 1 && same ? date.getTime() / 86_400_000 : null
 }
 
-const STAMP = /^(\d{4}-\d\d-\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?$/
+const STAMP = /^(\d{4}-\d\d-\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(Z|[+-]\d\d(?::?\d\d)?)?$/
 
 function timestampOf(text: string, instant: boolean): Value | { code: Code } {
   const match = STAMP.exec(text)
   const days = match === null ? null : daysOf(match[1] ?? '')
   if (match === null || days === null) return MISMATCH
-  const [hour, minute, second] = [Number(match[2]), Number(match[3]), Number(match[4])]
+  const [hour, minute, second] = [Number(match[2]), Number(match[3]), Number(match[4] ?? 0)]
   if (hour > 23 || minute > 59 || second > 59) return MISMATCH
+  // Wall time has no zone.
+  if (!instant && match[6] !== undefined) return MISMATCH
   const fraction = match[5] ?? ''
   if (/[1-9]/.test(fraction.slice(6))) return { code: 'PRECISION_LOST' }
-  const zone = match[6] ?? 'Z'
-  const offset = zone === 'Z' || !instant ? 0 : Number(`${zone[0]}1`) * (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4)))
+  const [sign, hours, minutes] = [match[6]?.[0], Number(match[6]?.slice(1, 3)), Number(match[6]?.slice(3).replace(':', ''))]
+  if (hours > 23 || minutes > 59) return MISMATCH
+  const offset = sign === undefined || sign === 'Z' ? 0 : (sign === '-' ? -1 : 1) * (hours * 60 + minutes)
   const date = new Date((days * 86_400 + (hour * 60 + minute - offset) * 60 + second) * 1000)
   if (date.getUTCFullYear() < 1 || date.getUTCFullYear() > 9999) return MISMATCH
   return `${date.toISOString().slice(0, 19)}.${fraction.slice(0, 6).padEnd(6, '0')}${instant ? 'Z' : ''}`

@@ -2,7 +2,7 @@
 import type { Definition } from '../../src/core/definition.ts'
 import { SluiceError } from '../../src/core/errors.ts'
 import type { Code } from '../../src/core/errors.ts'
-import { fold } from '../../src/core/schema.ts'
+import { columnName, fold } from '../../src/core/schema.ts'
 import { NumberText, parseJson } from '../typing.ts'
 import type { Json } from '../typing.ts'
 
@@ -68,7 +68,7 @@ function recordsOf(root: Json, path: string, definition: Definition): Json[] {
   if (definition.records !== null) return listed(at(root, definition.records), path)
   if (Array.isArray(root)) return root
   if (!isObject(root)) throw new SluiceError('RECORDS_NOT_FOUND', `${path} holds no list of records.`)
-  const names = Object.keys(root).map(fold)
+  const names = Object.keys(root).map((member) => fold(columnName(member)))
   if (definition.key.length > 0 && definition.key.every((name) => names.includes(fold(name)))) return [root]
   const arrays = Object.entries(root).filter(([, value]) => Array.isArray(value))
   if (arrays.length === 0) throw new SluiceError('RECORDS_NOT_FOUND', `${path} holds no list of records.`)
