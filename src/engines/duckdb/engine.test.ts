@@ -119,7 +119,7 @@ describe('a stage', () => {
     test(`separates as the rule says under ${keep}`, async () => {
       const records = Array.from({ length: 300 }, (_, at) => {
         const pick = (at * 7919) % 101
-        return { id: ['a', 'ｚ', '\u{1F600}', 'b'][pick % 4], b: pick % 3 === 0, n: pick % 5 === 0 ? null : pick % 4, day: pick % 7 === 0 ? null : `2020-01-0${1 + (pick % 3)}`, wall: null }
+        return { id: ['a', 'ｚ', '\u{1F600}', 'b'][pick % 4], b: pick % 3 === 0, n: pick % 5 === 0 ? null : Math.floor(pick / 4) % 6, day: pick % 7 === 0 ? null : `2020-01-0${1 + (Math.floor(pick / 5) % 3)}`, wall: null }
       })
       const mode = keep === 'first' || keep === 'error' ? 'dedupe' : 'upsert'
       const job = jobOf([lines(...records.slice(0, 100)), lines(...records.slice(100))], { key: 'id,b', mode, keep })

@@ -185,7 +185,7 @@ test('only the child process reaches the library of DuckDB', () => {
     if (reached.has(file)) return
     const imports = [...readFileSync(file, 'utf8').matchAll(/^(?:import|export) (?!type\b)[^'"]*['"]([^'"]+)['"]/gm)].map((match) => match[1] ?? '')
     reached.set(file, imports)
-    for (const name of imports) if (name.startsWith('.')) visit(join(dirname(file), name))
+    for (const name of imports) if (/^\..*\.ts$/.test(name)) visit(join(dirname(file), name))
   }
   const here = dirname(fileURLToPath(import.meta.url))
   const users = (): string[] => [...reached].filter(([, imports]) => imports.some((name) => name.startsWith('@duckdb'))).map(([file]) => file)

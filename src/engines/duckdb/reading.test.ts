@@ -1,7 +1,7 @@
 /** Files that vanish, change or refuse while they are read; what is hashed; a second pass. The splitter is a double. */
 import { strict as assert } from 'node:assert'
 import { createHash } from 'node:crypto'
-import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -90,7 +90,7 @@ test('gone before it was read: failed; replaced by another file: waiting', async
 test('changed while it is read: undone, waiting, without a hash', async () => {
   const arrival = arrivalOf('0123456789')
   let changes = 0
-  const told = double(LOADED, { between: () => (changes++ === 0 ? appendFileSync(arrival.pin.uri, 'more') : undefined) })
+  const told = double(LOADED, { between: () => (changes++ === 0 ? utimesSync(arrival.pin.uri, 1, 1) : undefined) })
   const outcome = await readOne(arrival, told)
   assert.deepEqual([outcome.state, outcome.fault?.code, outcome.sha256, outcome.read, told.undone], ['waiting', 'FILE_CHANGING', null, 0, 1])
 })
