@@ -1,5 +1,5 @@
 /** `sluice demo`: forty files become a table whose numbers add up; again, and nothing doubles. */
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Command } from 'commander'
 import { SluiceError } from '../core/errors.ts'
 import type { RejectItem, TableItem } from '../service/browse.ts'
@@ -80,7 +80,7 @@ function nameOf(path: string | null): string {
 }
 
 function nextSteps(dataDir: string, rejects: readonly RejectItem[]): string[] {
-  const where = `--data-dir ${relative('', resolve(dataDir)) || '.'}`
+  const where = `--data-dir ${dataDir}`
   const first = rejects[0]?.id
   return [
     `${sluice()} tables head ${TABLE} ${where}`,
