@@ -51,7 +51,7 @@ function double(end: SplitEnd, options: { most?: number; between?: () => void } 
       },
       undo: () => (told.undone += 1),
       finish: () => ({ again: null, schema: [], records: [], rejects: [], faults: [], reasons: {}, notices: [], leftOut: {}, keySeen: {}, lowest: null, highest: null }),
-    } as Splitter,
+    },
   }
   return told
 }

@@ -59,7 +59,7 @@ test('keys in slices, losers in several files: the same losers, in place order',
   const statements: string[] = []
   // It believes that it has little memory, and cuts accordingly.
   const little = Object.assign(Object.create(real) as Connection, {
-    memory: 1_000_000,
+    memory: 200_000,
     exec: (sql: string) => {
       statements.push(sql)
       return real.exec(sql)
