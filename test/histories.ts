@@ -72,9 +72,15 @@ function requestOf({ types, keys, keep }: Shape): DefinitionRequest {
 function historyOf(drawn: Shape): fc.Arbitrary<History> {
   const request = requestOf(drawn)
   const definition = define(TABLE, request)
+  const fresh = recordText(drawn.types, drawn.keys)
+  // Whole records come back in other files: a table must tell equal content from other content of the same key.
+  return fc.array(fresh, { minLength: 1, maxLength: 4 }).chain((known) => filesOf(request, definition, fc.oneof({ weight: 2, arbitrary: fc.constantFrom(...known) }, { weight: 1, arbitrary: fresh })))
+}
+
+function filesOf(request: DefinitionRequest, definition: Definition, record: fc.Arbitrary<string>): fc.Arbitrary<History> {
   const file = fc.record({
     form: fc.constantFrom('wrapper', 'array', 'ndjson', 'jsonl', 'lines', 'single'),
-    records: fc.array(recordText(drawn.types, drawn.keys), { maxLength: 9 }),
+    records: fc.array(record, { maxLength: 9 }),
     number: fc.nat(30),
     folder: fc.constantFrom('', 'd/', 'd/e 2/'),
     copies: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 2 }) }),

@@ -129,6 +129,16 @@ export function commitCases(get: () => Variant): void {
       await scene.check()
     })
 
+    test('ARRIVAL_COMMITTED for a number that is in with other content', async () => {
+      const scene = await Scene.open(get(), { columns: COLUMNS })
+      const staged = await scene.stage(scene.batch([{ seq: 1, records: [r(1)] }, { seq: 2, records: [r(2)] }], { lane: 1 }))
+      await scene.load([{ seq: 2, records: [r(3)] }])
+      const head = await scene.table.head()
+      await assert.rejects(scene.table.apply(staged, scene.definition), code('ARRIVAL_COMMITTED'))
+      assert.deepEqual(await scene.table.head(), head)
+      await scene.check()
+    })
+
     test('FENCED for a batch that was taken over', async () => {
       const scene = await Scene.open(get(), { columns: COLUMNS, key: 'id' })
       const old = await scene.stage(scene.batch([{ seq: 1, records: [r(1)] }], { lane: 2, fence: 5 }))
