@@ -110,7 +110,7 @@ function tell(output: Output, event: LoadEvent): void {
 /** Everything but the balance line: it stands alone on stdout. */
 export function summary(output: Output, result: LoadResult): void {
   const { files, errors, reasons } = result
-  for (const text of renderFaults(errors, { ...reasons, ...countFiles(errors) }, (style, word) => output.style(style, word))) {
+  for (const text of renderFaults(errors, reasons, (style, word) => output.style(style, word))) {
     // These are errors: -q lets them pass, unless --allow-partial said that they are none.
     if (result.exit !== 0 && output.globals.quiet === true) output.stderr.write(`${text}\n`)
     else output.note(text)
@@ -131,11 +131,4 @@ export function filesLine(output: Output, files: LoadResult['files']): string {
     ...(files.waiting === 0 ? [] : [`${output.style('yellow', '!')} ${number(files.waiting)} waiting`]),
     ...(files.failed === 0 ? [] : [`${output.style('red', '✗')} ${number(files.failed)} failed`]),
   ].join('   ')
-}
-
-/** How often each code is among the faults that are shown. */
-function countFiles(errors: LoadResult['errors']): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (const { code } of errors) counts[code] = (counts[code] ?? 0) + 1
-  return counts
 }
