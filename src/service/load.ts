@@ -85,6 +85,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const definition = before.definition === null ? define(options.into, options) : agree(before.definition, options)
   if (options.reload === true && definition.mode === 'append') throw new SluiceError('RELOAD_APPEND', `${options.into} is an append table: --reload would store every record twice.`)
   const source = openFilesSource({ paths: options.paths, dataDir: folder.path, tableDirs: work.place.scheme === 'delta' ? [table.uri] : [] })
+  const lookedAt = clock.now()
   const discovery = await source.discover(options.signal)
   await rememberPlace(folder, options.into, work.place)
   await ledger.putTable({ uri: table.uri, name: options.into, definition })
@@ -101,7 +102,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   try {
     await recover(ledger, table, run, on)
     await sweepSpool(folder)
-    await offerAll(ledger, run, table.uri, discovery, { reload: options.reload === true, on })
+    await offerAll(ledger, run, table.uri, discovery, { reload: options.reload === true, lookedAt, on })
     await folder.fs.makeFolder('spool.make', folder.spool)
     tally = await ingest({
       run, ledger, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,

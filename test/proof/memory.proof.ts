@@ -1,0 +1,128 @@
+/**
+ * Memory: the summed PSS of all processes of a load stays below --memory, at 1GB and at 512MB, for a wrapper document of
+ * 1 GB and for an upsert into 5 million rows, into Delta and into SQLite. Sampled every 50 ms from /proc.
+ *
+ * SLUICE_MEMORY_SCALE=0.1 makes everything ten times smaller, for a quick look.
+ */
+import { createWriteStream, readFileSync, readdirSync, rmSync } from 'node:fs'
+import type { WriteStream } from 'node:fs'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { close, inFolder, start } from './harness.ts'
+
+const SCALE = Number(process.env['SLUICE_MEMORY_SCALE'] ?? 1)
+const DOCUMENT_BYTES = 1e9 * SCALE
+const TABLE_ROWS = 5e6 * SCALE
+const BATCH_ROWS = 2e5 * SCALE
+const LIMITS = { '1GB': 1e9, '512MB': 512e6 }
+
+/** Kilobytes of PSS of a process and its descendants; 0 when it is gone. */
+function pss(root: number): number {
+  const children = new Map<number, number[]>()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      const parent = Number(readFileSync(`/proc/${name}/stat`, 'utf8').replace(/^.*\) \S /s, '').split(' ')[0])
+      children.set(parent, [...(children.get(parent) ?? []), Number(name)])
+    } catch {
+      // It ended between the listing and the look.
+    }
+  }
+  let sum = 0
+  for (const queue = [root]; queue.length > 0; ) {
+    const pid = queue.pop() as number
+    queue.push(...(children.get(pid) ?? []))
+    try {
+      sum += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0)
+    } catch {
+      // Likewise.
+    }
+  }
+  return sum
+}
+
+async function measure(args: string[]): Promise<{ peak: number; seconds: number; out: string; code: number | null; err: string }> {
+  const began = performance.now()
+  const { child, ended } = start(args)
+  let peak = 0
+  let running = true
+  const sampling = (async () => {
+    while (running) {
+      peak = Math.max(peak, pss(child.pid ?? 0) * 1024)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  })()
+  const end = await ended
+  running = false
+  await sampling
+  return { peak, seconds: (performance.now() - began) / 1000, out: end.stdout, code: end.code, err: end.stderr }
+}
+
+async function put(stream: WriteStream, text: string): Promise<void> {
+  if (!stream.write(text)) await once(stream, 'drain')
+}
+
+/** Key number n as text that has no order: a multiplicative hash of 48 bits, so keys meet every data file. */
+function key(n: number): string {
+  const h = (BigInt(n) * 0x9e3779b97f4a7c15n) & 0xffffffffffffffffn
+  return h.toString(16).padStart(16, '0')
+}
+
+async function writeRecords(path: string, from: number, count: (bytes: number, rows: number) => boolean, wrapper: boolean): Promise<number> {
+  const stream = createWriteStream(path)
+  let bytes = 0
+  let rows = 0
+  if (wrapper) await put(stream, '{"records":[')
+  while (count(bytes, rows)) {
+    let text = ''
+    for (let n = 0; n < 1000; n++, rows++) {
+      const record = `{"id":"${key(from + rows)}","data":"${'x'.repeat(20)}${(rows * 7919) % 1e9}","ts":"2024-01-0${1 + (rows % 9)}T00:00:00.${String(rows % 1000).padStart(3, '0')}Z"}`
+      text += wrapper ? `${rows === 0 ? '' : ','}${record}` : `${record}\n`
+    }
+    bytes += text.length
+    await put(stream, text)
+  }
+  if (wrapper) await put(stream, ']}')
+  stream.end()
+  await once(stream, 'close')
+  return rows
+}
+
+const result = { passed: 0, failed: 0 }
+
+async function judge(name: string, limit: keyof typeof LIMITS, args: string[], inserted: number, updated: number): Promise<void> {
+  const { peak, seconds, out, code, err } = await measure([...args, '--memory', limit, '--json'])
+  const said = code === 0 ? (JSON.parse(out) as { balance: { inserted: number; updated: number } }).balance : null
+  const right = said !== null && said.inserted === inserted && said.updated === updated
+  const ok = right && peak < LIMITS[limit]
+  result[ok ? 'passed' : 'failed']++
+  console.log(`  ${ok ? '' : 'failed: '}${name}, --memory ${limit}: peak ${(peak / 1e6).toFixed(0)} MB, ${seconds.toFixed(1)} s${right ? '' : `, ended with ${code}: ${out.slice(0, 300)} ${err.slice(0, 300)}`}`)
+}
+
+await inFolder('memory', async (folder) => {
+  const document = join(folder, 'document.json')
+  const rows = await writeRecords(document, 0, (bytes) => bytes < DOCUMENT_BYTES, true)
+  for (const limit of ['1GB', '512MB'] as const) {
+    const data = join(folder, 'data')
+    await judge(`document of ${DOCUMENT_BYTES / 1e9} GB → delta`, limit, ['load', document, '--into', 't', '--key', 'id', '--data-dir', data], rows, 0)
+    rmSync(data, { recursive: true, force: true })
+  }
+  rmSync(document)
+  const base = join(folder, 'base.ndjson')
+  const batch = join(folder, 'batch.ndjson')
+  const held = await writeRecords(base, 0, (_, n) => n < TABLE_ROWS, false)
+  const known = await writeRecords(batch, held - BATCH_ROWS / 2, (_, n) => n < BATCH_ROWS, false)
+  for (const target of ['delta', 'sqlite'] as const) {
+    const place = (at: string): string[] => (target === 'delta' ? ['--to', `delta:${join(at, 'lake')}`] : ['--to', `sqlite:${join(at, 't.db')}`])
+    const made = join(folder, `${target}-held`)
+    const args = (at: string, path: string): string[] => ['load', path, '--into', 't', '--key', 'id', '--mode', 'upsert', '--data-dir', join(at, 'data'), ...place(at)]
+    await judge(`${held} rows into an empty ${target}`, '1GB', args(made, base), held, 0)
+    // The second limit works on the same folder again, with other values for the same keys.
+    const again = join(folder, 'again.ndjson')
+    await judge(`upsert of ${known} into ${held} rows, ${target}`, '512MB', args(made, batch), known - BATCH_ROWS / 2, BATCH_ROWS / 2)
+    const more = await writeRecords(again, BATCH_ROWS, (_, n) => n < BATCH_ROWS, false)
+    await judge(`upsert of ${more} into ${held + BATCH_ROWS / 2} rows, ${target}`, '1GB', args(made, again), 0, more)
+    rmSync(made, { recursive: true, force: true })
+  }
+})
+close('memory', result, 8, 'summed PSS')
