@@ -1,0 +1,110 @@
+/** The values of one column that wait for their row group, already as PLAIN bytes. */
+import type { ColumnType } from '../../core/schema.ts'
+import { ByteList } from './bytes.ts'
+
+/** Parquet's physical types. */
+export const PHYSICAL: Readonly<Record<ColumnType, number>> = {
+  boolean: 0,
+  date: 1,
+  int64: 2,
+  timestamp: 2,
+  timestamp_local: 2,
+  double: 5,
+  string: 6,
+  json: 6,
+}
+
+/** Where a column stood: rows never straddle it when they are flushed. */
+export interface ColumnMark {
+  bytes: number
+  values: number
+}
+
+export class ColumnBuffer {
+  readonly name: string
+  type: ColumnType
+  readonly data = new ByteList(512)
+  /** 1 where the row has a value; zero beyond the last value. */
+  levels = new Uint8Array(64)
+  values = 0
+  private before = 0
+
+  constructor(name: string, type: ColumnType) {
+    this.name = name
+    this.type = type
+  }
+  private present(row: number): void {
+    if (row >= this.levels.length) {
+      const grown = new Uint8Array(Math.max(row + 1, this.levels.length * 2))
+      grown.set(this.levels)
+      this.levels = grown
+    }
+    this.levels[row] = 1
+    this.values++
+    this.before = this.data.length
+  }
+  text(row: number, from: Buffer, start: number, end: number): void {
+    this.present(row)
+    this.data.u32(end - start)
+    this.data.bytes(from, start, end)
+  }
+  i64(row: number, low: number, high: number): void {
+    this.present(row)
+    this.data.i64(low, high)
+  }
+  i32(row: number, value: number): void {
+    this.present(row)
+    this.data.u32(value)
+  }
+  f64(row: number, value: number): void {
+    this.present(row)
+    this.data.f64(value)
+  }
+  bool(row: number, value: boolean): void {
+    this.present(row)
+    this.data.byte(value ? 1 : 0)
+  }
+  /** Takes back the value of the last row, if it has one. */
+  undo(row: number): void {
+    if (this.levels[row] !== 1) return
+    this.levels[row] = 0
+    this.values--
+    this.data.length = this.before
+  }
+  mark(): ColumnMark {
+    return { bytes: this.data.length, values: this.values }
+  }
+  /** Back to a mark that was taken when the buffer held `row` rows. */
+  rollback(mark: ColumnMark, row: number): void {
+    this.levels.fill(0, row)
+    this.data.length = mark.bytes
+    this.values = mark.values
+  }
+  clear(): void {
+    this.levels.fill(0)
+    this.data.length = 0
+    this.values = 0
+  }
+}
+
+/** Definition levels of rows [from, to) as RLE runs of bit width 1, without the length before them. */
+export function runs(levels: Uint8Array, from: number, to: number, out: ByteList): void {
+  let at = from
+  while (at < to) {
+    const level = levels[at] ?? 0
+    let next = at + 1
+    while (next < to && (levels[next] ?? 0) === level) next++
+    out.varint((next - at) * 2)
+    out.byte(level)
+    at = next
+  }
+}
+
+/** One byte per value to one bit per value, lowest bit first. */
+export function packBits(data: Buffer, from: number, to: number, out: ByteList): void {
+  for (let at = from; at < to; at += 8) {
+    let byte = 0
+    for (let bit = 0; bit < 8 && at + bit < to; bit++) byte |= (data[at + bit] as number) << bit
+    out.byte(byte)
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * One Parquet file: V1 data pages, PLAIN, uncompressed, every column optional, one page per column and row group.
+ *
+ * The schema is told at the end: a row group that lacks one of its columns gets a page of nulls for it, and columns that
+ * the schema leaves out are merely not mentioned. So columns may appear late, and all parts of an attempt agree.
+ */
+import type { Column, ColumnType } from '../../core/schema.ts'
+import { openAppendFile } from '../../storage/appendFile.ts'
+import type { AppendFile } from '../../storage/appendFile.ts'
+import { ByteList } from './bytes.ts'
+import { PHYSICAL, packBits, runs } from './column.ts'
+import type { ColumnBuffer, ColumnMark } from './column.ts'
+import { ThriftWriter } from './thrift.ts'
+
+const PLAIN = 0
+const RLE = 3
+const MAGIC = Buffer.from('PAR1')
+
+interface Chunk {
+  offset: number
+  bytes: number
+}
+interface Group {
+  rows: number
+  chunks: Map<string, Chunk>
+}
+
+export class ParquetFile {
+  private readonly file: AppendFile
+  private groups: Group[] = []
+  rows = 0
+
+  constructor(path: string) {
+    this.file = openAppendFile('stage.part', path)
+    this.file.append(MAGIC)
+  }
+  get path(): string {
+    return this.file.path
+  }
+  /** Writes rows [from, to) of the buffers as a row group; the marks say where their bytes begin and end. */
+  group(columns: readonly { buffer: ColumnBuffer; begin: ColumnMark; end: ColumnMark }[], from: number, to: number): void {
+    const out = new ByteList(65536)
+    const group: Group = { rows: to - from, chunks: new Map() }
+    const start = this.file.size
+    for (const { buffer, begin, end } of columns) {
+      if (end.values === begin.values) continue
+      const offset = out.length
+      page(buffer, begin, end, from, to, out)
+      group.chunks.set(buffer.name, { offset: start + offset, bytes: out.length - offset })
+    }
+    this.file.append(out.data.subarray(0, out.length))
+    this.groups.push(group)
+    this.rows += group.rows
+  }
+  mark(): { size: number; groups: number; rows: number } {
+    return { size: this.file.size, groups: this.groups.length, rows: this.rows }
+  }
+  rollback(mark: { size: number; groups: number; rows: number }): void {
+    if (this.file.size !== mark.size) this.file.truncate(mark.size)
+    this.groups.length = mark.groups
+    this.rows = mark.rows
+  }
+  discard(): void {
+    this.file.discard()
+  }
+  /** Writes what the schema lacks, and the footer. */
+  finish(schema: readonly Column[]): void {
+    const out = new ByteList(4096)
+    const start = this.file.size
+    for (const group of this.groups) {
+      for (const column of schema) {
+        if (group.chunks.has(column.name)) continue
+        const offset = out.length
+        nullPage(group.rows, out)
+        group.chunks.set(column.name, { offset: start + offset, bytes: out.length - offset })
+      }
+    }
+    const footer = this.footer(schema)
+    out.bytes(footer.data, 0, footer.length)
+    out.u32(footer.length)
+    out.bytes(MAGIC, 0, 4)
+    this.file.append(out.data.subarray(0, out.length))
+    this.file.close()
+  }
+  private footer(schema: readonly Column[]): ByteList {
+    const t = new ThriftWriter()
+    t.nested(() => {
+      t.i32(1, 1)
+      t.structs(2, [null, ...schema], (column) => {
+        if (column === null) {
+          t.text(4, 'schema')
+          t.i32(5, schema.length)
+        } else element(t, column.name, column.type)
+      })
+      t.i64(3, this.rows)
+      t.structs(4, this.groups, (group) => {
+        const chunks = schema.map((column) => group.chunks.get(column.name) as Chunk)
+        t.structs(1, schema, (column, i) => {
+          const chunk = chunks[i] as Chunk
+          t.i64(2, chunk.offset)
+          t.struct(3, () => {
+            t.i32(1, PHYSICAL[column.type])
+            t.i32s(2, [PLAIN, RLE])
+            t.texts(3, [column.name])
+            t.i32(4, 0)
+            t.i64(5, group.rows)
+            t.i64(6, chunk.bytes)
+            t.i64(7, chunk.bytes)
+            t.i64(9, chunk.offset)
+          })
+        })
+        t.i64(2, chunks.reduce((sum, chunk) => sum + chunk.bytes, 0))
+        t.i64(3, group.rows)
+      })
+      t.text(6, 'sluice')
+    })
+    return t.out
+  }
+}
+
+/** SchemaElement: physical type, OPTIONAL, name, and what the bytes mean. */
+function element(t: ThriftWriter, name: string, type: ColumnType): void {
+  t.i32(1, PHYSICAL[type])
+  t.i32(3, 1)
+  t.text(4, name)
+  if (type === 'string' || type === 'json') {
+    t.i32(6, 0)
+    t.struct(10, () => t.struct(1, () => {}))
+  } else if (type === 'date') {
+    t.i32(6, 6)
+    t.struct(10, () => t.struct(6, () => {}))
+  } else if (type === 'timestamp' || type === 'timestamp_local') {
+    // ConvertedType TIMESTAMP_MICROS means UTC, so wall time has the logical type alone.
+    if (type === 'timestamp') t.i32(6, 10)
+    t.struct(10, () =>
+      t.struct(8, () => {
+        t.bool(1, type === 'timestamp')
+        t.struct(2, () => t.struct(2, () => {}))
+      }),
+    )
+  }
+}
+
+function header(values: number, size: number, out: ByteList): void {
+  const t = new ThriftWriter()
+  t.nested(() => {
+    t.i32(1, 0)
+    t.i32(2, size)
+    t.i32(3, size)
+    t.struct(5, () => {
+      t.i32(1, values)
+      t.i32(2, PLAIN)
+      t.i32(3, RLE)
+      t.i32(4, RLE)
+    })
+  })
+  out.bytes(t.out.data, 0, t.out.length)
+}
+
+function page(buffer: ColumnBuffer, begin: ColumnMark, end: ColumnMark, from: number, to: number, out: ByteList): void {
+  const levels = new ByteList(64)
+  runs(buffer.levels, from, to, levels)
+  let data: { data: Buffer; length: number } = buffer.data
+  let first = begin.bytes
+  let last = end.bytes
+  if (buffer.type === 'boolean') {
+    const bits = new ByteList(64)
+    packBits(buffer.data.data, first, last, bits)
+    data = bits
+    first = 0
+    last = bits.length
+  }
+  header(to - from, 4 + levels.length + last - first, out)
+  out.u32(levels.length)
+  out.bytes(levels.data, 0, levels.length)
+  out.bytes(data.data, first, last)
+}
+
+function nullPage(rows: number, out: ByteList): void {
+  const levels = new ByteList(16)
+  runs(new Uint8Array(0), 0, rows, levels)
+  header(rows, 4 + levels.length, out)
+  out.u32(levels.length)
+  out.bytes(levels.data, 0, levels.length)
+}

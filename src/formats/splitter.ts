@@ -1,0 +1,247 @@
+/**
+ * Files in, typed Parquet parts out. The gate: what passes it is valid, typed and final.
+ */
+import type { Definition } from '../core/definition.ts'
+import type { Part, StageJob } from '../core/engine.ts'
+import { REJECT_COLUMNS } from '../core/engine.ts'
+import type { Fault } from '../core/errors.ts'
+import { tampering } from '../core/failpoint.ts'
+import { placeOf } from '../core/place.ts'
+import type { Column, Schema } from '../core/schema.ts'
+import { FileFault, JsonReader, RAW_BYTES, pathOf } from './json/reader.ts'
+import type { Sink } from './json/reader.ts'
+import { Window } from './json/window.ts'
+import { Parts } from './parquet/parts.ts'
+import { Records } from './typing/records.ts'
+import type { BadRecord, Hypothesis } from './typing/records.ts'
+
+export type { Hypothesis } from './typing/records.ts'
+
+export interface SplitOptions {
+  folder: string
+  /** File name prefix of the attempt. */
+  prefix: string
+  definition: Definition
+  pinned: Schema | null
+  onBad: StageJob['onBad']
+  maxBad: StageJob['maxBad']
+  /** Milliseconds. */
+  grace: number
+  now: number
+  hypothesis?: Hypothesis
+  /** Bytes of the first window; tests make it small. */
+  window?: number
+}
+export interface SplitInput {
+  seq: number
+  path: string
+  /** Milliseconds since 1970. */
+  modified: number
+  /** Up to `length` next bytes into `into` from index `at`; 0 at the end. */
+  read(into: Uint8Array, at: number, length: number): number
+}
+export interface SplitEnd {
+  state: 'loaded' | 'failed' | 'waiting'
+  read: number
+  skipped: number
+  rejected: number
+  fault: Fault | null
+}
+export type SplitResult =
+  | { again: Hypothesis }
+  | {
+      again: null
+      schema: Schema
+      records: Part[]
+      rejects: Part[]
+      faults: Fault[]
+      reasons: Record<string, number>
+      notices: string[]
+      leftOut: Record<string, number>
+      /** Records that had a value, per key column. */
+      keySeen: Record<string, number>
+      lowest: bigint | null
+      highest: bigint | null
+    }
+export interface Splitter {
+  /** Never throws for bad data. @throws SluiceError DISK_FULL and its like */
+  split(input: SplitInput, onProgress: (bytes: number, records: number) => void): Promise<SplitEnd>
+  /** Discards what the last split() wrote. */
+  undo(): void
+  /** Closes the parts; nothing may be called afterwards. */
+  finish(): SplitResult
+}
+
+/** First faults that are kept for the summary. */
+const MOST_FAULTS = 100
+const REJECT_SCHEMA: Schema = REJECT_COLUMNS.map((name, i): Column => ({ name, type: i < 2 ? 'int64' : 'string' }))
+
+/** Formats by name: those whose records are lines whatever they hold. Other formats get their branch here. */
+function isLines(path: string): boolean {
+  return /\.(ndjson|jsonl)$/i.test(path)
+}
+
+interface Tally {
+  faults: Fault[]
+  reasons: Record<string, number>
+  lowest: bigint | null
+  highest: bigint | null
+}
+
+/** Stops a file whose bad records are too many. */
+class TooManyBad extends Error {}
+
+class FileSplitter implements Splitter {
+  private readonly options: SplitOptions
+  private readonly records: Records
+  private readonly good: Parts
+  private readonly rejects: Parts
+  private tally: Tally = { faults: [], reasons: {}, lowest: null, highest: null }
+  private saved: Tally | null = null
+  private end: SplitEnd = ended()
+  private firstFault: Fault | null = null
+
+  constructor(options: SplitOptions) {
+    this.options = options
+    this.good = new Parts((n) => `${options.folder}/${options.prefix}-records-${n}.parquet`)
+    this.rejects = new Parts((n) => `${options.folder}/${options.prefix}-rejects-${n}.parquet`)
+    this.records = new Records(this.good, options.definition, options.pinned, options.hypothesis ?? null)
+    for (const { name, type } of REJECT_SCHEMA) this.rejects.add(name, type)
+  }
+
+  async split(input: SplitInput, onProgress: (bytes: number, records: number) => void): Promise<SplitEnd> {
+    const { definition, maxBad, grace, now } = this.options
+    this.good.savepoint()
+    this.rejects.savepoint()
+    this.records.savepoint()
+    this.saved = { ...this.tally, faults: [...this.tally.faults], reasons: { ...this.tally.reasons } }
+    this.reset()
+    let failure: FileFault | null = null
+    const window = new Window((into, at, length) => input.read(into, at, length), this.options.window)
+    try {
+      await new JsonReader(window, this.sink(input, onProgress), pathOf(definition.records), definition.key).read(isLines(input.path))
+      const percent = maxBad !== null && 'percent' in maxBad ? maxBad.percent : null
+      if (this.options.onBad !== 'fail' && percent !== null && this.bad() * 100 > percent * this.end.read) throw new TooManyBad()
+    } catch (thrown) {
+      if (thrown instanceof FileFault) failure = thrown
+      else if (!(thrown instanceof TooManyBad)) throw thrown
+      else failure = this.tooMany()
+    }
+    const end = this.end
+    if (failure !== null) {
+      this.undo()
+      const early = failure.code === 'UNFINISHED' || failure.code === 'EMPTY'
+      const young = early && now - input.modified < grace
+      const code = failure.code === 'UNFINISHED' || failure.code === 'EMPTY' ? (young ? 'FILE_UNFINISHED' : failure.code === 'EMPTY' ? 'FILE_EMPTY' : 'FILE_TRUNCATED') : failure.code
+      return { ...end, state: young ? 'waiting' : 'failed', fault: { code, message: `${input.path}: ${failure.message}`, path: input.path, offset: failure.offset } }
+    }
+    if (end.read > 0) {
+      this.tally.lowest ??= placeOf(input.seq, 1)
+      this.tally.highest = placeOf(input.seq, end.read)
+    }
+    onProgress(window.base + window.end, end.read)
+    return end
+  }
+
+  private reset(): void {
+    this.end = ended()
+    this.firstFault = null
+  }
+  private bad(): number {
+    return this.end.rejected + this.end.skipped
+  }
+  private tooMany(): FileFault {
+    const first = this.firstFault
+    return new FileFault('TOO_MANY_BAD', `${this.bad()} of ${this.end.read} records are bad; the first is row ${first?.row}: ${first?.code}: ${first?.message}`, first?.offset ?? 0)
+  }
+
+  private sink(input: SplitInput, onProgress: (bytes: number, records: number) => void): Sink {
+    let asked = false
+    return {
+      record: (scanner, from, to, offset) => {
+        this.end.read++
+        const tamper = asked ? null : tampering('split')
+        asked = true
+        const times = tamper === null ? 1 : tamper === 'drop' ? 0 : 2
+        const bad = this.records.add(scanner, input.seq, this.end.read, offset, times)
+        if (bad !== null) this.reject(input, bad, offset, scanner.buf, from, Math.min(to, from + RAW_BYTES))
+      },
+      bad: (code, message, offset, buf, from, to) => {
+        this.end.read++
+        this.reject(input, { code, message }, offset, buf, from, to)
+      },
+      restart: () => {
+        this.undo()
+        this.reset()
+      },
+      progress: (bytes) => onProgress(bytes, this.end.read),
+    }
+  }
+
+  private reject(input: SplitInput, bad: BadRecord, offset: number, buf: Buffer, from: number, to: number): void {
+    const { onBad, maxBad } = this.options
+    const fault: Fault = { code: bad.code, message: bad.message, path: input.path, row: this.end.read, offset }
+    if (bad.column !== undefined) fault.column = bad.column
+    if (bad.value !== undefined) fault.value = bad.value
+    this.firstFault ??= fault
+    if (this.tally.faults.length < MOST_FAULTS) this.tally.faults.push(fault)
+    this.tally.reasons[bad.code] = (this.tally.reasons[bad.code] ?? 0) + 1
+    if (onBad === 'skip') this.end.skipped++
+    else {
+      this.end.rejected++
+      this.writeReject(input.seq, fault, buf, from, to)
+    }
+    const most = onBad === 'fail' ? 0 : maxBad !== null && 'count' in maxBad ? maxBad.count : Infinity
+    if (this.bad() > most) throw new TooManyBad()
+  }
+  private writeReject(seq: number, fault: Fault, buf: Buffer, from: number, to: number): void {
+    const row = this.rejects.row
+    const [place, offset] = this.rejects.columns
+    const at = fault.offset ?? 0
+    place?.i64(row, fault.row ?? 0, seq)
+    offset?.i64(row, at, Math.floor(at / 4_294_967_296))
+    // Bytes that are not UTF-8, and a character that the cut halves, become U+FFFD.
+    const texts = [fault.code, fault.column, fault.value, fault.message, buf.toString('utf8', from, to)]
+    texts.forEach((text, i) => {
+      if (text === undefined) return
+      const bytes = Buffer.from(text, 'utf8')
+      this.rejects.columns[i + 2]?.text(row, bytes, 0, bytes.length)
+    })
+    this.rejects.endRow(to - from + 200)
+  }
+
+  undo(): void {
+    this.good.rollback()
+    this.rejects.rollback()
+    this.records.rollback()
+    if (this.saved !== null) this.tally = { ...this.saved, faults: [...this.saved.faults], reasons: { ...this.saved.reasons } }
+  }
+
+  finish(): SplitResult {
+    if (this.records.collecting) {
+      this.good.discard()
+      this.rejects.discard()
+      return { again: this.records.hypothesis() }
+    }
+    const schema = this.records.schema()
+    const own: Schema = [...schema, { name: '_place', type: 'int64' }, { name: '_sluice_offset', type: 'int64' }]
+    return {
+      again: null,
+      schema,
+      records: this.good.finish(own),
+      rejects: this.rejects.finish(REJECT_SCHEMA),
+      ...this.tally,
+      notices: [...this.records.notices],
+      leftOut: this.records.leftOut(),
+      keySeen: this.records.keySeen(),
+    }
+  }
+}
+
+function ended(): SplitEnd {
+  return { state: 'loaded', read: 0, skipped: 0, rejected: 0, fault: null }
+}
+
+export function openSplitter(options: SplitOptions): Splitter {
+  return new FileSplitter(options)
+}

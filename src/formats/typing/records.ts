@@ -1,0 +1,282 @@
+/**
+ * Records into columns: finds the column of each member, checks the record, writes its values, and infers types.
+ *
+ * A record is written whole or not at all. When a value contradicts what its inferred column was taken for, the rest of
+ * the pass only collects flags, and the batch is split once more with what was learned.
+ */
+import type { Definition } from '../../core/definition.ts'
+import { SluiceError } from '../../core/errors.ts'
+import type { Code, Fault } from '../../core/errors.ts'
+import { OFFSET_COLUMN } from '../../core/engine.ts'
+import { PLACE_COLUMN } from '../../core/place.ts'
+import { KEY_TYPES, MAX_COLUMNS, columnName, fold, isReserved } from '../../core/schema.ts'
+import type { Column, ColumnType, Schema } from '../../core/schema.ts'
+import { MAX_DEPTH, NESTED, NULL, STRING } from '../json/scan.ts'
+import type { Scanner } from '../json/scan.ts'
+import { decode, repeatedName } from '../json/text.ts'
+import type { ColumnBuffer } from '../parquet/column.ts'
+import type { Parts } from '../parquet/parts.ts'
+import { flagOf, typeOf } from './infer.ts'
+import { ASSUMED_UTC, shown, writeValue } from './write.ts'
+
+/** What a pass learned of the open columns, in order of first appearance. */
+export type Hypothesis = readonly { name: string; original: string | null; flags: number }[]
+
+export type BadRecord = Pick<Fault, 'column' | 'value' | 'message'> & { code: Code }
+
+/** Names beyond this many that a closed definition leaves out are not counted one by one. */
+const MOST_LEFT_OUT = 10_000
+
+interface Slot {
+  name: string
+  original: string | null
+  /** fixed: declared or in the table · open: inferred · left: not among the declared. */
+  role: 'fixed' | 'open' | 'left'
+  type: ColumnType | null
+  flags: number
+  key: boolean
+  buffer: ColumnBuffer | null
+  /** Number of the last record that had it, and which member it was. */
+  stamp: number
+  member: number
+  /** Records with a value that is not null; of a left-out member: records that had it. */
+  seen: number
+}
+
+interface Snapshot {
+  slots: { type: ColumnType | null; flags: number; buffer: ColumnBuffer | null; seen: number }[]
+  collecting: boolean
+  notices: Set<string>
+}
+
+export class Records {
+  private readonly parts: Parts
+  private readonly closed: boolean
+  private readonly place: ColumnBuffer
+  private readonly offset: ColumnBuffer
+  private slots: Slot[] = []
+  private keys: Slot[] = []
+  private readonly definition: Definition
+  private byName = new Map<string, Slot>()
+  /** By the bytes of the name, as latin1. */
+  private bySpelling = new Map<string, Slot>()
+  /** Members of the record before, by their position. */
+  private shape: { bytes: Buffer; slot: Slot }[] = []
+  private record = 0
+  private fresh: Slot[] = []
+  private columnCount = 0
+  private leftCount = 0
+  /** Only flags are collected: the pass will be repeated. */
+  collecting = false
+  notices = new Set<string>()
+  private saved: Snapshot | null = null
+
+  constructor(parts: Parts, definition: Definition, pinned: Schema | null, hypothesis: Hypothesis | null) {
+    this.parts = parts
+    this.definition = definition
+    this.closed = definition.columns !== null
+    this.place = parts.add(PLACE_COLUMN, 'int64')
+    this.offset = parts.add(OFFSET_COLUMN, 'int64')
+    const fixed = [...(pinned ?? []), ...(definition.columns ?? []).filter((column) => !pinned?.some((known) => fold(known.name) === fold(column.name)))]
+    for (const column of fixed) {
+      const slot = this.addSlot(column.name, column.original ?? null, 'fixed')
+      slot.type = column.type
+    }
+    for (const { name, original, flags } of hypothesis ?? []) {
+      if (this.byName.has(fold(name))) continue
+      const slot = this.addSlot(name, original, 'open')
+      slot.flags = flags
+      slot.type = typeOf(flags)
+    }
+    this.fresh = []
+  }
+
+  private addSlot(name: string, original: string | null, role: Slot['role']): Slot {
+    const key = this.definition.key.some((column) => fold(column) === fold(name))
+    const slot: Slot = { name, original, role, type: null, flags: 0, key, buffer: null, stamp: 0, member: 0, seen: 0 }
+    this.slots.push(slot)
+    this.byName.set(fold(name), slot)
+    if (key) this.keys.push(slot)
+    if (role === 'left') this.leftCount++
+    else this.columnCount++
+    this.fresh.push(slot)
+    return slot
+  }
+
+  /** Writes the record that the scanner holds; answers why it is bad, and then nothing of it is written. */
+  add(s: Scanner, seq: number, row: number, offset: number, times: number): BadRecord | null {
+    this.record++
+    this.fresh = []
+    const bad = this.check(s) ?? (times === 0 ? null : this.write(s, seq, row, offset))
+    if (bad !== null) {
+      for (const slot of this.fresh) this.forget(slot)
+      return bad
+    }
+    for (let more = 1; more < times; more++) this.write(s, seq, row, offset)
+    return null
+  }
+
+  private check(s: Scanner): BadRecord | null {
+    if (s.depth > MAX_DEPTH) return { code: 'DEPTH_EXCEEDED', message: `The record is nested ${s.depth} levels deep; ${MAX_DEPTH} are allowed.` }
+    if (s.lone) return { code: 'TEXT_INVALID', message: 'A string of the record holds half of a surrogate pair.' }
+    for (let i = 0; i < s.count; i++) {
+      const slot = this.slotOf(s, i)
+      if (slot === null) continue
+      if ('code' in slot) return slot
+      if (slot.stamp === this.record) return { code: 'MEMBER_REPEATED', column: slot.name, message: `Two members of the record are named ${slot.name} (names are matched without case).` }
+      slot.stamp = this.record
+      slot.member = i
+      if (s.kind[i] === NESTED) {
+        const name = repeatedName(s.buf, s.valueFrom[i] as number, s.valueTo[i] as number)
+        if (name !== null) return { code: 'MEMBER_REPEATED', column: slot.name, message: `An object inside ${slot.name} has two members named ${name}.` }
+      }
+    }
+    for (const name of this.definition.key) {
+      const slot = this.byName.get(fold(name))
+      const present = slot !== undefined && slot.stamp === this.record && s.kind[slot.member] !== NULL
+      if (present) slot.seen++
+      if (!present || (s.kind[slot.member] === STRING && s.valueFrom[slot.member] === s.valueTo[slot.member])) {
+        return { code: 'KEY_MISSING', column: slot?.name ?? name, message: `The key column ${slot?.name ?? name} is ${present ? 'empty' : 'missing or null'}.` }
+      }
+    }
+    return null
+  }
+
+  /** The slot of member i; null: not tracked. */
+  private slotOf(s: Scanner, i: number): Slot | BadRecord | null {
+    const from = s.nameFrom[i] as number
+    const to = s.nameTo[i] as number
+    const expected = this.shape[i]
+    if (expected !== undefined && expected.bytes.length === to - from) {
+      const bytes = expected.bytes
+      const buf = s.buf
+      let p = 0
+      while (p < bytes.length && bytes[p] === buf[from + p]) p++
+      if (p === bytes.length) return expected.slot
+    }
+    const spelling = s.buf.toString('latin1', from, to)
+    let slot = this.bySpelling.get(spelling)
+    if (slot === undefined) {
+      const found = this.newSpelling(decode(s.buf, from, to, s.nameEscaped[i] === 1))
+      if (found === null || 'code' in found) return found
+      slot = found
+      if (!this.fresh.includes(slot)) this.bySpelling.set(spelling, slot)
+    }
+    if (!this.fresh.includes(slot)) this.shape[i] = { bytes: Buffer.from(s.buf.subarray(from, to)), slot }
+    return slot
+  }
+
+  private newSpelling(member: string): Slot | BadRecord | null {
+    const name = columnName(member)
+    if (isReserved(name)) return { code: 'NAME_RESERVED', column: name, message: `The member ${member} has a name that belongs to Sluice.` }
+    const known = this.byName.get(fold(name))
+    if (known !== undefined) return known
+    if (this.closed) return this.leftCount < MOST_LEFT_OUT ? this.addSlot(name, null, 'left') : null
+    if (this.columnCount >= MAX_COLUMNS) return { code: 'COLUMNS_TOO_MANY', column: name, message: `With ${name} the table would have more than ${MAX_COLUMNS} columns.` }
+    return this.addSlot(name, name === member ? null : member, 'open')
+  }
+
+  private forget(slot: Slot): void {
+    this.slots.splice(this.slots.indexOf(slot), 1)
+    this.byName.delete(fold(slot.name))
+    if (slot.key) this.keys.splice(this.keys.indexOf(slot), 1)
+    if (slot.role === 'left') this.leftCount--
+    else this.columnCount--
+  }
+
+  private write(s: Scanner, seq: number, row: number, offset: number): BadRecord | null {
+    const parts = this.parts
+    const at = parts.row
+    let assumed = false
+    // Fixed columns first: only they can refuse a value, and a refused record teaches nothing.
+    for (const slot of this.slots) {
+      if (slot.role !== 'fixed' || slot.stamp !== this.record) continue
+      const i = slot.member
+      slot.buffer ??= parts.add(slot.name, slot.type as ColumnType)
+      const result = writeValue(slot.buffer, slot.type as ColumnType, at, s.buf, s.kind[i] as number, s.valueFrom[i] as number, s.valueTo[i] as number, s.escaped[i] === 1)
+      if (result === null) continue
+      if (result === ASSUMED_UTC) {
+        assumed = true
+        continue
+      }
+      parts.undoRow()
+      const value = shown(s.buf, s.kind[i] as number, s.valueFrom[i] as number, s.valueTo[i] as number, s.escaped[i] === 1)
+      const why = result === 'PRECISION_LOST' ? 'has more than six fraction digits' : `is not a ${slot.type}`
+      return { code: result, column: slot.name, value, message: `Column ${slot.name}: ${value} ${why}.` }
+    }
+    for (const slot of this.slots) {
+      if (slot.stamp !== this.record) continue
+      if (slot.role === 'left') slot.seen++
+      if (slot.role !== 'open') continue
+      if (this.infer(s, slot, at)) assumed = true
+    }
+    if (assumed) this.notices.add('Timestamps without a zone were taken as UTC.')
+    if (this.collecting) {
+      parts.undoRow()
+      return null
+    }
+    this.place.i64(at, row, seq)
+    this.offset.i64(at, offset, Math.floor(offset / 4_294_967_296))
+    parts.endRow(s.pos - (s.count === 0 ? s.pos : (s.nameFrom[0] as number)) + 16)
+    return null
+  }
+
+  /** True: a timestamp was taken as UTC. */
+  private infer(s: Scanner, slot: Slot, at: number): boolean {
+    const i = slot.member
+    const kind = s.kind[i] as number
+    const from = s.valueFrom[i] as number
+    const to = s.valueTo[i] as number
+    const escaped = s.escaped[i] === 1
+    const flags = slot.flags | flagOf(s.buf, kind, from, to, escaped)
+    if (flags !== slot.flags) {
+      slot.flags = flags
+      const type = typeOf(flags)
+      if (slot.buffer !== null && type !== slot.type) this.collecting = true
+      slot.type = type
+    }
+    if (this.collecting || slot.type === null) return false
+    slot.buffer ??= this.parts.add(slot.name, slot.type)
+    return writeValue(slot.buffer, slot.type, at, s.buf, kind, from, to, escaped) === ASSUMED_UTC
+  }
+
+  savepoint(): void {
+    this.saved = {
+      slots: this.slots.map(({ type, flags, buffer, seen }) => ({ type, flags, buffer, seen })),
+      collecting: this.collecting,
+      notices: new Set(this.notices),
+    }
+  }
+  rollback(): void {
+    const saved = this.saved
+    if (saved === null) return
+    for (const slot of this.slots.slice(saved.slots.length)) this.forget(slot)
+    this.slots.forEach((slot, i) => Object.assign(slot, saved.slots[i]))
+    this.bySpelling.clear()
+    this.shape = []
+    this.collecting = saved.collecting
+    this.notices = new Set(saved.notices)
+  }
+  hypothesis(): Hypothesis {
+    return this.slots.filter(({ role }) => role === 'open').map(({ name, original, flags }) => ({ name, original, flags }))
+  }
+  /** Columns of the parts: all fixed ones, then the inferred ones that have a value. @throws SluiceError DEFINITION_INVALID */
+  schema(): Schema {
+    const columns: Column[] = []
+    for (const { name, original, role, type, key } of this.slots) {
+      if (role === 'left' || type === null) continue
+      if (key && !KEY_TYPES.includes(type)) {
+        throw new SluiceError('DEFINITION_INVALID', `--key ${name}: its values are ${type}, and a ${type} cannot be a key.`, { hint: 'Declare the column as string with --columns, or take another key.' })
+      }
+      if (role === 'open' && original !== null) this.notices.add(`The member ${JSON.stringify(original)} is the column ${name}.`)
+      columns.push(original === null ? { name, type } : { name, type, original })
+    }
+    return columns
+  }
+  keySeen(): Record<string, number> {
+    return Object.fromEntries(this.definition.key.map((name) => [name, this.byName.get(fold(name))?.seen ?? 0]))
+  }
+  leftOut(): Record<string, number> {
+    return Object.fromEntries(this.slots.filter(({ role, seen }) => role === 'left' && seen > 0).map(({ name, seen }) => [name, seen]))
+  }
+}

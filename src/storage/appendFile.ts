@@ -1,0 +1,66 @@
+/**
+ * A new file that only grows, written synchronously: the parts that the engine's child makes while it splits.
+ *
+ * Nothing is synced: a part is made again after a crash. `truncate` takes back what an arrival wrote that does not count.
+ */
+import { closeSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
+import { crash } from '../core/failpoint.ts'
+import { storageError } from './errors.ts'
+
+export interface AppendFile {
+  readonly path: string
+  /** Bytes so far. */
+  readonly size: number
+  /** @throws SluiceError DISK_FULL, PERMISSION_DENIED or IO_FAILED */
+  append(bytes: Uint8Array): void
+  /** Cuts the file back to `size` bytes; what follows goes there. */
+  truncate(size: number): void
+  close(): void
+  /** Closes and removes it. */
+  discard(): void
+}
+
+/** Makes the file; it must not exist. `point` names the failpoints around every change. */
+export function openAppendFile(point: string, path: string): AppendFile {
+  const around = <T>(doing: string, work: () => T): T => {
+    crash(`${point}.before`)
+    try {
+      const result = work()
+      crash(`${point}.after`)
+      return result
+    } catch (thrown) {
+      throw storageError(thrown, doing, path)
+    }
+  }
+  const fd = around('create', () => openSync(path, 'wx'))
+  let size = 0
+  let open = true
+  const close = (): void => {
+    if (!open) return
+    open = false
+    around('close', () => closeSync(fd))
+  }
+  return {
+    path,
+    get size() {
+      return size
+    },
+    append(bytes) {
+      around('write', () => {
+        let done = 0
+        // A short write is not an error; the next one tells why (ENOSPC).
+        while (done < bytes.length) done += writeSync(fd, bytes, done, bytes.length - done, size + done)
+      })
+      size += bytes.length
+    },
+    truncate(to) {
+      around('truncate', () => ftruncateSync(fd, to))
+      size = to
+    },
+    close,
+    discard() {
+      close()
+      around('remove', () => rmSync(path, { force: true }))
+    },
+  }
+}
