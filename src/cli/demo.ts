@@ -1,7 +1,9 @@
 /** `sluice demo`: forty files become a table whose numbers add up; again, and nothing doubles. */
 import { join, resolve } from 'node:path'
 import { Command } from 'commander'
+import { CODES } from '../core/codes.ts'
 import { SluiceError } from '../core/errors.ts'
+import type { Fault, Where } from '../core/errors.ts'
 import type { RejectItem, TableItem } from '../service/browse.ts'
 import type { LoadResult } from '../service/load.ts'
 import { makeDemoFiles } from './demo-files.ts'
@@ -36,6 +38,9 @@ async function demo(output: Output, { dir }: { dir: string }): Promise<number> {
     output.result(`   ${filesLine(output, result.files)}   ${duration(result.ms)}\n   ${balanceLine(result.balance)}`)
     loads.push(result)
     if (result.state !== 'COMPLETED') return ended(output, result)
+    // The files have faults of their own; anything else, such as a worker that cannot start, is no part of the show.
+    const other = result.errors.find((error) => CODES[error.code].kind !== 'data')
+    if (other !== undefined) throw new SluiceError(other.code, other.message, { where: placeOf(other) })
   }
   const { rejects, table } = await look(dataDir)
   showKept(output, rejects, loads)
@@ -49,10 +54,14 @@ async function demo(output: Output, { dir }: { dir: string }): Promise<number> {
 /** A load that failed or was stopped: the demo could not show what it is for. */
 function ended(output: Output, result: LoadResult): number {
   const [first] = result.errors
-  if (result.state === 'FAILED') throw new SluiceError(first?.code ?? 'INTERNAL', first?.message ?? 'The load failed.', { where: first ?? {} })
+  if (result.state === 'FAILED') throw first === undefined ? new SluiceError('INTERNAL', 'The load failed.') : new SluiceError(first.code, first.message, { where: placeOf(first) })
   output.document({ schema: 'sluice.error/1', code: 'INTERRUPTED', message: 'The demo was stopped.', hint: 'Run it again: it goes on where it stopped.', exit: result.exit })
   output.note('The demo was stopped; run it again and it goes on.')
   return result.exit
+}
+
+function placeOf({ path, row, offset, column, value }: Fault): Where {
+  return { path, row, offset, column, value }
 }
 
 async function look(dataDir: string): Promise<{ rejects: RejectItem[]; table: TableItem }> {
