@@ -16,10 +16,10 @@ export function fileOf(form: string, texts: readonly string[], definition: Defin
   const parsed = texts.map(parsedOr)
   const whole = texts.filter((_, at) => parsed[at] !== NOT_JSON)
   const json = parsed.filter((one) => one !== NOT_JSON)
-  if (form === 'ndjson' || form === 'jsonl') {
-    // A zero-byte file is unfinished, so there is always a line end; blank lines are no records.
+  if ((form === 'ndjson' || form === 'jsonl') && texts.length > 0) {
+    // Blank lines are no records. (A file of nothing else would be empty, which is a fault.)
     const lines = texts.map((text, at) => `${text}${at % 4 === 3 ? '\r\n\n' : '\n'}`)
-    return { bytes: `${lines.join('')}\n`, extension: `.${form}`, records: parsed }
+    return { bytes: lines.join(''), extension: `.${form}`, records: parsed }
   }
   if (form === 'lines' && json.length > 1 && isObject(json[0])) return { bytes: whole.join('\n'), extension: '.json', records: json }
   if (form === 'single' && isObject(json[0]) && holdsKey(json[0], definition)) {

@@ -35,6 +35,8 @@ export interface Delivery {
   seq: number
   records: readonly unknown[]
   reload?: boolean
+  /** Bytes of a JSON document in place of lines; `records` says what it holds. */
+  document?: string
 }
 
 export interface BatchOptions {
@@ -75,10 +77,10 @@ export class Scene {
   }
 
   batch(deliveries: readonly Delivery[], options: BatchOptions = {}): Batch {
-    const arrivals = deliveries.toSorted((a, b) => a.seq - b.seq).map(({ seq, records, reload = false }) => {
+    const arrivals = deliveries.toSorted((a, b) => a.seq - b.seq).map(({ seq, records, reload = false, document }) => {
       const texts = records.map((record) => (typeof record === 'string' ? record : JSON.stringify(record)))
-      const bytes = texts.map((text) => `${text}\n`).join('')
-      const uri = join(this.variant.folder, `${this.definition.table}-${seq}-${++files}.ndjson`)
+      const bytes = document ?? texts.map((text) => `${text}\n`).join('')
+      const uri = join(this.variant.folder, `${this.definition.table}-${seq}-${++files}${document === undefined ? '.ndjson' : '.json'}`)
       writeFileSync(uri, bytes)
       // Blank lines are no records; a test that needs other bytes for the same records adds one.
       const parsed = texts.filter((text) => text.trim() !== '').map(parsedOr)

@@ -128,7 +128,7 @@ function readArrival(arrival: Arrival, job: StageJob): Read {
   if (!unchanged) return ended('waiting', 'FILE_CHANGING', `${arrival.pin.uri} changed while it was read.`)
   outcome.bytes = bytes.length
   outcome.sha256 = createHash('sha256').update(bytes).digest('hex')
-  if (bytes.length === 0) return young ? ended('waiting', 'FILE_UNFINISHED', 'No content yet.') : ended('failed', 'FILE_EMPTY', 'No content.')
+  if (bytes.toString().trim() === '') return young ? ended('waiting', 'FILE_UNFINISHED', 'No content yet.') : ended('failed', 'FILE_EMPTY', 'No content.')
   try {
     const split = splitText(bytes, arrival.pin.uri, job.definition)
     outcome.read = split.length
