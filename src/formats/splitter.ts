@@ -1,5 +1,8 @@
 /**
  * Files in, typed Parquet parts out. The gate: what passes it is valid, typed and final.
+ *
+ * Measured once on a busy two-core machine, 60 MB of 600 kB wrapper documents (uuid, 40 characters, timestamp): 80 to 170 MB
+ * per second of processor time, the higher figures once the code is warm.
  */
 import type { Definition } from '../core/definition.ts'
 import type { Part, StageJob } from '../core/engine.ts'
@@ -72,6 +75,8 @@ export interface Splitter {
   finish(): SplitResult
 }
 
+/** Bytes of a window that the next file uses again. */
+const KEPT_WINDOW = 9 << 20
 /** First faults that are kept for the summary. */
 const MOST_FAULTS = 100
 const REJECT_SCHEMA: Schema = REJECT_COLUMNS.map((name, i): Column => ({ name, type: i < 2 ? 'int64' : 'string' }))
@@ -100,6 +105,7 @@ class FileSplitter implements Splitter {
   private saved: Tally | null = null
   private end: SplitEnd = ended()
   private firstFault: Fault | null = null
+  private spare: Buffer | null = null
 
   constructor(options: SplitOptions) {
     this.options = options
@@ -117,7 +123,8 @@ class FileSplitter implements Splitter {
     this.saved = { ...this.tally, faults: [...this.tally.faults], reasons: { ...this.tally.reasons } }
     this.reset()
     let failure: FileFault | null = null
-    const window = new Window((into, at, length) => input.read(into, at, length), this.options.window)
+    const window = new Window((into, at, length) => input.read(into, at, length), this.options.window, this.spare)
+    this.spare = null
     try {
       await new JsonReader(window, this.sink(input, onProgress), pathOf(definition.records), definition.key).read(isLines(input.path))
       const percent = maxBad !== null && 'percent' in maxBad ? maxBad.percent : null
@@ -127,6 +134,8 @@ class FileSplitter implements Splitter {
       else if (!(thrown instanceof TooManyBad)) throw thrown
       else failure = this.tooMany()
     }
+    // A window that a large record made wide is not kept.
+    if (this.options.window === undefined && window.buf.length <= KEPT_WINDOW) this.spare = window.buf
     const end = this.end
     if (failure !== null) {
       this.undo()

@@ -31,9 +31,10 @@ export class Window {
   private filled = 0
   private readonly read: Read
 
-  constructor(read: Read, first = FIRST) {
+  /** @param spare a buffer that is free again: one of an earlier window */
+  constructor(read: Read, first = FIRST, spare: Buffer | null = null) {
     this.read = read
-    this.buf = Buffer.allocUnsafeSlow(first + 1)
+    this.buf = spare ?? Buffer.allocUnsafeSlow(first + 1)
   }
   /** Makes more bytes visible, keeping those from `pos` (or `hold`). False: there are none. */
   refill(): boolean {
