@@ -87,7 +87,8 @@ function checkDefinition({ definition, pinned }: PlainJob, outcomes: readonly Ar
   if (pinned !== null || records === 0) return
   const seen = split.schema.map(({ name }) => name).join(', ')
   for (const key of definition.key) {
-    if ((split.keySeen[key] ?? 0) === 0) {
+    // Declared columns vouch for the key: records without it are put aside one by one.
+    if (definition.columns === null && split.schema.length > 0 && (split.keySeen[key] ?? 0) === 0) {
       throw new SluiceError('KEY_UNKNOWN', `None of the first ${records} records has the key column ${key}. Columns seen: ${seen === '' ? 'none' : seen}.`, { where: { column: key } })
     }
     const column = findColumn(split.schema, key)
