@@ -141,7 +141,7 @@ describe('a stage', () => {
 
   test('refuses a key that no record has, naming what was seen', async () => {
     const job = jobOf([lines({ id: 'a' })], { key: 'n', columns: undefined })
-    await assert.rejects(engine.stage(job, ignore, never), (thrown: unknown) => thrown instanceof SluiceError && thrown.code === 'KEY_UNKNOWN' && /id/.test(thrown.message))
+    await assert.rejects(engine.stage(job, ignore, never), (thrown: unknown) => thrown instanceof SluiceError && thrown.code === 'KEY_UNKNOWN' && /column n/.test(thrown.message))
   })
 
   test('passes on what standing throws', async () => {

@@ -85,10 +85,12 @@ async function removeParts(folder: string): Promise<void> {
 function checkDefinition({ definition, pinned }: PlainJob, outcomes: readonly ArrivalOutcome[], split: Split): void {
   const records = outcomes.reduce((sum, { state, read }) => sum + (state === 'loaded' ? read : 0), 0)
   if (pinned !== null || records === 0) return
+  // Of text that is no object nobody can say what columns it would have had.
+  const parsed = records - ['JSON_INVALID', 'UTF8_INVALID', 'RECORD_NOT_OBJECT'].reduce((sum, code) => sum + (split.reasons[code] ?? 0), 0)
   const seen = split.schema.map(({ name }) => name).join(', ')
   for (const key of definition.key) {
     // Declared columns vouch for the key: records without it are put aside one by one.
-    if (definition.columns === null && split.schema.length > 0 && (split.keySeen[key] ?? 0) === 0) {
+    if (definition.columns === null && parsed > 0 && (split.keySeen[key] ?? 0) === 0) {
       throw new SluiceError('KEY_UNKNOWN', `None of the first ${records} records has the key column ${key}. Columns seen: ${seen === '' ? 'none' : seen}.`, { where: { column: key } })
     }
     const column = findColumn(split.schema, key)
