@@ -78,7 +78,7 @@ test('plain progress is a line with the time per ten percent or ten seconds', ()
   const stderr = new Recorder(false)
   const progress = progressOf(new Output({}, new Recorder(false), stderr, {}), clockAt(state), {})
   progress.on(found)
-  for (const [ms, bytes] of [[500, 50], [2000, 150], [2001, 160], [2002, 210], [9000, 220], [12_500, 230]] as const) {
+  for (const [ms, bytes] of [[500, 50], [2000, 150], [2001, 160], [2002, 210], [9000, 220], [12_500, 230], [19_500, 235]] as const) {
     state.ms = ms
     progress.on({ kind: 'progress', batch: 'a', bytes, records: bytes })
   }

@@ -2,7 +2,7 @@
  * How far a load is: one line that is painted over on a terminal, or a line now and then elsewhere.
  *
  *   bar    one aggregate line, at most ten paints a second, erased at the end
- *   plain  a line with the time per 10 seconds or 10 %
+ *   plain  a line with the time per 10 seconds or 10 %, at most one a second
  *   none   nothing
  */
 import type { Clock } from '../core/effects.ts'
@@ -12,6 +12,7 @@ import type { Output, ProgressMode, Stream } from './output.ts'
 
 const PAINT_EVERY = 100
 const LINE_EVERY = 10_000
+const LINE_AFTER = 1000
 const BAR_CELLS = 24
 
 /** Everything a run has read so far, and has to read. */
@@ -107,8 +108,9 @@ function plainOf(output: Output, timer: Clock): Progress {
       if (!reckoning.take(event)) return
       const now = timer.monotonic()
       const tenth = Math.floor(fraction(reckoning.reading) * 10)
-      // What is over within a second needs no news of its progress.
-      if (now - started < 1000 || (now - saidAt < LINE_EVERY && tenth <= saidTenth)) return
+      // What is over within a second needs no news of its progress, and nobody reads more than a line a second.
+      const pause = tenth > saidTenth ? LINE_AFTER : LINE_EVERY
+      if (now - saidAt < pause) return
       saidAt = now
       saidTenth = tenth
       output.note(`${new Date(timer.now()).toISOString().slice(0, 19)}Z  load ${factsOf(reckoning.reading, now - started)}`)
