@@ -10,6 +10,7 @@ import { Database } from '../../src/engines/duckdb/database.ts'
 import type { Connection } from '../../src/engines/duckdb/database.ts'
 import { duckType } from '../../src/resolve/duckdb-batch.ts'
 import { quoteName, quoteText } from '../../src/sql/quote.ts'
+import { collect } from '../contract/scene.ts'
 import { memoryEngine } from './engine.ts'
 
 /** @param folder existing folder for parts and for what spills */
@@ -24,7 +25,7 @@ export async function hybridEngine(folder: string): Promise<Engine> {
       try {
         return await asParquet(staged, inner, connection, job.folder)
       } finally {
-        connection.close()
+        await connection.close()
       }
     },
     async session() {
@@ -36,7 +37,7 @@ export async function hybridEngine(folder: string): Promise<Engine> {
         rows: (sql) => connection.rows(sql),
         copy: (point, select, uri) => connection.copy(point, select, uri),
         async close() {
-          if (open) connection.close()
+          if (open) await connection.close()
           open = false
         },
       }
@@ -56,14 +57,14 @@ async function asParquet(staged: Staged, inner: Engine, connection: Connection, 
     await connection.copy('test.part', `SELECT ${casts.join(', ')} FROM (VALUES ${values.join(', ')}) AS t(${columns.map((_, at) => `c${at}`).join(', ')})`, uri)
     return [{ uri, rows: rows.length }]
   }
-  const rowsOf = async (what: 'winners' | 'losers', of: Staged = staged): Promise<Row[]> => (await Array.fromAsync(inner.read(of, what))).flat()
+  const rowsOf = (what: 'winners' | 'losers', of: Staged = staged): Promise<Row[]> => collect(inner.read(of, what))
   // Without losers every record is a winner: all records, those of arrivals that do not count among them.
   const records = await rowsOf('winners', { ...staged, losers: [], excluded: [] })
   return {
     ...staged,
     records: await put(records, types),
     losers: await put(await rowsOf('losers'), types),
-    rejects: await put((await Array.fromAsync(inner.rejects(staged))).flat(), rejectTypes),
+    rejects: await put(await collect(inner.rejects(staged)), rejectTypes),
   }
 }
 

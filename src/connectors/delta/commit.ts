@@ -51,8 +51,12 @@ export async function commitBatch(by: Committer, staged: Staged, asked: Definiti
     if (!staged.outcomes.some((outcome) => outcome.state === 'loaded')) return emptyReceipt(staged, state)
     if (!state.exists) await prepareFolders(root, by.random)
     const session = await by.engine.session(signal)
-    const receipt = await tryOnce(by, round, state, staged, schema, state.definition ?? asked, session, signal).finally(() => session.close())
-    if (receipt !== null) return receipt
+    try {
+      const receipt = await tryOnce(by, round, state, staged, schema, state.definition ?? asked, session, signal)
+      if (receipt !== null) return receipt
+    } finally {
+      await session.close()
+    }
   }
 }
 
@@ -69,6 +73,7 @@ function checkTurn(state: TableState, staged: Staged, asked: Definition): Schema
     throw new SluiceError('FENCED', `Lane ${batch.lane} of the table has seen fence ${fence}; the batch ${batch.id} holds ${batch.fence}.`)
   }
   for (const { seq, state: outcome, sha256, generation } of staged.outcomes) {
+    if (outcome === 'loaded' && state.numbers.has(seq)) throw new SluiceError('ARRIVAL_COMMITTED', `The table has an arrival ${seq} already.`)
     const known = sha256 === null ? undefined : state.contents.get(sha256)
     if (outcome === 'loaded' && known !== undefined && known.generation >= generation) {
       throw new SluiceError('ARRIVAL_COMMITTED', `The bytes of arrival ${seq} are in the table as arrival ${known.seq}.`)

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { targetContract } from '../../../test/contract/target.ts'
 import { hybridEngine } from '../../../test/memory/hybrid.ts'
+import type { Engine } from '../../core/engine.ts'
+import { openDuckdbEngine } from '../../engines/duckdb/engine.ts'
 import { systemClock } from '../../storage/system.ts'
 import { openDeltaTarget } from './target.ts'
 
@@ -18,3 +20,35 @@ targetContract('delta, staged in memory', async () => ({
   folder: inMemory,
   dispose: async () => rmSync(inMemory, { recursive: true }),
 }))
+
+targetContract('delta, staged by DuckDB', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-delta-contract-'))
+  const start = (): Engine => openDuckdbEngine({ memory: 512_000_000, jobs: 1, spool: folder })
+  const real = start()
+  return {
+    engine: real,
+    target: () => openDeltaTarget({ root: join(folder, 'tables'), clock: systemClock }),
+    tampered: (spec) => tamperedBy(spec, start),
+    folder,
+    async dispose() {
+      await real.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+})
+
+/** A child takes the environment over when it starts, which is when it is first needed. */
+function tamperedBy(spec: string, start: () => Engine): Engine {
+  const inner = start()
+  return {
+    ...inner,
+    async stage(job, on, signal) {
+      process.env['SLUICE_TAMPER'] = spec
+      try {
+        return await inner.stage(job, on, signal)
+      } finally {
+        delete process.env['SLUICE_TAMPER']
+      }
+    },
+  }
+}

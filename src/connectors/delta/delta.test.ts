@@ -163,8 +163,11 @@ describe('checkpoints', () => {
     }
     const short = await without((file) => /^\d+\.json$/.test(file) && Number.parseInt(file, 10) < 100, 'short')
     assert.deepEqual(await short.head(), head)
-    assert.deepEqual((await Array.fromAsync(short.arrivals())).map(({ seq }) => seq), Array.from({ length: 103 }, (_, i) => i + 1))
+    assert.deepEqual(await numbers(short), Array.from({ length: 103 }, (_, i) => i + 1))
     await scene.check(short)
+    // The fold keeps the numbers of arrivals, of reloaded ones too.
+    const taken = await scene.stage(scene.batch([{ seq: 40, records: [r(999, 'other')] }]), { table: short })
+    await assert.rejects(short.apply(taken, scene.definition), { code: 'ARRIVAL_COMMITTED' })
     rmSync(join(folder, 'short', scene.definition.table, '_sluice', 'folds'), { recursive: true })
     await assert.rejects(openDeltaTarget({ root: join(folder, 'short'), clock: systemClock }).open(scene.definition.table, scene.ledger, engine), { code: 'TABLE_BROKEN', message: /no version 0/ })
     // A torn fold counts as none: the log is replayed.
@@ -224,6 +227,12 @@ describe('damage is found', () => {
     assert.deepEqual(await scene.table.verify(), [])
   })
 })
+
+async function numbers(table: Table): Promise<number[]> {
+  const all: number[] = []
+  for await (const { seq } of table.arrivals()) all.push(seq)
+  return all
+}
 
 function dataFile(scene: Scene): string {
   return actions(scene, 0).find((action) => action.add)?.add?.path ?? ''

@@ -22,6 +22,8 @@ interface Line {
   txn?: Txn
   batch?: CommittedBatch
   content?: [sha256: string, generation: number, seq: number]
+  /** First and last of a run of committed arrival numbers. */
+  numbers?: [from: number, to: number]
   losers?: HeldPart
   rejects?: HeldPart
   end?: number
@@ -35,8 +37,20 @@ function* linesOf(state: TableState, now: number): Generator<Line> {
   for (const txn of state.txns.values()) yield { txn }
   for (const batch of state.batches.values()) yield { batch }
   for (const [sha256, { generation, seq }] of state.contents) yield { content: [sha256, generation, seq] }
+  for (const numbers of runsOf(state.numbers)) yield { numbers }
   for (const losers of state.losers) yield { losers }
   for (const rejects of state.rejects) yield { rejects }
+}
+
+/** Numbers are nearly dense: a handful of runs. */
+function runsOf(numbers: ReadonlySet<number>): [number, number][] {
+  const runs: [number, number][] = []
+  for (const number of [...numbers].toSorted((a, b) => a - b)) {
+    const last = runs.at(-1)
+    if (last !== undefined && last[1] + 1 === number) last[1] = number
+    else runs.push([number, number])
+  }
+  return runs
 }
 
 export async function writeFold(root: string, state: TableState, now: number, random: Random): Promise<void> {
@@ -97,6 +111,7 @@ function takeLine(state: TableState, line: Line, path: string): void {
   if (line.txn !== undefined) state.txns.set(line.txn.appId, line.txn)
   if (line.batch !== undefined) state.batches.set(line.batch.id, line.batch)
   if (line.content !== undefined) state.contents.set(line.content[0], { generation: line.content[1], seq: line.content[2] } satisfies Standing)
+  if (line.numbers !== undefined) for (let seq = line.numbers[0]; seq <= line.numbers[1]; seq += 1) state.numbers.add(seq)
   if (line.losers !== undefined) state.losers.push(line.losers)
   if (line.rejects !== undefined) state.rejects.push(line.rejects)
 }

@@ -10,7 +10,7 @@ import type { Bounds } from './stats.ts'
 
 /** False only when no row of the file can have a key within the ranges of the batch. */
 export function mayHold(add: AddAction, schema: Schema, keyRange: Staged['keyRange']): boolean {
-  if (keyRange === null) return false
+  if (keyRange === null) return true
   const columns = keyRange.map(({ name }) => columnOf(schema, name))
   const bounds = readBounds(add.stats, columns.map(({ name }) => name))
   return keyRange.every(({ min, max }, at) => {

@@ -47,6 +47,8 @@ export class TableState {
   readonly txns = new Map<string, Txn>()
   readonly batches = new Map<string, CommittedBatch>()
   readonly contents = new Map<string, Standing>()
+  /** Numbers of committed arrivals. */
+  readonly numbers = new Set<number>()
   readonly losers: HeldPart[] = []
   readonly rejects: HeldPart[] = []
   /** Of the log since the last checkpoint. */
@@ -113,6 +115,7 @@ export class TableState {
 
   private takeRecord(record: BatchRecord): void {
     for (const { sha256, generation, seq } of record.arrivals) {
+      this.numbers.add(seq)
       const known = this.contents.get(sha256)
       if (known === undefined || known.generation < generation) this.contents.set(sha256, { generation, seq })
     }

@@ -53,7 +53,7 @@ const TIME = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(?:Z|\+
 /** The first code points of a text, never half of a surrogate pair. */
 function cut(text: string): { text: string; next: string | undefined } {
   if (text.length <= CUT) return { text, next: undefined }
-  const points = [...text.slice(0, 2 * CUT + 2)]
+  const points = Array.from(text.slice(0, 2 * CUT + 2))
   return { text: points.slice(0, CUT).join(''), next: points[CUT] }
 }
 
@@ -87,7 +87,7 @@ export function readBounds(stats: string | undefined, columns: readonly string[]
   if (stats === undefined) return new Map()
   // `source` is the text of a number as it stands: JSON.parse alone rounds beyond 2^53. TypeScript does not know it yet.
   const exact = (_: string, value: unknown, context?: { source?: string }): unknown => (typeof value === 'number' ? (context?.source ?? String(value)) : value)
-  const parsed = JSON.parse(stats, exact as (key: string, value: unknown) => unknown) as { minValues?: Record<string, unknown>; maxValues?: Record<string, unknown> }
+  const parsed = JSON.parse(stats, exact) as { minValues?: Record<string, unknown>; maxValues?: Record<string, unknown> }
   const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
   return new Map(columns.map((name) => [name, { min: text(parsed.minValues?.[name]), max: text(parsed.maxValues?.[name]) }]))
 }

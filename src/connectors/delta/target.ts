@@ -76,7 +76,7 @@ class DeltaTable implements Table {
     const { batches } = await this.table.forward()
     const all: CommittedArrival[] = []
     for (const { record, sha256 } of batches.values()) all.push(...(await readRecord(this.uri, record, sha256)).arrivals)
-    yield* all.sort((a, b) => a.seq - b.seq)
+    yield* all.toSorted((a, b) => a.seq - b.seq)
   }
 
   /** One commit at a time in this process; other processes meet at the log. */
