@@ -155,6 +155,20 @@ export function agree(existing: Definition, request: DefinitionRequest): Definit
   return existing
 }
 
+/**
+ * Two loads may make one table at the same moment: the second one was staged under a definition that the table does not
+ * have. Targets call it when they apply.
+ * @throws SluiceError DEFINITION_DIFFERS
+ */
+export function sameDefinition(existing: Definition, staged: Definition): void {
+  const [has, came] = [describeDefinition(existing), describeDefinition(staged)]
+  if (has !== came) throw new SluiceError('DEFINITION_DIFFERS', `Another process made ${existing.table} meanwhile with ${has}; this load came with ${came}.`)
+}
+
+function describeDefinition({ columns, key, mode, keep, records }: Definition): string {
+  return `mode ${mode}, key ${key.map(fold).join(',') || 'none'}, keep ${formatKeep(keep)}, columns ${columns === null ? 'inferred' : show(columns)}, records ${records ?? 'by rule'}`
+}
+
 function show(columns: readonly Column[]): string {
   return columns.map((column) => `${fold(column.name)}:${column.type}`).join(',')
 }

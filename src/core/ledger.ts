@@ -125,6 +125,13 @@ export interface Ledger {
   /** Writes back what the table itself remembers; arrivals and lanes that are there already are left alone. */
   restore(table: TableRow, arrivals: AsyncIterable<CommittedArrival>, lanes: ReadonlyMap<number, number>): Promise<number>
 
+  /**
+   * Forgets the arrivals of a table that is gone, so that its files are read again; numbers are not given twice. Nothing
+   * happens (0) while a batch of it is claimed, or when none of its arrivals brought records.
+   * @returns how many arrivals were forgotten
+   */
+  forget(table: string): Promise<number>
+
   /** Opens a run. */
   begin(run: { id: string; table: string; command: string }): Promise<void>
   /**

@@ -95,7 +95,8 @@ export interface Table {
   /**
    * Commits a staged batch: durable when it returns. The same batch twice answers the first receipt.
    * The first commit makes the table with `definition` and pins the schema.
-   * @throws SluiceError ARRIVAL_COMMITTED (an arrival of it is in already: stage again without it), SCHEMA_MOVED
+   * A batch of which nothing was loaded commits nothing and answers an empty receipt.
+   * @throws SluiceError DEFINITION_DIFFERS (another process made the table meanwhile), ARRIVAL_COMMITTED (an arrival of it is in already: stage again without it), SCHEMA_MOVED
    *   (`staged.schema` does not fit the table's), FENCED, BALANCE_BROKEN, DISK_FULL, BUSY, ENGINE_DIED
    */
   apply(staged: Staged, definition: Definition, signal?: AbortSignal): Promise<Receipt>

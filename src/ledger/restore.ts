@@ -48,6 +48,23 @@ export async function restore(books: Books, table: TableRow, arrivals: AsyncIter
   })
 }
 
+export function forget(books: Books, table: string): number {
+  return books.db.transaction('ledger.forget', () => {
+    const found = books.db.get(
+      `SELECT no FROM tables t WHERE uri = ?1 AND NOT EXISTS (SELECT 1 FROM batches WHERE table_no = t.no AND open = 1)
+         AND EXISTS (SELECT 1 FROM arrivals WHERE table_no = t.no AND state = 'COMPLETED' AND json_extract(counts, '$.read') > 0)`,
+      [table],
+    )
+    if (found === undefined) return 0
+    const no = BigInt(String(found['no']))
+    books.db.change('DELETE FROM paths WHERE table_no = ?', [no])
+    const forgotten = books.db.change('DELETE FROM arrivals WHERE table_no = ?', [no])
+    books.db.change('DELETE FROM offers WHERE run_no IN (SELECT no FROM runs WHERE table_uri = ?)', [table])
+    books.db.change('UPDATE tables SET lost = last_seq, definition = NULL WHERE no = ?', [no])
+    return forgotten
+  })
+}
+
 /** The stamp is empty: nobody saw the file, so it is hashed at the next look. */
 function writeBack(books: Books, table: bigint, arrival: CommittedArrival): boolean {
   if (books.db.get('SELECT 1 FROM arrivals WHERE table_no = ? AND seq = ?', [table, arrival.seq]) !== undefined) return false

@@ -28,6 +28,8 @@ export const SHOWN_FAULTS = 100
 export interface Ingest {
   run: string
   ledger: Ledger
+  /** Name of the table in the ledger. */
+  key: string
   table: Table
   engine: Engine
   fs: Fs
@@ -79,7 +81,7 @@ export async function ingest(work: Ingest): Promise<Tally> {
   }
   for (;;) {
     while (failure === null && !work.stop.aborted && inWork.size < work.width) {
-      const batch = await work.ledger.claim(work.run, work.table.uri, BATCH_LIMIT)
+      const batch = await work.ledger.claim(work.run, work.key, BATCH_LIMIT)
       if (batch === null) break
       start(batch)
     }
@@ -88,7 +90,7 @@ export async function ingest(work: Ingest): Promise<Tally> {
     else {
       // The rest is in the hands of other processes: they finish it, or they die and it comes back.
       await work.clock.sleep(50, work.now).catch(() => {})
-      await recover(work.ledger, work.table, work.run, work.on)
+      await recover(work.ledger, work.key, work.table, work.run, work.on)
     }
   }
   if (failure !== null) throw failure as SluiceError
@@ -98,7 +100,7 @@ export async function ingest(work: Ingest): Promise<Tally> {
 
 /** Is anything of the run still unclaimed? Asked by claiming it and giving it back. */
 async function leftOver(work: Ingest): Promise<boolean> {
-  const batch = await work.ledger.claim(work.run, work.table.uri, { bytes: 0, files: 1 })
+  const batch = await work.ledger.claim(work.run, work.key, { bytes: 0, files: 1 })
   if (batch !== null) await work.ledger.release(batch, null)
   return batch !== null || (await work.ledger.elsewhere(work.run)) > 0
 }

@@ -12,7 +12,7 @@ import type { RejectRow, Table } from '../core/target.ts'
 import { closeFolder, findTables, openEngine, openFolder } from './folder.ts'
 import type { DataFolder } from './folder.ts'
 import { dataFolder } from './options.ts'
-import { openTarget, parseTarget, placeOfTable } from './targets.ts'
+import { isThere, openTarget, parseTarget, placeOfTable, tableKey } from './targets.ts'
 import type { Place } from './targets.ts'
 
 export interface Page<T> {
@@ -78,10 +78,12 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
   }
 
   async function places(): Promise<{ name: string; place: Place }[]> {
-    const known = (await ledger.tables()).map((table) => ({ name: table.name, place: placeOfTable(table.uri, table.name) }))
+    const known = (await ledger.tables()).map((table) => ({ name: table.name, place: placeOfTable(table.uri, table.name, folder.path) }))
     const found = await findTables(folder)
     const all = new Map([...known, ...found].map((entry) => [`${entry.place.scheme}:${entry.place.location}#${entry.name}`, entry]))
-    return [...all.values()]
+    const there: { name: string; place: Place }[] = []
+    for (const entry of all.values()) if (await isThere(folder.fs, entry.place, entry.name)) there.push(entry)
+    return there
   }
 
   async function named(name: string, to: string | undefined): Promise<{ name: string; place: Place }> {
@@ -113,9 +115,9 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
     }
   }
 
-  async function rejectItem(name: string, uri: string, row: RejectRow): Promise<RejectItem> {
+  async function rejectItem(name: string, key: string, row: RejectRow): Promise<RejectItem> {
     const seq = seqOf(row.place)
-    const arrival = await ledger.arrival(uri, seq)
+    const arrival = await ledger.arrival(key, seq)
     return {
       id: `${name}/${seq}-${rowOf(row.place)}`, table: name, path: arrival?.path ?? null, row: rowOf(row.place), offset: row.offset,
       code: row.code, column: row.column, value: row.value, message: row.message, hint: isCode(row.code) ? CODES[row.code].hint : '', raw: row.raw,
@@ -131,8 +133,8 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
         for (const row of rows) {
           last = row.place
           if (items.length >= query.limit || (query.code !== undefined && row.code !== query.code)) continue
-          if (query.run !== undefined && (await ledger.arrival(table.uri, seqOf(row.place)))?.run !== query.run) continue
-          items.push(await rejectItem(entry.name, table.uri, row))
+          if (query.run !== undefined && (await ledger.arrival(tableKey(table.uri, folder.path), seqOf(row.place)))?.run !== query.run) continue
+          items.push(await rejectItem(entry.name, tableKey(table.uri, folder.path), row))
         }
         if (rows.length < 500) break
       }
@@ -165,7 +167,8 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
       for (const { name, place } of await places()) {
         const table = await open(name, place)
         try {
-          items.push(await item(name, table))
+          // Known to the ledger, and nothing was committed yet (or it lies elsewhere now): no table.
+          if ((await table.head()).exists) items.push(await item(name, table))
         } finally {
           await table.close()
         }
@@ -198,7 +201,7 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
       return withTable(name, undefined, async (table) => {
         const row = (await table.rejects({ limit: 1, after: place - 1n }))[0]
         if (row === undefined || row.place !== place) throw new SluiceError('NOT_FOUND', `There is no reject ${id}.`, { hint: 'sluice rejects ls lists them.' })
-        return rejectItem(name, table.uri, row)
+        return rejectItem(name, tableKey(table.uri, folder.path), row)
       })
     },
     async *opened() {

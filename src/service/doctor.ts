@@ -3,6 +3,7 @@ import { asSluiceError } from '../core/errors.ts'
 import type { CommittedArrival, Finding, Table } from '../core/target.ts'
 import type { Browser } from './browse.ts'
 import type { DataFolder } from './folder.ts'
+import { isThere, placeOfTable, tableKey } from './targets.ts'
 
 export interface Checkup {
   /** True when nothing is broken; garbage of dead attempts is allowed. */
@@ -24,15 +25,30 @@ export async function checkup(browser: Browser): Promise<Checkup> {
       tables++
       findings.push(...(await table.verify()))
       arrivals += await compare(folder, table, findings)
-      for (const claim of await folder.ledger.orphans(table.uri)) {
+      for (const claim of await folder.ledger.orphans(tableKey(table.uri, folder.path))) {
         findings.push({ grade: 'garbage', path: table.uri, message: `The run ${claim.run} was interrupted with ${claim.batch.arrivals.length} files in work; the next load finishes them.` })
       }
+    }
+    for (const table of await lostTables(folder)) {
+      findings.push({ grade: 'broken', path: table, message: 'The ledger knows files of this table, and the table is gone. Bring it back from a copy, or load again: the files are read again.' })
     }
   } catch (thrown) {
     const error = asSluiceError(thrown)
     findings.push({ grade: 'broken', path: error.where.path ?? folder.path, message: `${error.code}: ${error.message}` })
   }
   return { clean: findings.every((finding) => finding.grade !== 'broken'), tables, arrivals, findings }
+}
+
+/** Tables inside of the data folder that the ledger has arrivals of and that are not there. */
+async function lostTables(folder: DataFolder): Promise<string[]> {
+  const lost: string[] = []
+  for (const { uri, name } of await folder.ledger.tables()) {
+    // Tables elsewhere may have been moved; those inside move with the folder.
+    if (!/^(sqlite:)?\.\//.test(uri) || (await isThere(folder.fs, placeOfTable(uri, name, folder.path), name))) continue
+    const brought = (await folder.ledger.files({ table: uri, state: 'COMPLETED', limit: 1000 })).items.some((row) => (row.counts?.read ?? 0) > 0)
+    if (brought) lost.push(uri)
+  }
+  return lost
 }
 
 /** The ledger must not call COMPLETED what the table does not hold, nor have another content for its number. */
@@ -44,7 +60,7 @@ async function compare(folder: DataFolder, table: Table, findings: Finding[]): P
   }
   const contents = new Set([...committed.values()].map((arrival) => arrival.sha256))
   for (let after: string | undefined; ; ) {
-    const page = await folder.ledger.files({ table: table.uri, state: 'COMPLETED', limit: 1000, ...(after === undefined ? {} : { after }) })
+    const page = await folder.ledger.files({ table: tableKey(table.uri, folder.path), state: 'COMPLETED', limit: 1000, ...(after === undefined ? {} : { after }) })
     for (const row of page.items) {
       const own = committed.get(row.seq)
       // An arrival without records is COMPLETED without a commit where there was no table yet.

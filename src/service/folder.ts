@@ -10,11 +10,12 @@ import type { Clock, Fs, Random } from '../core/effects.ts'
 import type { Engine } from '../core/engine.ts'
 import { SluiceError, asSluiceError } from '../core/errors.ts'
 import type { Ledger, TableRow } from '../core/ledger.ts'
+import type { Head, Table } from '../core/target.ts'
 import { openLedger } from '../ledger/sqlite.ts'
 import { localFs } from '../storage/local.ts'
 import { systemClock, systemRandom } from '../storage/system.ts'
 import { ENGINES } from '../registry.ts'
-import { openTarget, tablesFolder } from './targets.ts'
+import { openTarget, tableKey, tablesFolder } from './targets.ts'
 import type { Place } from './targets.ts'
 
 export interface DataFolder {
@@ -89,6 +90,12 @@ export async function findTables(folder: DataFolder): Promise<{ name: string; pl
   return found
 }
 
+/** Writes into the ledger what a table of it remembers. @returns how many arrivals were restored */
+export function restoreTable(folder: DataFolder, table: Table, name: string, head: Head): Promise<number> {
+  const row: TableRow = { uri: tableKey(table.uri, folder.path), name, definition: head.definition }
+  return folder.ledger.restore(row, table.arrivals(), head.lanes)
+}
+
 async function readPointer(fs: Fs, path: string): Promise<{ name: string; place: Place }> {
   const text = Buffer.from((await fs.read(path)) ?? new Uint8Array()).toString()
   try {
@@ -119,8 +126,7 @@ export async function rebuildLedger(folder: DataFolder, engine: Engine): Promise
       if (head.ledger !== folder.ledger.id && !(await folder.ledger.adopt(head.ledger))) {
         throw new SluiceError('TABLE_OTHER_LEDGER', `${table.uri} belongs to the ledger ${head.ledger}, other tables of ${folder.path} to ${folder.ledger.id}.`)
       }
-      const row: TableRow = { uri: table.uri, name, definition: head.definition }
-      arrivals += await folder.ledger.restore(row, table.arrivals(), head.lanes)
+      arrivals += await restoreTable(folder, table, name, head)
       tables++
     } catch (thrown) {
       throw asSluiceError(thrown)

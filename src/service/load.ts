@@ -13,11 +13,11 @@ import { ingest } from '../pipeline/ingest.ts'
 import type { Tally } from '../pipeline/ingest.ts'
 import { recover } from '../pipeline/recover.ts'
 import { offerAll } from './discover.ts'
-import { closeFolder, openEngine, openFolder, rebuildLedger, rememberPlace, sweepSpool } from './folder.ts'
+import { closeFolder, openEngine, openFolder, rebuildLedger, rememberPlace, restoreTable, sweepSpool } from './folder.ts'
 import type { DataFolder } from './folder.ts'
 import { settingsOf } from './options.ts'
 import type { LoadOptions, Settings } from './options.ts'
-import { choosePlace, openTarget } from './targets.ts'
+import { choosePlace, openTarget, tableKey } from './targets.ts'
 
 /** What a run did: the `--json` document of `sluice load`. */
 export interface LoadResult {
@@ -53,7 +53,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     if (engine.notice !== null) options.onEvent?.({ kind: 'notice', text: engine.notice })
     const rebuilt = await rebuildLedger(folder, engine)
     if (rebuilt !== null) options.onEvent?.({ kind: 'notice', text: rebuilt })
-    const place = await choosePlace(folder.ledger, folder.path, options.into, options.to)
+    const place = await choosePlace(folder.ledger, folder.fs, folder.path, options.into, options.to)
     const target = await openTarget(place, folder.clock, folder.random)
     const table = await target.open(options.into, folder.ledger.id, engine)
     try {
@@ -88,10 +88,17 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const lookedAt = clock.now()
   const discovery = await source.discover(options.signal)
   await rememberPlace(folder, options.into, work.place)
-  await ledger.putTable({ uri: table.uri, name: options.into, definition })
+  const key = tableKey(table.uri, folder.path)
+  // A table of ours at a place that the ledger does not know: it was moved here, or restored from a copy.
+  if (before.exists && !(await ledger.tables()).some((known) => known.uri === key)) await restoreTable(folder, table, options.into, before)
+  if (!before.exists) {
+    const forgotten = await ledger.forget(key)
+    if (forgotten > 0) on({ kind: 'notice', text: `The table ${options.into} is gone from ${table.uri}; the ${forgotten} files that were in it are read again.` })
+  }
+  await ledger.putTable({ uri: key, name: options.into, definition })
 
   const run = `r_${clock.now().toString(36)}${folder.random.id(4)}`
-  await ledger.begin({ id: run, table: table.uri, command: describeCommand(options) })
+  await ledger.begin({ id: run, table: key, command: describeCommand(options) })
   on({ kind: 'run.started', run, table: options.into, target: table.uri })
   const beating = setInterval(() => void ledger.beat().catch(() => {}), 5000)
   beating.unref()
@@ -100,12 +107,12 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   let tally: Tally = { faults: [], interrupted: true }
   let failure: SluiceError | null = null
   try {
-    await recover(ledger, table, run, on)
+    await recover(ledger, key, table, run, on)
     await sweepSpool(folder)
-    await offerAll(ledger, run, table.uri, discovery, { reload: options.reload === true, lookedAt, on })
+    await offerAll(ledger, run, key, discovery, { reload: options.reload === true, lookedAt, on })
     await folder.fs.makeFolder('spool.make', folder.spool)
     tally = await ingest({
-      run, ledger, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
+      run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
       onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, on, stop, now: options.now ?? never,
     })
   } catch (thrown) {

@@ -1,6 +1,6 @@
 /** From `--to` to a target, and from a table's name to the target that holds it. */
 import { join, resolve } from 'node:path'
-import type { Clock, Random } from '../core/effects.ts'
+import type { Clock, Fs, Random } from '../core/effects.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Ledger } from '../core/ledger.ts'
 import type { Target } from '../core/target.ts'
@@ -36,25 +36,43 @@ export async function openTarget(place: Place, clock: Clock, random: Random): Pr
   return open({ location: place.location, clock, random })
 }
 
-/** The place of a table that the ledger remembers, from its URI. */
-export function placeOfTable(uri: string, name: string): Place {
-  const sqlite = /^sqlite:(.*)#[^#]*$/s.exec(uri)
-  if (sqlite?.[1] !== undefined) return { scheme: 'sqlite', location: sqlite[1] }
-  return { scheme: 'delta', location: uri.slice(0, -(name.length + 1)) }
+/**
+ * Under which name the ledger keeps a table: its URI, with paths inside of the data folder written relative to it. So a
+ * data folder can be moved or copied and still knows its own tables.
+ */
+export function tableKey(uri: string, dataDir: string): string {
+  const [, scheme = '', path = ''] = /^(sqlite:)?(.*)$/s.exec(uri) ?? []
+  return path.startsWith(`${dataDir}/`) ? `${scheme}./${path.slice(dataDir.length + 1)}` : uri
+}
+
+/** The place of a table that the ledger remembers, from its key. */
+export function placeOfTable(key: string, name: string, dataDir: string): Place {
+  const [, scheme, path = ''] = /^(sqlite:)?(.*)$/s.exec(key) ?? []
+  const absolute = path.startsWith('./') ? join(dataDir, path) : path
+  if (scheme !== undefined) return { scheme: 'sqlite', location: absolute.slice(0, absolute.lastIndexOf('#')) }
+  return { scheme: 'delta', location: absolute.slice(0, -(name.length + 1)) }
+}
+
+/** Is there anything at this place that could be the table? Looks at names only. */
+export async function isThere(fs: Fs, place: Place, name: string): Promise<boolean> {
+  return (await fs.stat(place.scheme === 'delta' ? join(place.location, name, '_delta_log') : place.location)) !== null
 }
 
 /**
  * Where the table `name` is meant to be: what `--to` says, else where the ledger knows a table of that name.
  * @throws SluiceError DEFINITION_DIFFERS when several are meant
  */
-export async function choosePlace(ledger: Ledger, dataDir: string, name: string, to: string | undefined): Promise<Place> {
+export async function choosePlace(ledger: Ledger, fs: Fs, dataDir: string, name: string, to: string | undefined): Promise<Place> {
   if (to !== undefined) return parseTarget(to, dataDir)
-  const known = (await ledger.tables()).filter((table) => table.name === name)
-  const places = known.map((table) => placeOfTable(table.uri, name))
+  const places: Place[] = []
+  for (const table of await ledger.tables()) {
+    const place = table.name === name ? placeOfTable(table.uri, name, dataDir) : null
+    if (place !== null && (await isThere(fs, place, name))) places.push(place)
+  }
   const home = places.find((place) => place.scheme === 'delta' && place.location === tablesFolder(dataDir))
   if (home !== undefined || places.length === 0) return home ?? parseTarget(undefined, dataDir)
   if (places.length > 1) {
-    throw new SluiceError('DEFINITION_DIFFERS', `There are ${places.length} tables ${name}: ${known.map((table) => table.uri).join(', ')}.`, { hint: 'Say which one is meant with --to.' })
+    throw new SluiceError('DEFINITION_DIFFERS', `There are ${places.length} tables ${name}: ${places.map((place) => `${place.scheme}:${place.location}`).join(', ')}.`, { hint: 'Say which one is meant with --to.' })
   }
   return places[0] as Place
 }

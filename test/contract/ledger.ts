@@ -340,6 +340,21 @@ function memory(it: It): void {
     assert.equal((await ledger.arrival(T, 6))?.sameAs, 5)
   })
 
+  it('the arrivals of a table that is gone are forgotten, their numbers are not given again', async (_, ledger) => {
+    assert.equal(await ledger.forget(T), 0, 'nothing to forget')
+    await load(ledger, 'r_1', [sight('a'), sight('b')])
+    await begun(ledger, 'r_2')
+    await ledger.offer('r_2', T, [sight('c')], KEPT)
+    const open = await claimAll(ledger, 'r_2')
+    assert.equal(await ledger.forget(T), 0, 'not while a batch is claimed')
+    await ledger.release(open, null)
+    assert.equal(await ledger.forget(T), 3)
+    assert.deepEqual((await ledger.files({ table: T, limit: 9 })).items, [])
+    await begun(ledger, 'r_3')
+    assert.deepEqual((await ledger.offer('r_3', T, [sight('a')], KEPT)).map((o) => [o.seq, o.state]), [[4, 'queued']])
+    assert.deepEqual(await ledger.verify(), [])
+  })
+
   it('tables, runs and files are listed page by page', async (_, ledger) => {
     await load(ledger, 'r_1', [sight('a'), sight('b'), sight('sub/a')])
     await begun(ledger, 'r_2')

@@ -127,6 +127,19 @@ export class MemoryLedger implements Ledger {
     return written
   }
 
+  async forget(uri: string) {
+    const table = this.state.tables.get(uri)
+    const brought = [...(table?.arrivals.values() ?? [])].some((arrival) => arrival.state === 'COMPLETED' && (arrival.counts?.read ?? 0) > 0)
+    if (table === undefined || table.claims.length > 0 || !brought) return 0
+    const forgotten = table.arrivals.size
+    table.arrivals.clear()
+    table.paths.clear()
+    table.lost = table.last
+    table.row.definition = null
+    for (const run of this.state.runs.values()) if (run.row.table === uri) run.offers.clear()
+    return forgotten
+  }
+
   async begin(run: { id: string; table: string; command: string }) {
     const files = { total: 0, loaded: 0, known: 0, waiting: 0, failed: 0, ignored: 0 }
     const row: RunRow = {

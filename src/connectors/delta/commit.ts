@@ -8,10 +8,10 @@
 import { join } from 'node:path'
 import type { Clock, Random } from '../../core/effects.ts'
 import type { Engine, Session, Staged } from '../../core/engine.ts'
-import { formatKeep } from '../../core/definition.ts'
+import { formatKeep, sameDefinition } from '../../core/definition.ts'
 import type { Definition } from '../../core/definition.ts'
 import { SluiceError } from '../../core/errors.ts'
-import { fits, fold, mergeSchema } from '../../core/schema.ts'
+import { fits, mergeSchema } from '../../core/schema.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { Receipt } from '../../core/target.ts'
 import { noBalance, addBalance } from '../../core/balance.ts'
@@ -79,15 +79,9 @@ function checkTurn(state: TableState, staged: Staged, asked: Definition): Schema
       throw new SluiceError('ARRIVAL_COMMITTED', `The bytes of arrival ${seq} are in the table as arrival ${known.seq}.`)
     }
   }
-  if (state.definition !== null) checkDefinition(state.definition, asked)
+  if (state.definition !== null) sameDefinition(state.definition, asked)
   if (!fits(staged.schema, state.schema)) throw new SluiceError('SCHEMA_MOVED', `The batch ${batch.id} was staged with other column types than the table has now.`)
   return mergeSchema(state.schema, staged.schema)
-}
-
-/** Another process may have made the table meanwhile. */
-function checkDefinition(has: Definition, asked: Definition): void {
-  const show = ({ key, mode, keep }: Definition): string => `mode ${mode}, key ${key.map(fold).join(',') || 'none'}, keep ${formatKeep(keep)}`
-  if (show(has) !== show(asked)) throw new SluiceError('DEFINITION_DIFFERS', `The table ${has.table} has ${show(has)}; the batch comes with ${show(asked)}.`)
 }
 
 async function prepareFolders(root: string, random: Random): Promise<void> {

@@ -7,6 +7,7 @@
 import { checkBalance, noBalance } from '../../core/balance.ts'
 import type { Balance } from '../../core/balance.ts'
 import type { ArrivalOutcome } from '../../core/arrival.ts'
+import { sameDefinition } from '../../core/definition.ts'
 import type { Definition } from '../../core/definition.ts'
 import type { Staged } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
@@ -44,6 +45,7 @@ export function commit(job: Commit): { receipt: Receipt; known: boolean } {
   const loaded = staged.outcomes.filter((outcome): outcome is Loaded => outcome.state === 'loaded' && outcome.sha256 !== null)
   refuse(job, state, loaded)
 
+  if (state.definition !== null) sameDefinition(state.definition, job.definition)
   const definition = state.definition ?? job.definition
   const schema = mergeSchema(state.schema, staged.schema)
   session.exec('sqlite.own', OWN_TABLES)

@@ -1,5 +1,5 @@
 /** Strings without their escapes, nested values without their white space, and names repeated inside them. */
-import { ByteList } from '../parquet/bytes.ts'
+import type { ByteList } from '../parquet/bytes.ts'
 
 /** The text between the quotes as UTF-16. The bytes are a valid string, escapes and all. */
 export function decode(buf: Buffer, from: number, to: number, escaped: boolean): string {
