@@ -69,6 +69,36 @@ describe('the log', () => {
     assert.deepEqual(actions(scene, 3).map((action) => Object.keys(action)[0]), ['commitInfo', 'txn', 'remove', 'add', 'add'])
     await scene.check()
   })
+  test('who acts on entries that it found makes them durable first', async () => {
+    const scene = await Scene.open(variant, KEYED)
+    await scene.load([{ seq: 1, records: [r(1)] }])
+    const other = await again(scene)
+    const receipt = await scene.load([{ seq: 2, records: [r(2)] }])
+    const points: string[] = []
+    setFailpointHandler({ tamper: () => null, crash: (point) => points.push(point) })
+    try {
+      assert.equal((await other.committed(receipt.batch))?.version, 1)
+      assert.deepEqual(points, ['delta.log.sync.before', 'delta.log.sync.after'])
+      await other.head()
+      assert.equal(points.length, 2, 'nothing new was found')
+    } finally {
+      setFailpointHandler(null)
+    }
+  })
+  test('a file system without hard links is refused before anything is written', async () => {
+    const scene = await Scene.open(variant, KEYED)
+    const staged = await scene.stage(scene.batch([{ seq: 1, records: [r(1)] }]))
+    setFailpointHandler({ tamper: () => null, crash(point) {
+      if (point === 'delta.probe.link.after') throw Object.assign(new Error('EPERM: operation not permitted'), { code: 'EPERM' })
+    } })
+    try {
+      await assert.rejects(scene.table.apply(staged, scene.definition), { code: 'FILE_SYSTEM_UNFIT' })
+    } finally {
+      setFailpointHandler(null)
+    }
+    assert.deepEqual(readdirSync(at(scene)).filter((name) => name.endsWith('.parquet')), [])
+    assert.deepEqual(readdirSync(at(scene, '_delta_log')), [])
+  })
   test('losing the race for a version: the batch is resolved again on top of the other one', async () => {
     const scene = await Scene.open(variant, KEYED)
     await scene.load([{ seq: 1, records: [r(1)] }])

@@ -82,6 +82,10 @@ describe('pruning', () => {
   test('a timestamp within the rounded millisecond stays', () => {
     assert.equal(holds(t, ['2024-01-01 00:00:00.000900+00', '2024-01-01 00:00:00.000999+00'], ['2024-01-01T00:00:00.000950Z', '2024-01-01T00:00:00.000950Z']), true)
   })
+  test('a timestamp equal to a bound stays', () => {
+    assert.equal(holds(t, ['2024-01-01 00:00:00+00', '2024-01-01 00:00:00.123+00'], ['2024-01-01T00:00:00.123000Z', '2024-01-02T00:00:00.000000Z']), true)
+    assert.equal(holds(t, ['2024-01-01 00:00:00.123+00', '2024-01-02 00:00:00+00'], ['2023-01-01T00:00:00.000000Z', '2024-01-01T00:00:00.123000Z']), true)
+  })
   test('without statistics, or without a range, a file stays', () => {
     assert.equal(mayHold({ ...add(n, '1', '2'), stats: undefined }, [n], [{ name: 'n', min: '5', max: '6' }]), true)
     assert.equal(mayHold(add(n, '1', '2'), [n], null), true)
