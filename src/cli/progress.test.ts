@@ -22,8 +22,12 @@ function clockAt(state: { ms: number }): Clock {
   return { now: () => 1_767_225_600_000 + state.ms, monotonic: () => state.ms, sleep: () => Promise.resolve() }
 }
 
-function ended(seq: number): LoadEvent {
-  return { kind: 'arrival.ended', path: `f${seq}`, ms: 1, outcome: { seq, state: 'loaded', sha256: null, generation: 0, sameAs: null, bytes: 1, read: 1, skipped: 0, rejected: 0, fault: null } }
+function read(batch: string, files: number, bytes: number): LoadEvent {
+  return { kind: 'progress', batch, files, bytes, records: bytes / 100 }
+}
+
+function phase(batch: string, which: 'staged' | 'committed' | 'settled'): LoadEvent {
+  return { kind: 'phase', batch, phase: which, ms: 1, detail: '' }
 }
 
 const found: LoadEvent = { kind: 'discovered', files: 4, bytes: 1000, known: 0, ignored: 0 }
@@ -39,13 +43,33 @@ test('auto is a bar only for a person at a terminal', () => {
 
 test('batches add up, a batch that is made again counts once', () => {
   const sum = new Reckoning()
-  for (const event of [found, { kind: 'progress', batch: 'a', bytes: 300, records: 3 }, { kind: 'progress', batch: 'b', bytes: 100, records: 1 }, { kind: 'progress', batch: 'a', bytes: 50, records: 1 }, ended(1), ended(2), ended(1)] as const) sum.take(event)
-  assert.deepEqual(sum.reading, { bytes: 150, total: 1000, records: 2, files: 2, filesTotal: 4 })
+  for (const event of [found, read('a', 2, 300), read('b', 1, 100), read('a', 1, 200)]) sum.take(event)
+  assert.deepEqual(sum.reading, { bytes: 300, total: 1000, records: 3, files: 2, filesTotal: 4, doing: null })
 })
 
 test('the bar says share, files, size, rate and the time that remains', () => {
-  const line = barLine({ bytes: 500, total: 1000, records: 8000, files: 2, filesTotal: 4 }, 4000)
+  const line = barLine({ bytes: 500, total: 1000, records: 8000, files: 2, filesTotal: 4, doing: null }, 4000)
   assert.equal(line, '━━━━━━━━━━━━────────────  50 %  2/4 files  500 B  2k records/s  ~0:04')
+})
+
+test('when all is read the line says what goes on, for the batch that is behind', () => {
+  const sum = new Reckoning()
+  const said: (string | null)[] = []
+  // Of a file that failed not all bytes are read.
+  for (const event of [found, read('a', 2, 500), phase('a', 'staged'), read('b', 1, 300), read('b', 2, 400), phase('a', 'settled'), phase('b', 'staged'), phase('b', 'committed')]) {
+    sum.take(event)
+    said.push(sum.reading.doing)
+  }
+  assert.deepEqual(said, [null, null, null, null, 'looking for repeated keys', 'looking for repeated keys', 'committing', 'closing'])
+  assert.match(barLine(sum.reading, 100), / 100 %  4\/4 files  900 B  closing$/)
+})
+
+test('a step that begins is painted at once', () => {
+  const stderr = new Recorder(true)
+  const progress = progressOf(new Output({}, new Recorder(true), stderr, {}), clockAt({ ms: 0 }), {})
+  for (const event of [found, read('a', 4, 1000), phase('a', 'staged')]) progress.on(event)
+  assert.match(stderr.writes.at(-1) ?? '', /4\/4 files {2}1.0 kB {2}c/)
+  progress.end()
 })
 
 test('a bar is painted ten times a second at most, kept within the terminal, and erased', () => {
@@ -55,7 +79,7 @@ test('a bar is painted ten times a second at most, kept within the terminal, and
   progress.on(found)
   for (let i = 0; i < 999; i++) {
     state.ms += 1
-    progress.on({ kind: 'progress', batch: 'a', bytes: i, records: i })
+    progress.on({ kind: 'progress', batch: 'a', files: 0, bytes: i, records: i })
   }
   assert.equal(stderr.writes.length, 10)
   for (const text of stderr.writes) assert.ok(Array.from(text.replace('\r\u001b[2K', '')).length < 60, text)
@@ -80,7 +104,7 @@ test('plain progress is a line with the time per ten percent or ten seconds', ()
   progress.on(found)
   for (const [ms, bytes] of [[500, 50], [2000, 150], [2001, 160], [2002, 210], [9000, 220], [12_500, 230], [19_500, 235]] as const) {
     state.ms = ms
-    progress.on({ kind: 'progress', batch: 'a', bytes, records: bytes })
+    progress.on({ kind: 'progress', batch: 'a', files: 0, bytes, records: bytes })
   }
   progress.end()
   assert.equal(stderr.writes.length, 3)

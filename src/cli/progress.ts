@@ -22,31 +22,51 @@ export interface Reading {
   records: number
   files: number
   filesTotal: number
+  /** What goes on when everything is read; null before. */
+  doing: Doing | null
 }
+
+type Doing = 'looking for repeated keys' | 'committing' | 'closing'
+
+/** The phase that ended says what goes on now; a batch that is made again is read again. */
+const AFTER: Readonly<Record<Extract<LoadEvent, { kind: 'phase' }>['phase'], Doing>> = {
+  recovered: 'looking for repeated keys',
+  staged: 'committing',
+  committed: 'closing',
+  settled: 'closing',
+}
+const STEPS: readonly Doing[] = ['looking for repeated keys', 'committing', 'closing']
 
 /** Adds up the events of a run. A batch that is staged again counts anew, so its own last figures stand. */
 export class Reckoning {
   private total = { files: 0, bytes: 0 }
-  private readonly batches = new Map<string, { bytes: number; records: number }>()
-  private readonly ended = new Set<number>()
+  private readonly batches = new Map<string, { files: number; bytes: number; records: number; doing: Doing }>()
 
   /** True when the event changed the figures. */
   take(event: LoadEvent): boolean {
     if (event.kind === 'discovered') this.total = { files: event.files, bytes: event.bytes }
-    else if (event.kind === 'progress') this.batches.set(event.batch, { bytes: event.bytes, records: event.records })
-    else if (event.kind === 'arrival.ended') this.ended.add(event.outcome.seq)
-    else return false
+    else if (event.kind === 'progress') this.batches.set(event.batch, { files: event.files, bytes: event.bytes, records: event.records, doing: 'looking for repeated keys' })
+    else if (event.kind === 'phase') {
+      const batch = this.batches.get(event.batch)
+      if (batch === undefined) return false
+      batch.doing = AFTER[event.phase]
+    } else return false
     return true
   }
 
   get reading(): Reading {
-    let bytes = 0
-    let records = 0
+    const sum = { files: 0, bytes: 0, records: 0 }
+    let step = STEPS.length - 1
     for (const batch of this.batches.values()) {
-      bytes += batch.bytes
-      records += batch.records
+      sum.files += batch.files
+      sum.bytes += batch.bytes
+      sum.records += batch.records
+      // Batches commit one after another: the line tells of the one that is behind the others.
+      step = Math.min(step, STEPS.indexOf(batch.doing))
     }
-    return { bytes, total: this.total.bytes, records, files: this.ended.size, filesTotal: Math.max(this.total.files, this.ended.size) }
+    const filesTotal = Math.max(this.total.files, sum.files)
+    const read = filesTotal > 0 && sum.files === filesTotal
+    return { ...sum, total: this.total.bytes, filesTotal, doing: read ? (STEPS[step] ?? null) : null }
   }
 }
 
@@ -74,6 +94,7 @@ function barOf(output: Output, timer: Clock): Progress {
   const started = timer.monotonic()
   const reckoning = new Reckoning()
   let painted = Number.NEGATIVE_INFINITY
+  let doing: Doing | null = null
   let shown = false
   const erase = (): void => {
     if (shown) output.stderr.write('\r\u001b[2K')
@@ -84,9 +105,12 @@ function barOf(output: Output, timer: Clock): Progress {
     on(event) {
       if (!reckoning.take(event)) return
       const now = timer.monotonic()
-      if (now - painted < PAINT_EVERY) return
+      const { reading } = reckoning
+      // A step that begins is told at once: no event may follow for as long as it takes.
+      if (now - painted < PAINT_EVERY && reading.doing === doing) return
       painted = now
-      const line = `  load ${barLine(reckoning.reading, now - started)}`
+      doing = reading.doing
+      const line = `  load ${barLine(reading, now - started)}`
       const room = (output.stderr.columns ?? 80) - 1
       output.stderr.write(`\r\u001b[2K${Array.from(line).slice(0, room).join('')}`)
       shown = true
@@ -103,23 +127,28 @@ function plainOf(output: Output, timer: Clock): Progress {
   const reckoning = new Reckoning()
   let saidAt = started
   let saidTenth = 0
+  let doing: Doing | null = null
   return {
     on(event) {
       if (!reckoning.take(event)) return
       const now = timer.monotonic()
-      const tenth = Math.floor(fraction(reckoning.reading) * 10)
+      const { reading } = reckoning
+      const tenth = Math.floor(fraction(reading) * 10)
       // What is over within a second needs no news of its progress, and nobody reads more than a line a second.
-      const pause = tenth > saidTenth ? LINE_AFTER : LINE_EVERY
+      const pause = tenth > saidTenth || reading.doing !== doing ? LINE_AFTER : LINE_EVERY
       if (now - saidAt < pause) return
       saidAt = now
       saidTenth = tenth
-      output.note(`${new Date(timer.now()).toISOString().slice(0, 19)}Z  load ${factsOf(reckoning.reading, now - started)}`)
+      doing = reading.doing
+      output.note(`${new Date(timer.now()).toISOString().slice(0, 19)}Z  load ${factsOf(reading, now - started)}`)
     },
     end() {},
   }
 }
 
 function fraction(reading: Reading): number {
+  // A file that failed was not read to its end: its bytes never come.
+  if (reading.doing !== null) return 1
   if (reading.total > 0) return Math.min(1, reading.bytes / reading.total)
   return reading.filesTotal > 0 ? Math.min(1, reading.files / reading.filesTotal) : 0
 }
@@ -141,6 +170,7 @@ function factsOf(reading: Reading, elapsed: number): string {
     bytes(reading.bytes),
     ...(seconds > 0.5 ? [`${rate(reading.records / seconds)} records/s`] : []),
     ...(done > 0.02 && done < 1 && seconds > 1 ? [`~${clock(Math.ceil((seconds / done) * (1 - done)))}`] : []),
+    ...(reading.doing === null ? [] : [reading.doing]),
   ]
   return parts.join('  ')
 }

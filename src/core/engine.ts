@@ -100,8 +100,8 @@ export interface Standing {
 export type StageEvent =
   | { kind: 'arrival.begin'; seq: number }
   | { kind: 'arrival.end'; outcome: ArrivalOutcome }
-  /** Of this batch so far; from 0 again when it is read a second time. */
-  | { kind: 'progress'; bytes: number; records: number }
+  /** Of this batch so far: arrivals read to their end, bytes, records; from 0 again when it is read a second time. */
+  | { kind: 'progress'; files: number; bytes: number; records: number }
 
 /**
  * A connection to one engine process with SQL, in the dialect that `dialect` names. Statements run one after another.

@@ -6,7 +6,7 @@ export type LoadEvent =
   /** files and bytes: to be read by this run. */
   | { kind: 'discovered'; files: number; bytes: number; known: number; ignored: number }
   | { kind: 'arrival.ended'; path: string; outcome: ArrivalOutcome; ms: number }
-  /** Of one batch in work, so far: bytes and records read. */
-  | { kind: 'progress'; batch: string; bytes: number; records: number }
+  /** Of one batch in work, so far: files read to their end, bytes and records read. */
+  | { kind: 'progress'; batch: string; files: number; bytes: number; records: number }
   | { kind: 'phase'; batch: string; phase: 'staged' | 'committed' | 'settled' | 'recovered'; ms: number; detail: string }
   | { kind: 'notice'; text: string }

@@ -155,7 +155,7 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
     },
     (event) => {
       if (event.kind === 'arrival.end') work.on({ kind: 'arrival.ended', path: paths.get(event.outcome.seq) ?? '', outcome: event.outcome, ms: work.clock.monotonic() - began })
-      if (event.kind === 'progress') work.on({ kind: 'progress', batch: batch.id, bytes: event.bytes, records: event.records })
+      if (event.kind === 'progress') work.on({ ...event, batch: batch.id })
     },
     work.now,
   )

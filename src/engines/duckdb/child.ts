@@ -1,6 +1,7 @@
 /**
  * An engine process. It obeys its parent alone: it ignores the signals of the terminal, and ends when the parent does.
  */
+import { flushCompileCache } from 'node:module'
 import type { StageEvent, Standing } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { openSplitter } from '../../formats/splitter.ts'
@@ -94,6 +95,8 @@ process.on('message', (message: ToChild) => {
     opened = Database.open(message.settings)
     // Without a call nobody waits for it yet.
     opened.catch(() => undefined)
+    // It is killed in the end, and Node writes its cache of compiled sources only when a process ends by itself.
+    flushCompileCache()
   } else if (message.to === 'call') void serve(message.id, message.call)
   else if (message.to === 'more') flows.get(message.id)?.more()
   else if (message.to === 'stop') flows.get(message.id)?.stop()

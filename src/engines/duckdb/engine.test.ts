@@ -89,6 +89,8 @@ describe('a stage', () => {
     assert.equal(Object.values(staged.reasons).reduce((a, b) => a + b, 0), 1)
     assert.deepEqual(events.flatMap((event) => (event.kind === 'arrival.begin' ? [event.seq] : [])), [1, 2, 3, 4])
     assert.equal(events.filter(({ kind }) => kind === 'arrival.end').length, 4)
+    const progress = events.findLast((event) => event.kind === 'progress')
+    assert.equal(progress?.files, 4)
   })
 
   test('knows what the table has, leaves out its rejects, and reloads on request', async () => {

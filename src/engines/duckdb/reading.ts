@@ -16,14 +16,14 @@ const PULSE = 100
 /** Reads every arrival in order. Outcomes are `loaded`, `failed` or `waiting`; which contents are known is decided later. */
 export async function readArrivals(batch: Batch, splitter: Splitter, on: (event: StageEvent) => void): Promise<ArrivalOutcome[]> {
   const total = { bytes: 0, records: 0 }
+  const outcomes: ArrivalOutcome[] = []
   let told = systemClock.monotonic()
   const tell = (bytes: number, records: number): void => {
     if (systemClock.monotonic() - told < PULSE) return
     told = systemClock.monotonic()
-    on({ kind: 'progress', bytes: total.bytes + bytes, records: total.records + records })
+    on({ kind: 'progress', files: outcomes.length, bytes: total.bytes + bytes, records: total.records + records })
   }
   let paused = systemClock.monotonic()
-  const outcomes: ArrivalOutcome[] = []
   for (const arrival of batch.arrivals) {
     on({ kind: 'arrival.begin', seq: arrival.seq })
     const outcome = await readArrival(arrival, splitter, tell)
@@ -36,7 +36,7 @@ export async function readArrivals(batch: Batch, splitter: Splitter, on: (event:
       paused = systemClock.monotonic()
     }
   }
-  on({ kind: 'progress', ...total })
+  on({ kind: 'progress', files: outcomes.length, ...total })
   return outcomes
 }
 

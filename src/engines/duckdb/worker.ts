@@ -3,7 +3,8 @@
  */
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
-import { extname } from 'node:path'
+import { getCompileCacheDir } from 'node:module'
+import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StageEvent, Standing } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
@@ -18,6 +19,13 @@ const CHILD = fileURLToPath(new URL(`./child${extname(fileURLToPath(import.meta.
 const THREADPOOL = '8'
 /** So much of what a process said last is kept for the message about its death. */
 const LAST_WORDS = 2000
+
+/** The cache of compiled sources of this process, if it has one: more than half of a child's start is compiling them. */
+function compileCache(): { NODE_COMPILE_CACHE?: string } {
+  const folder = getCompileCacheDir()
+  // What is told is the folder of this version of Node inside of the cache.
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) }
+}
 
 /** What a call wants to hear besides its answer. */
 export interface Listener {
@@ -54,7 +62,7 @@ export class Worker {
     this.process = fork(CHILD, [], {
       serialization: 'advanced',
       execArgv: [...flags],
-      env: { ...process.env, UV_THREADPOOL_SIZE: THREADPOOL },
+      env: { ...process.env, ...compileCache(), UV_THREADPOOL_SIZE: THREADPOOL },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     this.process.stderr?.on('data', (bytes: Buffer) => (this.lastWords = (this.lastWords + bytes.toString()).slice(-LAST_WORDS)))
