@@ -18,18 +18,18 @@ const UNDISTURBED: Readonly<Record<string, string>> = {
   'ledger.close': 'after a death',
   'ledger.sweep': 'after a death',
   'ledger.adopt': 'after the loss of a ledger',
-  'ledger.restore': 'after the loss of a ledger',
   'spool.sweep': 'after a death',
   'stage.falsified': 'only when a test falsifies rows',
   'stage.again': 'only when inferred types turn out too narrow',
   'delta.discard': 'after a failed attempt',
-  'delta.entry.tidy': 'after a failed attempt',
   'sqlite.rollback': 'after a death',
+  'sqlite.rejects': 'only under keep error (connectors/sqlite/crash.test.ts passes it)',
+  'ledger.forget': 'only when a table is gone',
 }
 
 /** Passed only where there is a key, or only by upserts. */
-const KEYED = ['stage.losers', 'delta.losers', 'sqlite.losers', 'sqlite.decide', 'sqlite.decided', 'sqlite.beaten']
-const UPSERT = ['delta.rewrite', 'sqlite.update', 'sqlite.replaced']
+const KEYED = ['stage.losers', 'delta.losers', 'sqlite.losers', 'sqlite.decide', 'sqlite.decided', 'sqlite.beaten', 'sqlite.update', 'sqlite.replaced']
+const UPSERT = ['delta.rewrite']
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
@@ -50,6 +50,11 @@ export function expectedPoints(mode: string, target: string): Set<string> {
         !(name in UNDISTURBED) && !name.startsWith(other) && !(mode === 'append' && KEYED.includes(name)) && !(mode !== 'upsert' && UPSERT.includes(name)),
     ),
   )
+}
+
+/** Some steps are made of several calls: `delta.fold` stands for `delta.fold.write`, `delta.fold.rename` and so on. */
+export function isPartOf(point: string, name: string): boolean {
+  return point === name || point.startsWith(`${name}.`)
 }
 
 export function baseName(point: string): string {
