@@ -122,7 +122,12 @@ export interface Ledger {
   putTable(table: TableRow): Promise<void>
   /** True when the ledger knows no table at all: it is new, or it was lost. */
   isEmpty(): Promise<boolean>
-  /** Writes back what the table itself remembers; arrivals and lanes that are there already are left alone. */
+  /** Highest fence given per lane. A table that has seen a higher one knows more than this ledger: it is to be restored. */
+  lanes(table: string): Promise<ReadonlyMap<number, number>>
+  /**
+   * Writes back what the table itself remembers. Arrivals that are COMPLETED already are left alone; uncommitted ones give
+   * way (a ledger from yesterday may have given the number to another file) and are numbered anew at the next offer.
+   */
   restore(table: TableRow, arrivals: AsyncIterable<CommittedArrival>, lanes: ReadonlyMap<number, number>): Promise<number>
 
   /**

@@ -65,9 +65,23 @@ export function forget(books: Books, table: string): number {
   })
 }
 
+/** An uncommitted arrival loses its number, and its path is new again. */
+function giveWay(books: Books, table: bigint, seq: number): void {
+  books.db.change('DELETE FROM paths WHERE table_no = ? AND seq = ?', [table, seq])
+  books.db.change('DELETE FROM offers WHERE seq = ? AND run_no IN (SELECT no FROM runs WHERE table_uri = (SELECT uri FROM tables WHERE no = ?))', [seq, table])
+  books.db.change('DELETE FROM arrivals WHERE table_no = ? AND seq = ?', [table, seq])
+}
+
+export function lanes(books: Books, table: string): Map<number, number> {
+  const rows = books.db.all('SELECT lane, fence FROM lanes WHERE table_no = (SELECT no FROM tables WHERE uri = ?)', [table])
+  return new Map(rows.map((row) => [number(row, 'lane'), number(row, 'fence')]))
+}
+
 /** The stamp is empty: nobody saw the file, so it is hashed at the next look. */
 function writeBack(books: Books, table: bigint, arrival: CommittedArrival): boolean {
-  if (books.db.get('SELECT 1 FROM arrivals WHERE table_no = ? AND seq = ?', [table, arrival.seq]) !== undefined) return false
+  const there = books.db.get('SELECT state FROM arrivals WHERE table_no = ? AND seq = ?', [table, arrival.seq])?.['state']
+  if (there === 'COMPLETED' || there === 'IN_PROGRESS') return false
+  if (there !== undefined) giveWay(books, table, arrival.seq)
   const former = books.db.get('SELECT no, seq FROM paths WHERE table_no = ? AND path = ?', [table, arrival.path])
   const path = former === undefined ? nextNo(books, 'paths') : BigInt(String(former['no']))
   const brought = arrival.counts.read > 0

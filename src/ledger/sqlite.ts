@@ -15,7 +15,7 @@ import type { Books } from './books.ts'
 import * as claims from './claims.ts'
 import * as lists from './lists.ts'
 import { offer, young } from './offers.ts'
-import { adopt, forget, putTable, restore } from './restore.ts'
+import { adopt, forget, lanes, putTable, restore } from './restore.ts'
 import * as runs from './runs.ts'
 import { checkLedgerFile, ledgerId, openLedgerFile } from './schema.ts'
 import { verify } from './verify.ts'
@@ -72,6 +72,9 @@ class SqliteLedger implements Ledger {
   }
   restore(table: TableRow, arrivals: AsyncIterable<CommittedArrival>, lanes: ReadonlyMap<number, number>) {
     return restore(this.books, table, arrivals, lanes)
+  }
+  async lanes(table: string) {
+    return lanes(this.books, table)
   }
   async forget(table: string) {
     return forget(this.books, table)

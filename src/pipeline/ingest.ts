@@ -119,7 +119,11 @@ async function processBatch(work: Ingest, batch: Batch, before: Promise<void>, t
       const early = error.code === 'KEY_UNKNOWN' && attempt === 1 && (await madeMeanwhile(work, before))
       const verdict = early ? 'again' : work.now.aborted ? 'stop' : judge(error, deaths)
       const fault = { ...error.where, code: error.code, message: error.message }
-      if (verdict === 'drop') return
+      if (verdict === 'drop') {
+        // Nobody took it over although the table says so: the ledger is wrong about its lanes, and silence would lose files.
+        if (await work.ledger.release(batch, fault)) throw error
+        return
+      }
       if (verdict === 'condemn') {
         await settle(work, batch, batch.arrivals.map((arrival) => condemned(arrival.seq, fault)), null)
         for (const arrival of batch.arrivals) note(tally, { ...fault, path: arrival.pin.uri })

@@ -89,8 +89,11 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const discovery = await source.discover(options.signal)
   await rememberPlace(folder, options.into, work.place)
   const key = tableKey(table.uri, folder.path)
-  // A table of ours at a place that the ledger does not know: it was moved here, or restored from a copy.
-  if (before.exists && !(await ledger.tables()).some((known) => known.uri === key)) await restoreTable(folder, table, options.into, before)
+  // The table has seen batches that the ledger does not know: it was moved here, or the ledger is an older copy.
+  if (before.exists && isBehind(await ledger.lanes(key), before.lanes)) {
+    const restored = await restoreTable(folder, table, options.into, before)
+    if (restored > 0) on({ kind: 'notice', text: `The table ${options.into} knows ${restored} files that the ledger did not; they have been entered.` })
+  }
   if (!before.exists) {
     const forgotten = await ledger.forget(key)
     if (forgotten > 0) on({ kind: 'notice', text: `The table ${options.into} is gone from ${table.uri}; the ${forgotten} files that were in it are read again.` })
@@ -122,6 +125,10 @@ async function loadInto(work: Loading): Promise<LoadResult> {
     clearInterval(beating)
   }
   return finish(work, { run, tally, failure, ignored: discovery.ignored, ms: clock.monotonic() - began, madeTable: !before.exists })
+}
+
+function isBehind(ledger: ReadonlyMap<number, number>, table: ReadonlyMap<number, number>): boolean {
+  return [...table].some(([lane, fence]) => fence > (ledger.get(lane) ?? 0))
 }
 
 interface Ending {

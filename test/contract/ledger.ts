@@ -340,6 +340,23 @@ function memory(it: It): void {
     assert.equal((await ledger.arrival(T, 6))?.sameAs, 5)
   })
 
+  it('a ledger from yesterday is restored: uncommitted arrivals give way to what the table holds', async (_, ledger) => {
+    await load(ledger, 'r_1', [sight('a')])
+    await begun(ledger, 'r_2')
+    assert.deepEqual((await ledger.offer('r_2', T, [sight('p')], KEPT)).map((o) => o.seq), [2])
+    assert.deepEqual([...(await ledger.lanes(T))], [[0, 1]])
+    async function* remembered() {
+      yield { ...committed(2), path: '/in/other' }
+      yield { ...committed(3), path: '/in/b' }
+    }
+    assert.equal(await ledger.restore({ uri: T, name: 'events', definition: null }, remembered(), new Map([[0, 3]])), 2)
+    assert.deepEqual([...(await ledger.lanes(T))], [[0, 3]])
+    await begun(ledger, 'r_3')
+    assert.deepEqual((await ledger.offer('r_3', T, [sight('p')], KEPT)).map((o) => [o.seq, o.state]), [[4, 'queued']])
+    assert.equal((await ledger.arrival(T, 2))?.path, '/in/other')
+    assert.deepEqual(await ledger.verify(), [])
+  })
+
   it('the arrivals of a table that is gone are forgotten, their numbers are not given again', async (_, ledger) => {
     assert.equal(await ledger.forget(T), 0, 'nothing to forget')
     await load(ledger, 'r_1', [sight('a'), sight('b')])

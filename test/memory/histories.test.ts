@@ -35,7 +35,7 @@ async function play(history: History, draws: fc.Stream<number>): Promise<void> {
       const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted()
       const arrivals = names.flatMap((name): Arrival[] => {
         const pin = lookAt(join(folder, name))
-        return pin === null ? [] : [{ seq: ++seq, pin, reload: false, replaced: false }]
+        return pin === null || pin.size === 0 ? [] : [{ seq: ++seq, pin, reload: false, replaced: false }]
       })
       const batches: Arrival[][] = []
       while (arrivals.length > 0) batches.splice(next() % (batches.length + 1), 0, arrivals.splice(0, 1 + next()))

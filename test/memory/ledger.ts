@@ -109,7 +109,10 @@ export class MemoryLedger implements Ledger {
     const table = this.table(row.uri)
     let written = 0
     for await (const arrival of arrivals) {
-      if (table.arrivals.has(arrival.seq)) continue
+      const there = table.arrivals.get(arrival.seq)
+      if (there?.state === 'COMPLETED' || there?.state === 'IN_PROGRESS') continue
+      for (const [path, { seq }] of table.paths) if (seq === arrival.seq) table.paths.delete(path)
+      for (const run of this.state.runs.values()) if (run.row.table === row.uri) run.offers.delete(arrival.seq)
       const pin = { uri: arrival.path, size: arrival.size, stamp: '', modified: 0 }
       const entry = this.enter(table, arrival.seq, pin, false)
       Object.assign(entry, { state: 'COMPLETED', sha256: arrival.sha256, generation: arrival.generation, counts: arrival.counts, endedAt: this.clock.now() })
@@ -127,10 +130,13 @@ export class MemoryLedger implements Ledger {
     return written
   }
 
+  async lanes(uri: string) {
+    return new Map([...(this.state.tables.get(uri)?.lanes ?? [])].map(([lane, { fence }]) => [lane, fence]))
+  }
   async forget(uri: string) {
     const table = this.state.tables.get(uri)
     const brought = [...(table?.arrivals.values() ?? [])].some((arrival) => arrival.state === 'COMPLETED' && (arrival.counts?.read ?? 0) > 0)
-    if (table === undefined || table.claims.length > 0 || !brought) return 0
+    if (table === undefined || table.claims.some((claim) => claim.open) || !brought) return 0
     const forgotten = table.arrivals.size
     table.arrivals.clear()
     table.paths.clear()
