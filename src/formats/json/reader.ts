@@ -87,16 +87,19 @@ export class JsonReader {
     const w = this.w
     let line: number
     while ((line = w.buf.subarray(0, w.end).indexOf(10, w.pos)) < 0) if (w.end - w.pos > MAX_RECORD || !this.refill()) return false
-    this.scanner.buf = w.buf
-    if (this.scanner.object(w.pos, line) !== DONE || this.scanner.space(this.scanner.pos) < line) return false
+    // What follows is looked for first: a document of one line is then not scanned in vain.
     let next = line
     for (;;) {
       while (next < w.end && isSpace(w.buf[next] as number)) next++
-      if (next < w.end || w.badAt >= 0) return true
+      if (next < w.end || w.badAt >= 0) break
       const before = next - w.pos
+      const within = line - w.pos
       if (w.end - w.pos > MAX_RECORD || !this.refill()) return false
       next = w.pos + before
+      line = w.pos + within
     }
+    this.scanner.buf = w.buf
+    return this.scanner.object(w.pos, line) === DONE && this.scanner.space(this.scanner.pos) >= line
   }
 
   private async lines(): Promise<void> {

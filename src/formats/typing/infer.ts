@@ -3,8 +3,8 @@
  * function of the set: so it does not depend on the order of the records.
  */
 import type { ColumnType } from '../../core/schema.ts'
-import { DECIMAL, FALSE, INTEGER, NULL, STRING, TRUE } from '../json/scan.ts'
-import { small, survives } from './number.ts'
+import { DECIMAL, FALSE, INTEGER, NESTED, NULL, STRING, TRUE } from '../json/scan.ts'
+import { plain, small, survives } from './number.ts'
 import { Clockwork, LOCAL, ZONED, days } from './temporal.ts'
 
 export const SAW_BOOLEAN = 1
@@ -37,6 +37,30 @@ export function typeOf(flags: number): ColumnType | null {
   return flags === SAW_DATE ? 'date' : flags === SAW_TIME ? 'timestamp' : 'string'
 }
 
+/**
+ * True when a value that the column's writer takes leaves the type as it is, now and whatever follows: the value need not
+ * be looked at twice. What is not noted in the flags then would not have changed the type of any set it is in.
+ */
+export function settled(type: ColumnType, buf: Buffer, kind: number, from: number, to: number, escaped: boolean): boolean {
+  switch (type) {
+    case 'json':
+      return true
+    case 'string':
+      return kind !== NESTED
+    case 'timestamp':
+    case 'date':
+      return kind === STRING && !escaped
+    case 'boolean':
+      return kind === TRUE || kind === FALSE
+    case 'int64':
+      return kind === INTEGER && to - from <= 15
+    case 'double':
+      return kind === INTEGER ? to - from <= 15 : kind === DECIMAL && !Number.isNaN(plain(buf, from, to))
+    default:
+      return false
+  }
+}
+
 const clockwork = new Clockwork()
 
 /** The flag of one value, given by its kind and its bytes (strings without quotes). */
@@ -58,6 +82,6 @@ export function flagOf(buf: Buffer, kind: number, from: number, to: number, esca
     if (value < -(2n ** 63n) || value >= 2n ** 63n) return SAW_WIDE
     return value >= -(2n ** 53n) && value <= 2n ** 53n ? SAW_INTEGER : SAW_LONG
   }
-  if (kind === DECIMAL) return survives(buf.toString('latin1', from, to)) ? SAW_DOUBLE : SAW_WIDE
+  if (kind === DECIMAL) return !Number.isNaN(plain(buf, from, to)) || survives(buf.toString('latin1', from, to)) ? SAW_DOUBLE : SAW_WIDE
   return SAW_NESTED
 }

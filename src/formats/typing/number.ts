@@ -40,6 +40,28 @@ export function survives(text: string): boolean {
   return before.digits === after.digits && before.exponent === after.exponent && before.negative === after.negative
 }
 
+const POWERS = Array.from({ length: 16 }, (_, n) => 10 ** n)
+
+/**
+ * A decimal without exponent and with at most 15 digits; else NaN. Such a number survives as a double: digits and power of
+ * ten are exact, so their quotient is the nearest double, and no two decimals of 15 digits have the same one.
+ */
+export function plain(buf: Uint8Array, from: number, to: number): number {
+  const negative = buf[from] === 0x2d
+  const start = negative ? from + 1 : from
+  if (to - start > 16) return NaN
+  let value = 0
+  let point = to - 1
+  for (let p = start; p < to; p++) {
+    const c = buf[p] as number
+    if (c === 0x2e) point = p
+    else if (c >= 0x30 && c <= 0x39) value = value * 10 + c - 0x30
+    else return NaN
+  }
+  value /= POWERS[to - 1 - point] as number
+  return negative ? -value : value
+}
+
 /** Digits [from, to), a minus perhaps before them, at most 15 digits: a double holds them exactly. Else NaN. */
 export function small(buf: Uint8Array, from: number, to: number): number {
   const negative = buf[from] === 0x2d

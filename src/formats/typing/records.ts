@@ -16,8 +16,8 @@ import type { Scanner } from '../json/scan.ts'
 import { decode, repeatedName } from '../json/text.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
 import type { Parts } from '../parquet/parts.ts'
-import { flagOf, typeOf } from './infer.ts'
-import { ASSUMED_UTC, shown, writeValue } from './write.ts'
+import { flagOf, settled, typeOf } from './infer.ts'
+import { ASSUMED_UTC, WRITERS, shown } from './write.ts'
 
 /** What a pass learned of the open columns, in order of first appearance. */
 export type Hypothesis = readonly { name: string; original: string | null; flags: number }[]
@@ -55,7 +55,10 @@ export class Records {
   private readonly place: ColumnBuffer
   private readonly offset: ColumnBuffer
   private slots: Slot[] = []
-  private keys: Slot[] = []
+  /** Folded names of the key columns, and their slots as far as they are known. */
+  private readonly keyNames: readonly string[]
+  private readonly keys: (Slot | undefined)[] = []
+  private anyFixed = false
   private readonly definition: Definition
   private byName = new Map<string, Slot>()
   /** By the bytes of the name, as latin1. */
@@ -63,6 +66,8 @@ export class Records {
   /** Members of the record before, by their position. */
   private shape: { bytes: Buffer; slot: Slot }[] = []
   private record = 0
+  /** Slots of the record's members, by their position; null: not tracked. */
+  private readonly found: (Slot | null)[] = []
   private fresh: Slot[] = []
   private columnCount = 0
   private leftCount = 0
@@ -75,6 +80,7 @@ export class Records {
     this.parts = parts
     this.definition = definition
     this.closed = definition.columns !== null
+    this.keyNames = definition.key.map(fold)
     this.place = parts.add(PLACE_COLUMN, 'int64')
     this.offset = parts.add(OFFSET_COLUMN, 'int64')
     const fixed = [...(pinned ?? []), ...(definition.columns ?? []).filter((column) => !pinned?.some((known) => fold(known.name) === fold(column.name)))]
@@ -88,15 +94,16 @@ export class Records {
       slot.flags = flags
       slot.type = typeOf(flags)
     }
+    this.anyFixed = fixed.length > 0
     this.fresh = []
   }
 
   private addSlot(name: string, original: string | null, role: Slot['role']): Slot {
-    const key = this.definition.key.some((column) => fold(column) === fold(name))
-    const slot: Slot = { name, original, role, type: null, flags: 0, key, buffer: null, stamp: 0, member: 0, seen: 0 }
+    const key = this.keyNames.indexOf(fold(name))
+    const slot: Slot = { name, original, role, type: null, flags: 0, key: key >= 0, buffer: null, stamp: 0, member: 0, seen: 0 }
     this.slots.push(slot)
     this.byName.set(fold(name), slot)
-    if (key) this.keys.push(slot)
+    if (key >= 0) this.keys[key] = slot
     if (role === 'left') this.leftCount++
     else this.columnCount++
     this.fresh.push(slot)
@@ -106,7 +113,7 @@ export class Records {
   /** Writes the record that the scanner holds; answers why it is bad, and then nothing of it is written. */
   add(s: Scanner, seq: number, row: number, offset: number, times: number): BadRecord | null {
     this.record++
-    this.fresh = []
+    if (this.fresh.length > 0) this.fresh = []
     const bad = this.check(s) ?? (times === 0 ? null : this.write(s, seq, row, offset))
     if (bad !== null) {
       for (const slot of this.fresh) this.forget(slot)
@@ -121,8 +128,9 @@ export class Records {
     if (s.lone) return { code: 'TEXT_INVALID', message: 'A string of the record holds half of a surrogate pair.' }
     for (let i = 0; i < s.count; i++) {
       const slot = this.slotOf(s, i)
+      if (slot !== null && 'code' in slot) return slot
+      this.found[i] = slot
       if (slot === null) continue
-      if ('code' in slot) return slot
       if (slot.stamp === this.record) return { code: 'MEMBER_REPEATED', column: slot.name, message: `Two members of the record are named ${slot.name} (names are matched without case).` }
       slot.stamp = this.record
       slot.member = i
@@ -131,12 +139,13 @@ export class Records {
         if (name !== null) return { code: 'MEMBER_REPEATED', column: slot.name, message: `An object inside ${slot.name} has two members named ${name}.` }
       }
     }
-    for (const name of this.definition.key) {
-      const slot = this.byName.get(fold(name))
+    for (let k = 0; k < this.keyNames.length; k++) {
+      const slot = this.keys[k]
       const present = slot !== undefined && slot.stamp === this.record && s.kind[slot.member] !== NULL
       if (present) slot.seen++
       if (!present || (s.kind[slot.member] === STRING && s.valueFrom[slot.member] === s.valueTo[slot.member])) {
-        return { code: 'KEY_MISSING', column: slot?.name ?? name, message: `The key column ${slot?.name ?? name} is ${present ? 'empty' : 'missing or null'}.` }
+        const name = slot?.name ?? (this.definition.key[k] as string)
+        return { code: 'KEY_MISSING', column: name, message: `The key column ${name} is ${present ? 'empty' : 'missing or null'}.` }
       }
     }
     return null
@@ -179,7 +188,7 @@ export class Records {
   private forget(slot: Slot): void {
     this.slots.splice(this.slots.indexOf(slot), 1)
     this.byName.delete(fold(slot.name))
-    if (slot.key) this.keys.splice(this.keys.indexOf(slot), 1)
+    if (slot.key) this.keys[this.keys.indexOf(slot)] = undefined
     if (slot.role === 'left') this.leftCount--
     else this.columnCount--
   }
@@ -189,26 +198,24 @@ export class Records {
     const at = parts.row
     let assumed = false
     // Fixed columns first: only they can refuse a value, and a refused record teaches nothing.
-    for (const slot of this.slots) {
-      if (slot.role !== 'fixed' || slot.stamp !== this.record) continue
-      const i = slot.member
-      slot.buffer ??= parts.add(slot.name, slot.type as ColumnType)
-      const result = writeValue(slot.buffer, slot.type as ColumnType, at, s.buf, s.kind[i] as number, s.valueFrom[i] as number, s.valueTo[i] as number, s.escaped[i] === 1)
-      if (result === null) continue
-      if (result === ASSUMED_UTC) {
-        assumed = true
-        continue
+    if (this.anyFixed) {
+      for (let i = 0; i < s.count; i++) {
+        const slot = this.found[i]
+        if (slot?.role !== 'fixed') continue
+        slot.buffer ??= parts.add(slot.name, slot.type as ColumnType)
+        const result = WRITERS[slot.type as ColumnType](slot.buffer, at, s, i)
+        if (result === ASSUMED_UTC) assumed = true
+        else if (result !== null) {
+          parts.undoRow()
+          return refused(slot, result, s, i)
+        }
       }
-      parts.undoRow()
-      const value = shown(s.buf, s.kind[i] as number, s.valueFrom[i] as number, s.valueTo[i] as number, s.escaped[i] === 1)
-      const why = result === 'PRECISION_LOST' ? 'has more than six fraction digits' : `is not a ${slot.type}`
-      return { code: result, column: slot.name, value, message: `Column ${slot.name}: ${value} ${why}.` }
     }
-    for (const slot of this.slots) {
-      if (slot.stamp !== this.record) continue
+    for (let i = 0; i < s.count; i++) {
+      const slot = this.found[i] as Slot | null
+      if (slot === null) continue
       if (slot.role === 'left') slot.seen++
-      if (slot.role !== 'open') continue
-      if (this.infer(s, slot, at)) assumed = true
+      else if (slot.role === 'open' && this.infer(s, i, slot, at)) assumed = true
     }
     if (assumed) this.notices.add('Timestamps without a zone were taken as UTC.')
     if (this.collecting) {
@@ -222,12 +229,16 @@ export class Records {
   }
 
   /** True: a timestamp was taken as UTC. */
-  private infer(s: Scanner, slot: Slot, at: number): boolean {
-    const i = slot.member
+  private infer(s: Scanner, i: number, slot: Slot, at: number): boolean {
     const kind = s.kind[i] as number
+    if (kind === NULL) return false
     const from = s.valueFrom[i] as number
     const to = s.valueTo[i] as number
     const escaped = s.escaped[i] === 1
+    if (slot.buffer !== null && slot.type !== null && !this.collecting && settled(slot.type, s.buf, kind, from, to, escaped)) {
+      const result = WRITERS[slot.type](slot.buffer, at, s, i)
+      if (result === null || result === ASSUMED_UTC) return result !== null
+    }
     const flags = slot.flags | flagOf(s.buf, kind, from, to, escaped)
     if (flags !== slot.flags) {
       slot.flags = flags
@@ -237,7 +248,7 @@ export class Records {
     }
     if (this.collecting || slot.type === null) return false
     slot.buffer ??= this.parts.add(slot.name, slot.type)
-    return writeValue(slot.buffer, slot.type, at, s.buf, kind, from, to, escaped) === ASSUMED_UTC
+    return WRITERS[slot.type](slot.buffer, at, s, i) === ASSUMED_UTC
   }
 
   savepoint(): void {
@@ -279,4 +290,10 @@ export class Records {
   leftOut(): Record<string, number> {
     return Object.fromEntries(this.slots.filter(({ role, seen }) => role === 'left' && seen > 0).map(({ name, seen }) => [name, seen]))
   }
+}
+
+function refused(slot: Slot, code: 'TYPE_MISMATCH' | 'PRECISION_LOST', s: Scanner, i: number): BadRecord {
+  const value = shown(s.buf, s.kind[i] as number, s.valueFrom[i] as number, s.valueTo[i] as number, s.escaped[i] === 1)
+  const why = code === 'PRECISION_LOST' ? 'has more than six fraction digits' : `is not a ${slot.type}`
+  return { code, column: slot.name, value, message: `Column ${slot.name}: ${value} ${why}.` }
 }

@@ -42,9 +42,12 @@ export class Clockwork {
   /** Two's complement halves of microseconds since 1970. */
   low = 0
   high = 0
+  /** Of a well-formed time: a zone is given. */
+  zoned = false
 
   /** `YYYY-MM-DD[T ]HH:MM[:SS[.fraction]][zone]` in [from, to). Without a zone the fields are as if in UTC. */
   time(buf: Uint8Array, from: number, to: number): number {
+    if (to - from === 24 && this.usual(buf, from)) return ZONED
     if (to - from < 16) return NOT_A_TIME
     const separator = buf[from + 10]
     if (separator !== 0x54 && separator !== 0x20) return NOT_A_TIME
@@ -79,7 +82,22 @@ export class Clockwork {
     const seconds = day * 86_400 + hour * 3600 + minute * 60 + second - (zone === Infinity ? 0 : zone * 60)
     if (seconds < FIRST_SECOND || seconds > LAST_SECOND) return NOT_A_TIME
     this.set(seconds, micros)
+    this.zoned = zone !== Infinity
     return fine ? TOO_FINE : zone === Infinity ? LOCAL : ZONED
+  }
+  /** `YYYY-MM-DDTHH:MM:SS.mmmZ`, which most programs write: without loops. False says nothing. */
+  private usual(buf: Uint8Array, p: number): boolean {
+    if (buf[p + 10] !== 0x54 || buf[p + 13] !== 0x3a || buf[p + 16] !== 0x3a || buf[p + 19] !== 0x2e || buf[p + 23] !== 0x5a) return false
+    const day = days(buf, p)
+    const hour = two(buf, p + 11)
+    const minute = two(buf, p + 14)
+    const second = two(buf, p + 17)
+    const hundredths = two(buf, p + 20)
+    const last = (buf[p + 22] as number) - 0x30
+    if (Number.isNaN(day) || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 || hundredths < 0 || last < 0 || last > 9) return false
+    this.set(day * 86_400 + (hour * 3600 + minute * 60 + second), (hundredths * 10 + last) * 1000)
+    this.zoned = true
+    return true
   }
   /** Minutes east of UTC; Infinity: none is given; NaN: no zone. */
   private zone(buf: Uint8Array, p: number, to: number): number {
@@ -95,15 +113,12 @@ export class Clockwork {
     if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return NaN
     return (hours * 60 + minutes) * (c === 0x2d ? -1 : 1)
   }
-  /** seconds × 10⁶ + micros, in doubles that stay exact: the seconds are cut into two halves. */
+  /** seconds × 10⁶ + micros, in doubles that stay exact: the lower 32 bits of the seconds times 10⁶ are below 2⁵³. */
   private set(seconds: number, micros: number): void {
-    const upper = Math.floor(seconds / 65_536)
-    const a = upper * 1_000_000
-    const b = (seconds - upper * 65_536) * 1_000_000 + micros
-    const aHigh = Math.floor(a / 65_536)
-    const t = (a - aHigh * 65_536) * 65_536 + b
+    const upper = Math.floor(seconds / 4_294_967_296)
+    const t = (seconds - upper * 4_294_967_296) * 1_000_000 + micros
     const carry = Math.floor(t / 4_294_967_296)
     this.low = t - carry * 4_294_967_296
-    this.high = aHigh + carry
+    this.high = upper * 1_000_000 + carry
   }
 }

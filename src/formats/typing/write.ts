@@ -3,84 +3,139 @@ import type { Code } from '../../core/codes.ts'
 import { shorten } from '../../core/errors.ts'
 import type { ColumnType } from '../../core/schema.ts'
 import { DECIMAL, FALSE, INTEGER, NESTED, NULL, STRING, TRUE } from '../json/scan.ts'
+import type { Scanner } from '../json/scan.ts'
 import { compact, decode } from '../json/text.ts'
 import { ByteList } from '../parquet/bytes.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
-import { integerOf, small } from './number.ts'
-import { Clockwork, LOCAL, NOT_A_TIME, TOO_FINE, days } from './temporal.ts'
+import { integerOf, plain, small } from './number.ts'
+import { Clockwork, LOCAL, NOT_A_TIME, TOO_FINE, ZONED, days } from './temporal.ts'
 
 const clockwork = new Clockwork()
 const scratch = new ByteList(4096)
-const BOOLEANS = Buffer.from('truefalse')
 
 /** A timestamp without a zone was taken as UTC. */
 export const ASSUMED_UTC = 'assumed'
 export type Written = null | typeof ASSUMED_UTC | Extract<Code, 'TYPE_MISMATCH' | 'PRECISION_LOST'>
 
-/** @param from bytes of the value, strings without their quotes */
-export function writeValue(column: ColumnBuffer, type: ColumnType, row: number, buf: Buffer, kind: number, from: number, to: number, escaped: boolean): Written {
-  if (kind === NULL) return null
-  if (type === 'json') {
-    scratch.length = 0
-    const quoted = kind === STRING ? 1 : 0
-    compact(buf, from - quoted, to + quoted, scratch)
-    column.text(row, scratch.data, 0, scratch.length)
-    return null
-  }
-  if (kind === NESTED) return 'TYPE_MISMATCH'
-  if (type === 'string') {
-    if (kind === STRING && escaped) {
-      const bytes = Buffer.from(decode(buf, from, to, true), 'utf8')
-      column.text(row, bytes, 0, bytes.length)
-    } else if (kind === TRUE) column.text(row, BOOLEANS, 0, 4)
-    else if (kind === FALSE) column.text(row, BOOLEANS, 4, 9)
-    else column.text(row, buf, from, to)
-    return null
-  }
-  if (type === 'boolean') {
-    if (kind !== TRUE && kind !== FALSE) return 'TYPE_MISMATCH'
-    column.bool(row, kind === TRUE)
-    return null
-  }
-  if (type === 'int64' || type === 'double') return number(column, type, row, buf, kind, from, to)
-  if (kind !== STRING) return 'TYPE_MISMATCH'
-  if (escaped) {
-    const bytes = Buffer.from(decode(buf, from, to, true), 'utf8')
-    return temporal(column, type, row, bytes, 0, bytes.length)
-  }
-  return temporal(column, type, row, buf, from, to)
+/** Writes member `i` of the record that the scanner holds; null has no value and is written as none. */
+export type Writer = (column: ColumnBuffer, row: number, s: Scanner, i: number) => Written
+
+/** By type, chosen once per column: the branches that are left in them are those of the value. */
+export const WRITERS: Readonly<Record<ColumnType, Writer>> = {
+  string: writeText,
+  json: writeJson,
+  boolean: writeBoolean,
+  int64: writeInteger,
+  double: writeDouble,
+  date: writeDate,
+  timestamp: writeTimestamp,
+  timestamp_local: writeWallTime,
 }
 
-function number(column: ColumnBuffer, type: 'int64' | 'double', row: number, buf: Buffer, kind: number, from: number, to: number): Written {
+function writeText(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+  const kind = s.kind[i]
+  if (kind === STRING) {
+    if (s.escaped[i] === 0) column.text(row, s.buf, s.valueFrom[i] as number, s.valueTo[i] as number)
+    else {
+      const bytes = decoded(s, i)
+      column.text(row, bytes, 0, bytes.length)
+    }
+  } else if (kind === NESTED) return 'TYPE_MISMATCH'
+  else if (kind !== NULL) column.text(row, s.buf, s.valueFrom[i] as number, s.valueTo[i] as number)
+  return null
+}
+
+function writeJson(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+  if (s.kind[i] === NULL) return null
+  scratch.length = 0
+  const quoted = s.kind[i] === STRING ? 1 : 0
+  compact(s.buf, (s.valueFrom[i] as number) - quoted, (s.valueTo[i] as number) + quoted, scratch)
+  column.text(row, scratch.data, 0, scratch.length)
+  return null
+}
+
+function writeBoolean(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+  const kind = s.kind[i]
+  if (kind === NULL) return null
+  if (kind !== TRUE && kind !== FALSE) return 'TYPE_MISMATCH'
+  column.bool(row, kind === TRUE)
+  return null
+}
+
+function writeInteger(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+  const kind = s.kind[i]
+  if (kind === NULL) return null
   if (kind !== INTEGER && kind !== DECIMAL) return 'TYPE_MISMATCH'
-  const value = kind === INTEGER ? small(buf, from, to) : NaN
-  if (type === 'double') {
-    const nearest = Number.isNaN(value) ? Number(buf.toString('latin1', from, to)) : value
-    if (!Number.isFinite(nearest)) return 'TYPE_MISMATCH'
-    column.f64(row, nearest)
-  } else if (Number.isNaN(value)) {
-    const whole = integerOf(buf.toString('latin1', from, to))
+  const from = s.valueFrom[i] as number
+  const to = s.valueTo[i] as number
+  const value = kind === INTEGER ? small(s.buf, from, to) : NaN
+  if (Number.isNaN(value)) {
+    const whole = integerOf(s.buf.toString('latin1', from, to))
     if (whole === null) return 'TYPE_MISMATCH'
     column.i64(row, Number(BigInt.asIntN(32, whole)), Number(whole >> 32n))
   } else column.i64(row, value, Math.floor(value / 4_294_967_296))
   return null
 }
 
-function temporal(column: ColumnBuffer, type: ColumnType, row: number, buf: Buffer, from: number, to: number): Written {
-  if (type === 'date') {
-    const day = to - from === 10 ? days(buf, from) : NaN
-    if (Number.isNaN(day)) return 'TYPE_MISMATCH'
-    column.i32(row, day)
-    return null
-  }
-  const found = clockwork.time(buf, from, to)
+function writeDouble(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+  const kind = s.kind[i]
+  if (kind === NULL) return null
+  if (kind !== INTEGER && kind !== DECIMAL) return 'TYPE_MISMATCH'
+  const from = s.valueFrom[i] as number
+  const to = s.valueTo[i] as number
+  let nearest = kind === INTEGER ? small(s.buf, from, to) : plain(s.buf, from, to)
+  if (Number.isNaN(nearest)) nearest = Number(s.buf.toString('latin1', from, to))
+  if (!Number.isFinite(nearest)) return 'TYPE_MISMATCH'
+  column.f64(row, nearest)
+  return null
+}
+
+function writeDate(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+  const kind = s.kind[i]
+  if (kind === NULL) return null
+  if (kind !== STRING) return 'TYPE_MISMATCH'
+  const escaped = s.escaped[i] === 1
+  const buf = escaped ? decoded(s, i) : s.buf
+  const from = escaped ? 0 : (s.valueFrom[i] as number)
+  const to = escaped ? buf.length : (s.valueTo[i] as number)
+  const day = to - from === 10 ? days(buf, from) : NaN
+  if (Number.isNaN(day)) return 'TYPE_MISMATCH'
+  column.i32(row, day)
+  return null
+}
+
+function writeTimestamp(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+  const kind = s.kind[i]
+  if (kind === NULL) return null
+  if (kind !== STRING) return 'TYPE_MISMATCH'
+  const found = timeOf(s, i)
   if (found === NOT_A_TIME) return 'TYPE_MISMATCH'
-  // Wall time with a zone is a mismatch, however fine it is.
-  const zoned = found !== LOCAL && (found !== TOO_FINE || /(Z|[+-]\d\d(:?\d\d)?)$/.test(buf.toString('latin1', from + 16, to)))
-  if (type === 'timestamp_local' && zoned) return 'TYPE_MISMATCH'
   if (found === TOO_FINE) return 'PRECISION_LOST'
   column.i64(row, clockwork.low, clockwork.high)
-  return found === LOCAL && type === 'timestamp' ? ASSUMED_UTC : null
+  return found === LOCAL ? ASSUMED_UTC : null
+}
+
+function writeWallTime(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+  const kind = s.kind[i]
+  if (kind === NULL) return null
+  if (kind !== STRING) return 'TYPE_MISMATCH'
+  const found = timeOf(s, i)
+  // Wall time with a zone is a mismatch, however fine it is.
+  if (found === NOT_A_TIME || found === ZONED || (found === TOO_FINE && clockwork.zoned)) return 'TYPE_MISMATCH'
+  if (found === TOO_FINE) return 'PRECISION_LOST'
+  column.i64(row, clockwork.low, clockwork.high)
+  return null
+}
+
+function timeOf(s: Scanner, i: number): number {
+  if (s.escaped[i] === 0) return clockwork.time(s.buf, s.valueFrom[i] as number, s.valueTo[i] as number)
+  const bytes = decoded(s, i)
+  return clockwork.time(bytes, 0, bytes.length)
+}
+
+/** A string with its escapes taken out. */
+function decoded(s: Scanner, i: number): Buffer {
+  return Buffer.from(decode(s.buf, s.valueFrom[i] as number, s.valueTo[i] as number, true), 'utf8')
 }
 
 /** The value as it is shown in messages. */
