@@ -1,0 +1,45 @@
+/**
+ * The balance can fail: one row lost or doubled at split, stage, resolve or write, and the run is FAILED with
+ * BALANCE_BROKEN, the table is as it was, and the next load brings everything.
+ */
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, test } from 'node:test'
+import { sluice } from '../proof/harness.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'sluice-tamper-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+
+interface Said {
+  state: string
+  exit: number
+  version: number | null
+  balance: { inserted: number; updated: number; duplicate: number; balances: boolean }
+  errors: { code: string }[]
+}
+
+for (const target of ['delta', 'sqlite']) {
+  for (const point of ['split', 'stage', 'resolve', 'write']) {
+    describe(`${target}: a row tampered with at ${point}`, { concurrency: 2 }, () => {
+      for (const how of ['drop', 'double']) {
+        test(how, async () => {
+          const folder = join(root, `${target}-${point}-${how}`)
+          mkdirSync(join(folder, 'in'), { recursive: true })
+          const put = (name: string, ids: number[]): void => writeFileSync(join(folder, 'in', name), JSON.stringify({ records: ids.map((id) => ({ id, v: name })) }))
+          const args = ['load', join(folder, 'in'), '--into', 't', '--key', 'id', '--mode', 'upsert', '--data-dir', join(folder, 'data'), '--jobs', '1', '--json', '--to', target === 'delta' ? 'delta:' : `sqlite:${join(folder, 't.db')}`]
+          const run = async (env: NodeJS.ProcessEnv = {}): Promise<Said> => JSON.parse((await sluice(args, env)).stdout) as Said
+          put('a.json', [1, 2, 3])
+          assert.equal((await run()).exit, 0)
+          // New keys, known keys, and a key that comes twice: every path has a row to lose.
+          put('b.json', [3, 4, 5, 5])
+          const broken = await run({ SLUICE_TAMPER: `${point}=${how}` })
+          assert.deepEqual([broken.state, broken.exit, broken.errors[0]?.code, broken.balance.balances, broken.version], ['FAILED', 1, 'BALANCE_BROKEN', false, target === 'delta' ? 0 : 1])
+          const healthy = await run()
+          assert.deepEqual([healthy.exit, healthy.balance.inserted, healthy.balance.updated], [0, 2, 1])
+        })
+      }
+    })
+  }
+}
