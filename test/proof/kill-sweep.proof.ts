@@ -63,7 +63,7 @@ function writeFiles(folder: string): void {
   const file = (name: string, records: object[]): void => writeFileSync(join(folder, 'in', name), JSON.stringify({ records }))
   mkdirSync(join(folder, 'in'), { recursive: true })
   file('b1.json', [{ id: 'k0', v: 1, note: 'other' }, { id: 'n1', v: 1 }, { id: 'n1', v: 2 }, { id: null, v: 9 }])
-  file('b2.json', [{ id: 'k1', v: 1, note: 'old' }, { id: 'n2', v: 2 }, { id: 'n1', v: 3, note: 'late' }])
+  file('b2.json', [{ id: 'k1', v: 1, note: 'old' }, { id: 'n2', v: 2 }, { id: 'n1', v: 3, note: 'late' }, { id: 'wrong', v: 'text' }])
   file('b3-copy.json', [{ id: 'k0', v: 1, note: 'other' }, { id: 'n1', v: 1 }, { id: 'n1', v: 2 }, { id: null, v: 9 }])
   writeFileSync(join(folder, 'in', 'b4.json'), '{"records":[{"id":"cut"')
 }
