@@ -14,7 +14,7 @@ import { SluiceError } from '../../core/errors.ts'
 import { describeSchema, fits, mergeSchema } from '../../core/schema.ts'
 import type { CommittedArrival, Receipt } from '../../core/target.ts'
 import type { SqliteSession } from '../../sql/sqlite.ts'
-import { FORMAT, OWN_TABLES, growTable, namesOf, rowNumber } from './layout.ts'
+import { FORMAT, OWN_TABLES, growTable, indexTable, namesOf, rowNumber } from './layout.ts'
 import { receiptFromJson, receiptToJson, rejectFromSql } from './record.ts'
 import { writeRows } from './resolution.ts'
 import type { Changes, Marks, Work } from './resolution.ts'
@@ -49,11 +49,13 @@ export function commit(job: Commit): { receipt: Receipt; known: boolean } {
   const definition = state.definition ?? job.definition
   const schema = mergeSchema(state.schema, staged.schema)
   session.exec('sqlite.own', OWN_TABLES)
-  for (const statement of growTable(table, state.exists ? state.schema : null, schema, definition.key)) session.exec('sqlite.columns', statement)
+  for (const statement of growTable(table, state.exists ? state.schema : null, schema)) session.exec('sqlite.columns', statement)
+  const indexes = indexTable(table, schema, definition.key)
+  if (state.exists) for (const statement of indexes) session.exec('sqlite.index', statement)
   session.run('sqlite.meta', 'INSERT INTO main._sluice_meta VALUES (?, ?, ?, ?, ?) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema', [table, FORMAT, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
 
   const late = staged.places !== null && staged.places.lowest <= state.highest
-  const work: Work = { session, table, batch: batch.id, definition, schema, staged: staged.schema, late }
+  const work: Work = { session, table, batch: batch.id, definition, schema, staged: staged.schema, late, indexes: state.exists ? [] : indexes }
   const marks = mark(work)
   session.run('sqlite.aside', `INSERT INTO main._sluice_rejects (tbl, batch, place, offset, code, "column", value, message, raw, evicted) SELECT ?, ?, place, offset, code, "column", value, coalesce(message, ''), raw, 0 FROM temp._sluice_aside ORDER BY rowid`, [table, batch.id])
   const changes = write(work, marks)

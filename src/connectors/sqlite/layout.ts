@@ -98,7 +98,7 @@ export function rowNumber(schema: Schema): string {
 }
 
 /** Statements that bring a table from the schema it has (null: there is none) to the one it shall have. */
-export function growTable(table: string, from: Schema | null, to: Schema, key: readonly string[]): string[] {
+export function growTable(table: string, from: Schema | null, to: Schema): string[] {
   if (to.length > SQLITE_COLUMNS) {
     throw new SluiceError('TABLE_UNSUPPORTED', `The table ${table} would have ${to.length} columns; SQLite takes ${SQLITE_COLUMNS}.`, { hint: 'Declare the columns that matter with --columns, or load it into a Delta table.' })
   }
@@ -113,13 +113,19 @@ export function growTable(table: string, from: Schema | null, to: Schema, key: r
       for (const name of [names.table, names.losers]) statements.push(`ALTER TABLE ${name} ADD COLUMN ${definition}`)
     }
   }
-  const columns = key.map((name) => findColumn(to, name))
-  if (columns.length > 0 && columns.every((column) => column !== undefined)) {
-    const list = columns.map((column) => quoteName(column.name)).join(', ')
-    statements.push(`CREATE UNIQUE INDEX IF NOT EXISTS main.${quoteName(names.keyIndex)} ON ${names.bareTable} (${list})`)
-    statements.push(`CREATE INDEX IF NOT EXISTS main.${quoteName(names.lateIndex)} ON ${names.bareLosers} (${list})`)
-  }
   return statements
+}
+
+/** The indexes on the key, as soon as the table has all its columns. */
+export function indexTable(table: string, schema: Schema, key: readonly string[]): string[] {
+  const names = namesOf(table)
+  const columns = key.map((name) => findColumn(schema, name))
+  if (columns.length === 0 || !columns.every((column) => column !== undefined)) return []
+  const list = columns.map((column) => quoteName(column.name)).join(', ')
+  return [
+    `CREATE UNIQUE INDEX IF NOT EXISTS main.${quoteName(names.keyIndex)} ON ${names.bareTable} (${list})`,
+    `CREATE INDEX IF NOT EXISTS main.${quoteName(names.lateIndex)} ON ${names.bareLosers} (${list})`,
+  ]
 }
 
 /** A stored value as a `Value`: SQLite has no booleans. */

@@ -31,6 +31,11 @@ export interface Work {
   staged: Schema
   /** A place of the batch is not above all committed ones: losers of its keys may rank above stored rows. */
   late: boolean
+  /**
+   * Made when the first rows are in: sorting keys once is several times faster than adding them one by one to an index that
+   * does not fit into the cache (a commit of 2 million keys without order on a busy machine: 20 s instead of 51 s).
+   */
+  indexes: readonly string[]
 }
 
 /** Highest row numbers before the commit; and what the statements say they changed. */
@@ -118,6 +123,8 @@ function resolve(work: Work, shape: Shape): Changes {
   const assignments = [...changed.map(({ name, at }) => `${name} = ${pick(i, at)}`), '_place = i.place'].join(', ')
   const updated = session.run('sqlite.update', `UPDATE ${table} AS t SET ${assignments} FROM temp._sluice_decided d, temp._sluice_incoming i WHERE d.outcome = 'updated' AND i.rowid = d.row AND t.${shape.id} = d.target`)
   const inserted = session.run('sqlite.insert', `INSERT INTO ${table} (${columnList(schema)}) SELECT ${[...i, 'i.place'].join(', ')} FROM ${joined} WHERE d.outcome = 'inserted' ORDER BY d.rowid`)
+  // Two rows of one key, should there be any, are found here.
+  for (const statement of work.indexes) session.exec('sqlite.index', statement)
 
   session.run('sqlite.losers', `INSERT INTO ${losers} (${loserColumns}) SELECT ${[...i, 'i.place'].join(', ')}, ?, d.outcome FROM ${joined} WHERE d.outcome IN ('duplicate', 'stale') ORDER BY d.rowid`, [work.batch])
   const b = shape.staged('b')
