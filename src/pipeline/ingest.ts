@@ -172,6 +172,7 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
   await settle(work, batch, staged.outcomes, withReasons(receipt, staged))
   for (const outcome of loaded) if (outcome.generation > 0 && outcome.sha256 !== null) reloaded.add(outcome.sha256)
   report(work, staged, receipt, tally)
+  await sayReturns(work, staged)
 }
 
 async function commit(work: Ingest, staged: Staged): Promise<Receipt> {
@@ -220,6 +221,20 @@ function report(work: Ingest, staged: Staged, receipt: Receipt | null, tally: Ta
   if ((receipt?.rewritten ?? 0) > 0) {
     const bytes = staged.batch.arrivals.reduce((sum, arrival) => sum + arrival.pin.size, 0)
     if ((receipt?.rewritten ?? 0) > 10 * bytes) work.on({ kind: 'notice', text: `${receipt?.rewritten} bytes of the table were written again for a batch of ${bytes} bytes.` })
+  }
+}
+
+/** A path that brings bytes again which it brought before something else: they are known, and that may surprise. */
+async function sayReturns(work: Ingest, staged: Staged): Promise<void> {
+  const known = new Map(staged.outcomes.filter((outcome) => outcome.state === 'known').map((outcome) => [outcome.seq, outcome]))
+  for (const { seq, pin, replaced } of staged.batch.arrivals) {
+    const outcome = known.get(seq)
+    if (!replaced || outcome === undefined) continue
+    const { items } = await work.ledger.files({ table: work.key, name: pin.uri, limit: 1000 })
+    const former = items.filter((row) => row.path === pin.uri && row.seq < seq && row.state === 'COMPLETED').at(-1)
+    if (former !== undefined && former.sha256 !== outcome.sha256) {
+      work.on({ kind: 'notice', text: `${pin.uri} is back to bytes that it brought before (arrival ${outcome.sameAs ?? '?'}): they are known and change nothing. --reload applies them again.` })
+    }
   }
 }
 
