@@ -2,9 +2,12 @@
  * Whole histories for the property proof, as fast-check arbitraries: a definition, records that collide in every way that
  * matters, files in every form with copies of them, and runs that find some of the files, moved or removed, perhaps
  * without the ledger. The bytes of a file are drawn once and never change; no name ever brings other bytes.
+ *
+ * A file may lie empty before it has its bytes. It keeps the number under which it was first seen, so it comes late: below
+ * what was committed meanwhile. Without such files hardly any batch would need the history of its keys.
  */
 import { createHash } from 'node:crypto'
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { define } from '../src/core/definition.ts'
@@ -22,10 +25,26 @@ export type { HistoryFile } from './history-files.ts'
 export interface HistoryRun {
   remove: string[]
   rename: [from: string, to: string][]
-  put: { name: string; bytes: string }[]
+  /** Files that are written, first or again. No bytes: not yet there, by its age a file in work or one that failed. */
+  put: { name: string; bytes: string; old: boolean }[]
   loseLedger: boolean
   /** How many processes load the folder at once. */
   processes: number
+  /** Files per batch at most. */
+  batch: number
+  /** Read everything again, under new numbers. Never in append. */
+  reload: boolean
+  /** The (first) process dies, and the run is repeated. */
+  kill: Kill | null
+}
+
+/** A death: at which of the failpoints (modulo their number), at which passing, and who dies. */
+export interface Kill {
+  point: number
+  hit: number
+  how: 'self' | 'parent'
+  /** Only the first process that comes there dies; else every engine process of the run. */
+  once: boolean
 }
 
 export interface History {
@@ -85,13 +104,18 @@ function filesOf(request: DefinitionRequest, definition: Definition, record: fc.
     folder: fc.constantFrom('', 'd/', 'd/e 2/'),
     copies: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 2 }) }),
   })
-  const fate = fc.constantFrom('there', 'there', 'there', 'absent', 'moved')
-  const run = fc.record({
+  const fate = fc.constantFrom<Fate>('there', 'there', 'there', 'there', 'empty', 'empty', 'absent', 'moved')
+  const run: fc.Arbitrary<Draw> = fc.record({
     fates: fc.array(fate, { minLength: 24, maxLength: 24 }),
-    loseLedger: fc.nat(5).map((n) => n === 0),
-    processes: fc.oneof({ weight: 9, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: fc.integer({ min: 2, max: 4 }) }),
+    old: fc.boolean(),
+    loseLedger: fc.nat(7).map((n) => n === 0),
+    processes: rarely(14, fc.constant(1), fc.integer({ min: 2, max: 4 })),
+    batch: fc.constantFrom(10_000, 1, 2, 3),
+    reload: fc.nat(12).map((n) => n === 0 && definition.mode !== 'append'),
+    kill: rarely<Kill | null>(14, fc.constant(null), fc.record({ point: fc.nat(10_000), hit: fc.constantFrom(1, 1, 2, 3), how: fc.constantFrom('self', 'self', 'parent'), once: fc.boolean() })),
   })
-  return fc.tuple(fc.array(file, { minLength: 1, maxLength: 8 }), fc.array(run, { minLength: 1, maxLength: 4 })).map(([drafts, runs]) => {
+  const runs = fc.constantFrom(2, 2, 2, 3, 3, 4, 1, 2, 3, 2).chain((n) => fc.array(run, { minLength: n, maxLength: n }))
+  return fc.tuple(fc.array(file, { minLength: 1, maxLength: 8 }), runs).map(([drafts, runs]) => {
     const files: HistoryFile[] = []
     const names: { name: string; bytes: string }[] = []
     drafts.forEach((draft, index) => {
@@ -106,25 +130,32 @@ function filesOf(request: DefinitionRequest, definition: Definition, record: fc.
   })
 }
 
-type Draw = { fates: string[]; loseLedger: boolean; processes: number }
+type Fate = 'there' | 'empty' | 'absent' | 'moved'
+type Draw = Pick<HistoryRun, 'loseLedger' | 'processes' | 'batch' | 'reload' | 'kill'> & { fates: Fate[]; old: boolean }
+
+function rarely<T>(oneIn: number, often: fc.Arbitrary<T>, seldom: fc.Arbitrary<T>): fc.Arbitrary<T> {
+  return fc.oneof({ weight: oneIn - 1, arbitrary: often }, { weight: 1, arbitrary: seldom })
+}
 
 function scheduleOf(names: readonly { name: string; bytes: string }[], draws: readonly Draw[]): HistoryRun[] {
-  const lying = new Map<number, string>()
-  return draws.map((draw, number) => {
-    const run: HistoryRun = { remove: [], rename: [], put: [], loseLedger: draw.loseLedger && number > 0, processes: draw.processes }
+  const lying = new Map<number, { name: string; whole: boolean }>()
+  return draws.map(({ fates, old, ...draw }, number) => {
+    const run: HistoryRun = { remove: [], rename: [], put: [], ...draw, loseLedger: draw.loseLedger && number > 0 }
     names.forEach(({ name, bytes }, index) => {
-      const fate = draw.fates[index % draw.fates.length]
+      const fate = fates[index % fates.length]
       const now = lying.get(index)
       if (fate === 'absent') {
-        if (now !== undefined) run.remove.push(now)
+        if (now !== undefined) run.remove.push(now.name)
         lying.delete(index)
-      } else if (now === undefined) {
-        run.put.push({ name, bytes })
-        lying.set(index, name)
+      } else if (now?.whole !== true) {
+        const whole = fate !== 'empty'
+        const at = now?.name ?? name
+        if (now === undefined || whole) run.put.push({ name: at, bytes: whole ? bytes : '', old: old && !whole })
+        lying.set(index, { name: at, whole })
       } else if (fate === 'moved') {
         const to = `m${number}-${name.replaceAll('/', '-')}`
-        run.rename.push([now, to])
-        lying.set(index, to)
+        run.rename.push([now.name, to])
+        lying.set(index, { name: to, whole: true })
       }
     })
     return run
@@ -133,14 +164,19 @@ function scheduleOf(names: readonly { name: string; bytes: string }[], draws: re
 
 export const histories: fc.Arbitrary<History> = shape.chain(historyOf)
 
+/** Older than any grace. */
+const LONG_AGO = new Date('2020-01-01T00:00:00Z')
+
 /** Does in `folder` what precedes the run; the ledger is the caller's to lose. */
 export function arrange(folder: string, run: HistoryRun): void {
   mkdirSync(folder, { recursive: true })
   for (const name of run.remove) rmSync(join(folder, name))
   for (const [from, to] of run.rename) renameSync(join(folder, from), join(folder, to))
-  for (const { name, bytes } of run.put) {
-    mkdirSync(dirname(join(folder, name)), { recursive: true })
-    writeFileSync(join(folder, name), bytes)
+  for (const { name, bytes, old } of run.put) {
+    const path = join(folder, name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, bytes)
+    if (old) utimesSync(path, LONG_AGO, LONG_AGO)
   }
 }
 

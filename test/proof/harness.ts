@@ -21,9 +21,9 @@ export interface Ended {
   stderr: string
 }
 
-/** Starts the command; `group`: in a process group of its own, so that all of it can be killed. */
-export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}, group = false): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, [BIN, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: group })
+/** Starts the command (or another `program`); `group`: in a process group of its own, so that all of it can be killed. */
+export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}, group = false, program = BIN): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: group })
   const ended = new Promise<Ended>((resolve, reject) => {
     let stdout = ''
     let stderr = ''

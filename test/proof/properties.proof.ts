@@ -1,114 +1,108 @@
 /**
  * Properties: whole histories through `load()` on real Delta and real SQLite with real child processes. Any records, cut
- * into any files, in any order, with copies, moved and removed files, any number of runs, lost ledgers, every mode and
- * keep, some runs with 2–4 processes at once: at the end the table equals the model, every record is accounted for, and
- * doctor is clean.
+ * into any files and any batches, in any order, with copies, moved, removed and late files, any number of runs, lost
+ * ledgers, reloads, every mode and keep, some runs with 2–4 processes at once, some killed at a failpoint: at the end the
+ * table equals the model, every record is accounted for, and doctor is clean.
  *
  * SLUICE_HISTORIES=<n> per target (default 500; at least a tenth of them has runs with several processes).
  * SLUICE_SEED=<n> plays other histories; a failure prints its seed and path.
+ *
+ * Each target is played by a few processes of this program, so that the batch limit of a run is that of no other.
  */
-import { rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import { load } from '../../src/index.ts'
-import type { CommittedArrival } from '../../src/core/target.ts'
-import { openBrowser } from '../../src/service/browse.ts'
-import { checkup } from '../../src/service/doctor.ts'
-import { TABLE, arrange, committedOf, contentsOf, histories } from '../histories.ts'
-import type { History, HistoryRun } from '../histories.ts'
-import { model, showRow } from '../reference.ts'
-import { close, difference, inFolder, sluice } from './harness.ts'
+import { histories } from '../histories.ts'
+import { close, inFolder } from './harness.ts'
+import { examine } from './history-check.ts'
+import { loadAgain, play } from './history-play.ts'
+import type { Seen, Stage } from './history-play.ts'
 
 const COUNT = Number(process.env['SLUICE_HISTORIES'] ?? 500)
 const SEED = Number(process.env['SLUICE_SEED'] ?? 20_261_121)
-const CODES = new Set([0, 3])
+/** Players per target: while one waits for the disk, another one works. */
+const PLAYERS = Math.min(2, COUNT)
+/** Shrinking a failure must come to an end as well. */
+const LIMIT_MS = 40 * 60_000
 
-interface Seen {
-  ran: number
-  several: number
+type Target = 'delta' | 'sqlite'
+
+interface Played {
+  seen: Seen
+  failure: string | null
 }
 
-async function play(history: History, run: HistoryRun, folder: string, to: string): Promise<'done' | 'no key'> {
-  const data = join(folder, 'data')
-  if (run.loseLedger) for (const end of ['', '-wal', '-shm']) rmSync(join(data, `ledger.db${end}`), { force: true })
-  arrange(join(folder, 'in'), run)
-  const { columns, key, mode, keep } = history.request
-  if (run.processes === 1) {
-    const result = await load({ ...history.request, paths: [join(folder, 'in')], into: TABLE, to, dataDir: data, jobs: 1 })
-    if (result.errors[0]?.code === 'KEY_UNKNOWN') return 'no key'
-    if (!CODES.has(result.exit) || !result.balance.balances) throw new Error(`a run ended with ${result.exit}: ${JSON.stringify(result)}`)
-    return 'done'
-  }
-  const flags = Object.entries({ columns, key, mode, keep }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]))
-  const args = ['load', join(folder, 'in'), '--into', TABLE, '--to', to, '--data-dir', data, '--jobs', '1', '--json', ...flags]
-  const ended = await Promise.all(Array.from({ length: run.processes }, () => sluice(args)))
-  if (ended.some(({ stdout }) => stdout.includes('KEY_UNKNOWN'))) return 'no key'
-  for (const { code, stdout, stderr } of ended) if (!CODES.has(code ?? -1)) throw new Error(`one of ${run.processes} processes ended with ${code}: ${stdout} ${stderr}`)
-  return 'done'
-}
+const nothing = (): Seen => ({ ran: 0, several: 0, killed: 0, late: 0, reloaded: 0 })
 
-async function examine(history: History, data: string, complete: boolean): Promise<void> {
-  const browser = await openBrowser(data)
-  try {
-    const arrivals: CommittedArrival[] = []
-    const kept: string[] = []
-    const rejected: bigint[] = []
-    for await (const table of browser.opened()) {
-      for await (const arrival of table.arrivals()) arrivals.push(arrival)
-      for await (const chunk of table.losers()) kept.push(...chunk.map(showRow))
-      rejected.push(...(await table.rejects({ limit: 100_000 })).map((row) => row.place))
-    }
-    const committed = new Set(arrivals.map((arrival) => arrival.sha256))
-    const lost = complete ? [...contentsOf(history)].filter((sha) => !committed.has(sha)) : []
-    if (lost.length > 0) throw new Error(`${lost.length} contents are not in the table`)
-    if (arrivals.length === 0) return
-    const { schema, rows } = await browser.head(TABLE, Number.MAX_SAFE_INTEGER)
-    const truth = model(history.definition, schema, committedOf(history, arrivals))
-    const text = (list: typeof rows): string[] => list.map((row) => showRow(row.slice(0, -1))).toSorted()
-    const wrong = difference(text(rows), text(truth.rows))
-    if (wrong !== null) throw new Error(wrong)
-    const accounted = rows.length + kept.length + rejected.length
-    if (accounted !== truth.good.length + truth.bad.length) throw new Error(`${accounted} records are kept of ${truth.good.length + truth.bad.length}`)
-    const places = new Set([...rows.map((row) => row.at(-1)), ...rejected])
-    for (const place of truth.bad) if (!places.has(place)) throw new Error(`the reject at ${place} is not kept`)
-    const { findings } = await checkup(browser)
-    if (findings.some((finding) => finding.grade === 'broken')) throw new Error(`doctor: ${JSON.stringify(findings)}`)
-  } finally {
-    await browser.close()
-  }
-}
-
-async function prove(target: 'delta' | 'sqlite', seen: Seen): Promise<void> {
+async function prove(target: Target, count: number, seed: number): Promise<Played> {
+  enableCompileCache()
+  const seen = nothing()
   const property = fc.asyncProperty(histories, (history) =>
     inFolder('history', async (folder) => {
-      const to = target === 'delta' ? 'delta:' : `sqlite:${join(folder, 't.db')}`
-      let complete = true
-      let ran = false
-      for (const run of history.runs) {
-        if ((await play(history, run, folder, to)) === 'no key') complete = false
-        ran = true
-      }
-      if (ran) await examine(history, join(folder, 'data'), complete)
+      const stage: Stage = { folder, target, to: target === 'delta' ? 'delta:' : `sqlite:${join(folder, 't.db')}`, highest: 0 }
+      const marks = new Set<Exclude<keyof Seen, 'ran'>>()
+      for (const run of history.runs) await play(history, run, stage, marks)
+      await examine(history, join(folder, 'data'))
+      await loadAgain(history, stage)
       seen.ran++
-      if (history.runs.some((run) => run.processes > 1)) seen.several++
+      for (const mark of marks) seen[mark]++
     }),
   )
-  await fc.assert(property, { numRuns: COUNT, seed: SEED + (target === 'delta' ? 0 : 1), interruptAfterTimeLimit: 40 * 60_000, markInterruptAsFailure: true })
+  const path = process.env['SLUICE_PATH']
+  try {
+    await fc.assert(property, { numRuns: count, seed, interruptAfterTimeLimit: LIMIT_MS, markInterruptAsFailure: true, ...(path === undefined ? {} : { path }) })
+    return { seen, failure: null }
+  } catch (thrown) {
+    return { seen, failure: thrown instanceof Error ? thrown.message : String(thrown) }
+  }
 }
 
-const result = { passed: 0, failed: 0 }
-const details = await Promise.all(
-  (['delta', 'sqlite'] as const).map(async (target) => {
-    const seen = { ran: 0, several: 0 }
-    try {
-      await prove(target, seen)
-      if (seen.several < COUNT / 10) throw new Error(`only ${seen.several} histories had several processes`)
+/** Another process of this program plays `count` histories. */
+function player(target: Target, count: number, seed: number): Promise<Played> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [fileURLToPath(import.meta.url), target, String(count), String(seed)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let text = ''
+    child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      try {
+        resolve(JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as Played)
+      } catch {
+        resolve({ seen: nothing(), failure: `a player ended with ${code ?? signal}: ${text.slice(-2000)}` })
+      }
+    })
+  })
+}
+
+async function all(target: Target): Promise<{ seen: Seen; failures: string[] }> {
+  const shares = Array.from({ length: PLAYERS }, (_, n) => Math.floor((COUNT * (n + 1)) / PLAYERS) - Math.floor((COUNT * n) / PLAYERS))
+  const played = await Promise.all(shares.map((share, n) => player(target, share, SEED + 2 * n + (target === 'delta' ? 0 : 1))))
+  const seen = nothing()
+  for (const one of played) for (const name of Object.keys(seen) as (keyof Seen)[]) seen[name] += one.seen[name]
+  return { seen, failures: played.flatMap(({ failure }) => failure ?? []) }
+}
+
+async function main(): Promise<void> {
+  const result = { passed: 0, failed: 0 }
+  const details = await Promise.all(
+    (['delta', 'sqlite'] as const).map(async (target) => {
+      const { seen, failures } = await all(target)
+      // A proof that never met what is hard would prove little.
+      for (const rare of ['several', 'killed', 'late', 'reloaded'] as const) {
+        const least = rare === 'killed' ? COUNT / 40 : COUNT / 10
+        if (failures.length === 0 && seen[rare] < least) failures.push(`only ${seen[rare]} histories were ${rare}`)
+      }
+      for (const failure of failures) console.log(`  failed: ${target}: ${failure}`)
+      result.failed += failures.length
       result.passed += seen.ran
-    } catch (thrown) {
-      result.failed++
-      console.log(`  failed: ${target}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
-    }
-    return `${target} ${seen.ran} histories, ${seen.several} of them with several processes`
-  }),
-)
-close('properties', result, COUNT * 2, details.join('; '))
+      return `${target} ${seen.ran} histories (${seen.several} with several processes, ${seen.killed} with a death, ${seen.late} with late files, ${seen.reloaded} with a reload)`
+    }),
+  )
+  close('properties', result, COUNT * 2, details.join('; '))
+}
+
+const [target, count, seed] = process.argv.slice(2)
+if (target === 'delta' || target === 'sqlite') console.log(JSON.stringify(await prove(target, Number(count), Number(seed))))
+else await main()

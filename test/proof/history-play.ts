@@ -1,0 +1,98 @@
+/** A run of a history through `load()` or the command: alone or with others, whole or killed and repeated. */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { load } from '../../src/index.ts'
+import type { LoadEvent } from '../../src/core/events.ts'
+import { BATCH_LIMIT } from '../../src/pipeline/ingest.ts'
+import { TABLE, arrange } from '../histories.ts'
+import type { History, HistoryRun } from '../histories.ts'
+import { start } from './harness.ts'
+import type { Ended } from './harness.ts'
+import { expectedPoints } from './points.ts'
+
+/** The command, with small batches. */
+const PROGRAM = fileURLToPath(new URL('./small-batches.ts', import.meta.url))
+/** Everything well; or something is empty, put aside or failed, which a history may contain. */
+const GOOD = new Set<number | null>([0, 3])
+
+/** What a proof must have seen to be one. Counts histories. */
+export interface Seen {
+  ran: number
+  /** Several processes loaded at once. */
+  several: number
+  /** A process died at a failpoint. */
+  killed: number
+  /** An arrival was committed after one with a higher number. */
+  late: number
+  reloaded: number
+}
+
+export interface Stage {
+  folder: string
+  target: 'delta' | 'sqlite'
+  to: string
+  /** Highest number that a run in this process has loaded. */
+  highest: number
+}
+
+type Marks = Set<Exclude<keyof Seen, 'ran'>>
+
+/** @param marks is told what happened · @throws Error when a run ends badly without having been killed */
+export async function play(history: History, run: HistoryRun, stage: Stage, marks: Marks): Promise<void> {
+  const { folder } = stage
+  if (run.loseLedger) for (const end of ['', '-wal', '-shm']) rmSync(join(folder, 'data', `ledger.db${end}`), { force: true })
+  arrange(join(folder, 'in'), run)
+  if (run.reload) marks.add('reloaded')
+  if (run.kill === null && run.processes === 1) return alone(history, run, stage, marks)
+  if (run.processes > 1) marks.add('several')
+  const death = run.kill === null ? {} : deathOf(history, run, stage)
+  const ended = await Promise.all(Array.from({ length: run.processes }, (_, n) => command(history, run, stage, n === 0 ? death : {})))
+  for (const [n, { code, signal, stdout, stderr }] of ended.entries()) {
+    if (n === 0 && run.kill !== null && signal === 'SIGKILL') marks.add('killed')
+    else if (!GOOD.has(code)) throw new Error(`process ${n} of ${run.processes} ended with ${code ?? signal}: ${stdout} ${stderr}`)
+  }
+  // Whoever was killed comes back; what is in is known to it.
+  if (run.kill !== null) await alone(history, { ...run, reload: false }, stage, marks)
+}
+
+async function alone(history: History, run: HistoryRun, stage: Stage, marks: Marks): Promise<void> {
+  BATCH_LIMIT.files = run.batch
+  const before = stage.highest
+  const onEvent = (event: LoadEvent): void => {
+    if (event.kind !== 'arrival.ended' || event.outcome.state !== 'loaded' || event.outcome.read === 0) return
+    if (event.outcome.seq < before) marks.add('late')
+    stage.highest = Math.max(stage.highest, event.outcome.seq)
+  }
+  const result = await load({ ...history.request, ...common(stage), jobs: 1, reload: run.reload, onEvent })
+  if (!GOOD.has(result.exit) || !result.balance.balances) throw new Error(`a run ended with ${result.exit}: ${JSON.stringify(result)}`)
+}
+
+/** After everything: one more load finds every file known. */
+export async function loadAgain(history: History, stage: Stage): Promise<void> {
+  const result = await load({ ...history.request, ...common(stage), jobs: 1 })
+  if (!GOOD.has(result.exit) || result.balance.read > 0) throw new Error(`a load of what is in read records: ${JSON.stringify(result)}`)
+}
+
+function common({ folder, to }: Stage): { paths: string[]; into: string; to: string; dataDir: string } {
+  return { paths: [join(folder, 'in')], into: TABLE, to, dataDir: join(folder, 'data') }
+}
+
+function command(history: History, run: HistoryRun, stage: Stage, env: NodeJS.ProcessEnv): Promise<Ended> {
+  const { columns, key, mode, keep } = history.request
+  const { paths, into, to, dataDir } = common(stage)
+  const flags = Object.entries({ into, to, 'data-dir': dataDir, jobs: '1', columns, key, mode, keep }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]))
+  return start(['load', ...paths, ...flags, '--json', ...(run.reload ? ['--reload'] : [])], { SLUICE_PROOF_BATCH: String(run.batch), ...env }, false, PROGRAM).ended
+}
+
+/** Where the process dies. Not every load passes every point: then nobody does. */
+function deathOf(history: History, run: HistoryRun, { folder, target }: Stage): NodeJS.ProcessEnv {
+  const { point, hit, how, once } = run.kill ?? { point: 0, hit: 1, how: 'self', once: true }
+  const points = [...expectedPoints(history.definition.mode, target)].flatMap((name) => [`${name}.before`, `${name}.after`]).toSorted()
+  return {
+    SLUICE_FAILPOINT: points[point % points.length],
+    SLUICE_FAILPOINT_HIT: String(hit),
+    SLUICE_FAILPOINT_KILL: how,
+    ...(once ? { SLUICE_FAILPOINT_ONCE: join(folder, `killed-${point}-${hit}`) } : {}),
+  }
+}
