@@ -12,7 +12,7 @@ import type { RejectRow, Table } from '../core/target.ts'
 import { closeFolder, findTables, openEngine, openFolder } from './folder.ts'
 import type { DataFolder } from './folder.ts'
 import { dataFolder } from './options.ts'
-import { isThere, openTarget, parseTarget, placeOfTable, tableKey } from './targets.ts'
+import { isThere, openTarget, parseTarget, placeOfTable, tableKey, tablesFolder } from './targets.ts'
 import type { Place } from './targets.ts'
 
 export interface Page<T> {
@@ -90,6 +90,8 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
     const wanted = to === undefined ? null : parseTarget(to, folder.path)
     const matching = (await places()).filter((entry) => entry.name === name && (wanted === null || (entry.place.scheme === wanted.scheme && entry.place.location === wanted.location)))
     if (matching.length === 0) throw new SluiceError('NOT_FOUND', `There is no table ${name} in ${folder.path}.`, { hint: 'sluice tables ls lists what there is.' })
+    const home = matching.find((entry) => entry.place.scheme === 'delta' && entry.place.location === tablesFolder(folder.path))
+    if (home !== undefined) return home
     if (matching.length > 1) throw new SluiceError('USAGE', `There are ${matching.length} tables ${name}.`, { hint: `Say which one with --to: ${matching.map((entry) => `${entry.place.scheme}:${entry.place.location}`).join(', ')}.` })
     return matching[0] as { name: string; place: Place }
   }
