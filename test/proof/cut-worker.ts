@@ -2,16 +2,17 @@
 import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { load } from '../../src/index.ts'
+import type { LoadOptions } from '../../src/index.ts'
 
-const [folder = '', target = '', log = ''] = process.argv.slice(2)
-const to = target === 'delta' ? undefined : `sqlite:${join(folder, 't.db')}`
+const [folder = '', target = '', mode = '', log = ''] = process.argv.slice(2)
+const options: Omit<LoadOptions, 'paths'> = { into: 't', key: 'id', mode: mode as 'dedupe' | 'upsert', dataDir: join(folder, 'data'), jobs: 1, ...(target === 'delta' ? {} : { to: `sqlite:${join(folder, 't.db')}` }) }
 
 for (let n = 0; n < 100_000; n++) {
   const path = join(folder, `f${n}.ndjson`)
-  // Every record is in two files, so that updates and losers are written as well.
-  writeFileSync(path, `{"id":"r${n}"}\n{"id":"r${Math.max(0, n - 1)}"}\n`)
-  const result = await load({ paths: [path], into: 't', key: 'id', dataDir: join(folder, 'data'), jobs: 1, ...(to === undefined ? {} : { to }) })
+  // Every key comes in two files: in dedupe the second record becomes a loser, in upsert it replaces the first.
+  writeFileSync(path, `{"id":"r${n}","v":${n}}\n${n === 0 ? '' : `{"id":"r${n - 1}","v":${n}}\n`}`)
+  const result = await load({ paths: [path], ...options })
   if (result.exit !== 0) throw new Error(`load ${n} ended with ${result.exit}: ${JSON.stringify(result.errors)}`)
   // Acknowledged: load() has returned.
-  appendFileSync(log, `r${n}\n`)
+  appendFileSync(log, `${n}\n`)
 }

@@ -1,110 +1,81 @@
 /**
- * Power cuts: a process loads small files without end into tables on a loop-mounted ext4 image; at random instants the
+ * Power cuts: a process loads small files without end into a table on a loop-mounted ext4 image; at random instants the
  * image file is copied, which is what the disk would hold after a cut. Every copy is mounted and looked at: every load
- * that was acknowledged before the copy is in the table, doctor is clean (no torn file), and a further load goes on.
+ * that was acknowledged before is in the table, doctor is clean (no torn file), and a further load goes on.
  *
- * Needs root and loop devices; refuses (and fails) without them. SLUICE_CUTS=<n>: how many cuts (default 300).
+ * Controls: a copy of the sources without the sync of data files, and one whose SQLite syncs nothing, must be caught.
+ * Needs root and loop devices; fails without them. SLUICE_CUTS=<n>: how many cuts (default 300).
  * What it does not cover: a disk that reorders writes below the kernel.
  */
-import { execFileSync, spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { load } from '../../src/index.ts'
-import { broken, close, inFolder, tableText } from './harness.ts'
+import { close, inFolder, runCases } from './harness.ts'
+import { cutPower } from './power-cut.ts'
+import type { Workload } from './power-cut.ts'
 
 const CUTS = Number(process.env['SLUICE_CUTS'] ?? 300)
 /** Cuts of one image before it is made anew: the table grows and with it the time to look at it. */
 const PER_IMAGE = 25
-const WORKER = fileURLToPath(new URL('./cut-worker.ts', import.meta.url))
+/** A control that has not been caught by then has failed. */
+const CONTROL_CUTS = 40
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-function run(command: string, args: string[]): void {
-  execFileSync(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-}
-
-async function unmount(path: string): Promise<void> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return run('umount', [path])
-    } catch (thrown) {
-      if (attempt >= 20) throw thrown
-      await sleep(100)
-    }
-  }
-}
-
-/** Lines that the worker has acknowledged so far. */
-function acknowledged(log: string): string[] {
-  return readFileSync(log, 'utf8').split('\n').filter((line) => line !== '')
-}
-
-async function image(folder: string, target: 'delta' | 'sqlite', cuts: number, result: { passed: number; failed: number }): Promise<void> {
-  const disk = join(folder, `${target}.img`)
-  const mounted = join(folder, `${target}-live`)
-  const copy = join(folder, `${target}-copy.img`)
-  const looked = join(folder, `${target}-look`)
-  const log = join(folder, `${target}.log`)
-  mkdirSync(mounted, { recursive: true })
-  mkdirSync(looked, { recursive: true })
-  writeFileSync(log, '')
-  execFileSync('truncate', ['-s', '96M', disk])
-  run('mkfs.ext4', ['-q', '-F', disk])
-  run('mount', ['-o', 'loop', disk, mounted])
-  const worker: ChildProcess = spawn(process.execPath, [WORKER, mounted, target, log], { stdio: ['ignore', 'ignore', 'inherit'], detached: true })
-  try {
-    while (acknowledged(log).length < 2) await sleep(50)
-    for (let cut = 0; cut < cuts; cut++) {
-      await sleep(Math.random() * 400)
-      const before = acknowledged(log)
-      // The whole group stands still while the image is copied, so the copy is one instant and not a stretch of time.
-      if (worker.pid !== undefined) process.kill(-worker.pid, 'SIGSTOP')
-      copyFileSync(disk, copy)
-      if (worker.pid !== undefined) process.kill(-worker.pid, 'SIGCONT')
-      try {
-        await look(copy, looked, target, before)
-        result.passed++
-      } catch (thrown) {
-        result.failed++
-        console.log(`  failed: ${target} cut ${cut} after ${before.length} loads: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
-      }
-    }
-  } finally {
-    if (worker.pid !== undefined) process.kill(-worker.pid, 'SIGKILL')
-    await sleep(50)
-    await unmount(mounted)
-  }
-}
-
-async function look(copy: string, looked: string, target: 'delta' | 'sqlite', before: readonly string[]): Promise<void> {
-  run('mount', ['-o', 'loop', copy, looked])
-  try {
-    const data = join(looked, 'data')
-    const findings = await broken(data)
-    if (findings.length > 0) throw new Error(`doctor: ${findings.join('; ')}`)
-    const to = target === 'delta' ? undefined : `sqlite:${join(looked, 't.db')}`
-    const next = join(looked, 'next.ndjson')
-    writeFileSync(next, '{"id":"next"}\n')
-    const result = await load({ paths: [next], into: 't', key: 'id', dataDir: data, jobs: 1, ...(to === undefined ? {} : { to }) })
-    if (result.exit !== 0) throw new Error(`the load after the cut ended with ${result.exit}: ${JSON.stringify(result.errors)}`)
-    const rows = new Set(await tableText(data, 't', to))
-    const lost = [...before, 'next'].filter((id) => !rows.has(`id=${JSON.stringify(id)}`))
-    if (lost.length > 0) throw new Error(`${lost.length} acknowledged loads are lost: ${lost.slice(0, 3).join(', ')}`)
-    const after = await broken(data)
-    if (after.length > 0) throw new Error(`doctor after the load: ${after.join('; ')}`)
-  } finally {
-    await unmount(looked)
-  }
-}
+const WORKLOADS: Workload[] = [{ target: 'delta', mode: 'upsert' }, { target: 'sqlite', mode: 'upsert' }, { target: 'delta', mode: 'dedupe' }, { target: 'sqlite', mode: 'dedupe' }]
 
 const result = { passed: 0, failed: 0 }
-try {
-  for (let left = CUTS, at = 0; left > 0; left -= PER_IMAGE, at++) {
-    await inFolder('cuts', (folder) => image(folder, at % 2 === 0 ? 'delta' : 'sqlite', Math.min(left, PER_IMAGE), result))
-  }
-} catch (thrown) {
-  result.failed++
-  console.log(`  failed: no cuts possible here: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+const images = Array.from({ length: Math.ceil(CUTS / PER_IMAGE) }, (_, at) => ({ at, cuts: Math.min(PER_IMAGE, CUTS - at * PER_IMAGE), work: WORKLOADS[at % WORKLOADS.length] as Workload }))
+const name = ({ target, mode }: Workload): string => `${target} ${mode}`
+const cutting = await runCases(images, 2, ({ work, at }) => `${name(work)}, image ${at}`, ({ work, cuts }) =>
+  inFolder('cuts', (folder) => {
+    let left = cuts
+    return cutPower(folder, work, (wrong) => {
+      if (wrong === null) result.passed++
+      else {
+        result.failed++
+        console.log(`  failed: ${name(work)}: ${wrong}`)
+      }
+      return --left > 0
+    })
+  }),
+)
+
+interface Control {
+  work: Workload
+  file: string
+  /** Replaced in `file`; each must be there exactly once. */
+  edits: [string, string][]
 }
-close('power-cuts', result, CUTS, 'ext4 image copies')
+
+const controls: Control[] = [
+  { work: { target: 'delta', mode: 'upsert' }, file: 'src/engines/duckdb/database.ts', edits: [['await localFs.sync(`${point}.sync`, uri)', '']] },
+  { work: { target: 'sqlite', mode: 'upsert' }, file: 'src/sql/sqlite.ts', edits: [['PRAGMA synchronous = EXTRA', 'PRAGMA synchronous = OFF'], ['level !== 3', 'level !== 0']] },
+]
+const caught = await runCases(controls, 2, ({ work, file }) => `control of ${work.target}, ${file}`, ({ work, file, edits }) =>
+  inFolder('cuts-control', async (folder) => {
+    const tree = join(folder, 'tree')
+    mkdirSync(tree)
+    cpSync(join(ROOT, 'src'), join(tree, 'src'), { recursive: true })
+    cpSync(join(ROOT, 'test/proof/cut-worker.ts'), join(tree, 'test/proof/cut-worker.ts'))
+    cpSync(join(ROOT, 'package.json'), join(tree, 'package.json'))
+    symlinkSync(join(ROOT, 'node_modules'), join(tree, 'node_modules'))
+    let text = readFileSync(join(tree, file), 'utf8')
+    for (const [from, to] of edits) {
+      if (text.split(from).length !== 2) throw new Error(`${from} is not in ${file} exactly once`)
+      text = text.replace(from, to)
+    }
+    writeFileSync(join(tree, file), text)
+    let cuts = 0
+    let seen: string | null = null
+    await cutPower(folder, work, (wrong) => {
+      cuts++
+      seen = wrong
+      return wrong === null && cuts < CONTROL_CUTS
+    }, join(tree, 'test/proof/cut-worker.ts'))
+    if (seen === null) throw new Error(`${CONTROL_CUTS} cuts did not show that nothing is synced`)
+    console.log(`  control of ${work.target}: caught at cut ${cuts}: ${String(seen).slice(0, 200)}`)
+  }),
+)
+result.passed += caught.passed
+result.failed += cutting.failed + caught.failed
+close('power-cuts', result, CUTS + controls.length, `${CUTS} cuts of ext4 images, ${controls.length} controls`)
