@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Row } from '../../src/core/schema.ts'
 import { openBrowser } from '../../src/service/browse.ts'
+import type { Browser } from '../../src/service/browse.ts'
 import { checkup } from '../../src/service/doctor.ts'
 
 export const BIN = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url))
@@ -55,11 +56,17 @@ export function copyFolder(from: string, to: string): void {
 
 /** The user's columns of every row as text, sorted: two tables are equal if these are. */
 export async function tableText(dataDir: string, table: string, to?: string): Promise<string[]> {
+  return (await examine(dataDir, table, to)).rows
+}
+
+/** The same, with what doctor calls broken. */
+export async function examine(dataDir: string, table: string, to?: string): Promise<{ rows: string[]; broken: string[] }> {
   const browser = await openBrowser(dataDir)
   try {
     const { schema, rows } = await browser.head(table, Number.MAX_SAFE_INTEGER, to)
     const order = schema.map((column, at) => ({ name: column.name, at })).toSorted((a, b) => (a.name < b.name ? -1 : 1))
-    return rows.map((row: Row) => order.map(({ name, at }) => `${name}=${show(row[at] ?? null)}`).join(' ')).toSorted()
+    const text = rows.map((row: Row) => order.map(({ name, at }) => `${name}=${show(row[at] ?? null)}`).join(' ')).toSorted()
+    return { rows: text, broken: await findings(browser) }
   } finally {
     await browser.close()
   }
@@ -73,10 +80,14 @@ function show(value: Row[number]): string {
 export async function broken(dataDir: string): Promise<string[]> {
   const browser = await openBrowser(dataDir)
   try {
-    return (await checkup(browser)).findings.filter((finding) => finding.grade === 'broken').map((finding) => `${finding.path}: ${finding.message}`)
+    return await findings(browser)
   } finally {
     await browser.close()
   }
+}
+
+async function findings(browser: Browser): Promise<string[]> {
+  return (await checkup(browser)).findings.filter((finding) => finding.grade === 'broken').map((finding) => `${finding.path}: ${finding.message}`)
 }
 
 /** The first difference between two sorted lists, for a message; null when they are equal. */

@@ -12,7 +12,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { load } from '../../src/index.ts'
-import { broken, close, copyFolder, difference, inFolder, runCases, sluice, tableText } from './harness.ts'
+import { close, copyFolder, difference, examine, inFolder, runCases, sluice } from './harness.ts'
 import { baseName, expectedPoints, isPartOf } from './points.ts'
 
 const MODES = ['append', 'dedupe', 'upsert'] as const
@@ -103,10 +103,10 @@ async function play(scene: Scene, folder: string, env: NodeJS.ProcessEnv): Promi
 async function check(scene: Scene, folder: string): Promise<void> {
   const again = await sluice(flags(scene, folder))
   if (again.code !== 0) throw new Error(`the run after it ended with ${again.code}: ${again.stdout.slice(0, 300)} ${again.stderr.slice(0, 300)}`)
-  const wrong = difference(await tableText(join(folder, 'data'), 't', place(scene, folder)), scene.expected)
+  const found = await examine(join(folder, 'data'), 't', place(scene, folder))
+  const wrong = difference(found.rows, scene.expected)
   if (wrong !== null) throw new Error(wrong)
-  const findings = await broken(join(folder, 'data'))
-  if (findings.length > 0) throw new Error(`doctor: ${findings.join('; ')}`)
+  if (found.broken.length > 0) throw new Error(`doctor: ${found.broken.join('; ')}`)
 }
 
 /** Failpoints reached by an undisturbed run, as `p name` or `c name`. */

@@ -28,7 +28,7 @@ const UNDISTURBED: Readonly<Record<string, string>> = {
 }
 
 /** Passed only where there is a key, or only by upserts. */
-const KEYED = ['stage.losers', 'delta.losers', 'sqlite.losers', 'sqlite.decide', 'sqlite.decided', 'sqlite.beaten', 'sqlite.update', 'sqlite.replaced']
+const KEYED = ['stage.losers', 'delta.losers', 'sqlite.losers', 'sqlite.decide', 'sqlite.decided', 'sqlite.beaten', 'sqlite.update', 'sqlite.replaced', 'sqlite.index']
 const UPSERT = ['delta.rewrite']
 
 function sources(folder: string): string[] {
