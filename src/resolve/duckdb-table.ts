@@ -2,9 +2,11 @@
  * A batch against a table of Parquet files, in DuckDB's SQL: which keys are known, who wins, what is written.
  *
  * Temporary tables, in the order in which they are made. They hold keys, places and keep values, never whole rows:
- *   sluice_batch    one row per winner of the batch: _k1…, place, v (value of the keep column)
+ *   sluice_batch    one row per winner of the batch: h (hash of the key), place
  *   sluice_live     path and ordinal of the data files that may hold a key of the batch
- *   sluice_hit      winners whose key the table has: _k1…, place, v, file, s_place and s_v of the stored row
+ *   sluice_match    pairs of a winner and a stored row whose keys have the same hash: place, file, s_place
+ *   sluice_hit      winners whose key the table has: _k1…, place, v (value of the keep column), file, s_place and s_v of the
+ *                   stored row
  *   sluice_rank     late batches only: best rank of the key among the stored row and its kept losers (e_place, e_v)
  *   sluice_decided  one row per hit: place, s_place, file, outcome (updated, duplicate, stale, repeated)
  *   sluice_verdict  losers inside the batch: place, and whether the final winner of the key has equal content
@@ -111,16 +113,25 @@ function equalSql(job: Resolution, a: string, b: string): string {
   return others.length === 0 ? 'true' : `(${others.map((name) => `${a}.${name} IS NOT DISTINCT FROM ${b}.${name}`).join(' AND ')})`
 }
 
-/** Finds the known keys: reads only key columns, places and the keep column of `paths`. */
+/**
+ * Finds the known keys: reads only key columns, places and the keep column of `paths`. First over hashes of the keys, then
+ * exactly over what those let through: a join over whole keys of text has to hold them all. Against a table of 1.8 million
+ * keys, processor time of 1.8 million winners: 1.8 s at once, 0.7 s in two steps when 3 % are known; 2.1 s and 2.9 s when
+ * all are.
+ */
 export function hitsSql(job: Resolution, paths: readonly string[]): string[] {
   const stored = filesOfTableSql(job.schema, paths)
-  const keys = keysSql(job, stored, 's_place', 's_v').replace(' FROM (', `, ${FILE_COLUMN} FROM (`)
-  const columns = [...aliases(job).map((alias) => `b.${alias}`), 'b.place', 'b.v', 'l.n AS file', 's.s_place', 's.s_v']
+  const hash = `hash(${job.key.map((name) => quoteName(columnOf(job.schema, name).name)).join(', ')})`
+  const columns = [...aliases(job).map((alias) => `b.${alias}`), 'b.place', 'b.v', 'm.file', 's.s_place', 's.s_v']
   return [
-    `CREATE TEMP TABLE sluice_batch AS ${keysSql(job, incomingSql(job), 'place', 'v')}`,
+    `CREATE TEMP TABLE sluice_batch AS SELECT ${hash} AS h, _place AS place FROM (${incomingSql(job)})`,
     `CREATE TEMP TABLE sluice_live AS SELECT * FROM (VALUES ${paths.map((path, n) => `(${quoteText(path)}, ${n})`).join(', ')}) AS t(path, n)`,
-    `CREATE TEMP TABLE sluice_hit AS SELECT ${columns.join(', ')} FROM (${keys}) AS s JOIN sluice_batch AS b ON ${sameKey(job, 's', 'b')} JOIN sluice_live AS l ON l.path = s.${FILE_COLUMN}`,
+    `CREATE TEMP TABLE sluice_match AS SELECT b.place, l.n AS file, s._place AS s_place FROM (SELECT ${hash} AS h, _place, ${FILE_COLUMN} FROM (${stored})) AS s ` +
+      `JOIN sluice_batch AS b ON b.h = s.h JOIN sluice_live AS l ON l.path = s.${FILE_COLUMN}`,
     'DROP TABLE sluice_batch',
+    `CREATE TEMP TABLE sluice_hit AS SELECT ${columns.join(', ')} FROM sluice_match AS m JOIN (${keysSql(job, incomingSql(job), 'place', 'v')}) AS b ON b.place = m.place ` +
+      `JOIN (${keysSql(job, stored, 's_place', 's_v')}) AS s ON s.s_place = m.s_place AND ${sameKey(job, 's', 'b')}`,
+    'DROP TABLE sluice_match',
   ]
 }
 
