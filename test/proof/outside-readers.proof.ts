@@ -10,9 +10,12 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { load } from '../../src/index.ts'
+import type { LoadOptions } from '../../src/index.ts'
 import { broken, close, copyFolder, inFolder, tableText } from './harness.ts'
 
 const COMMITS = 250
+/** Commits of the second table, which only appends: its first checkpoint is at version 100. */
+const APPENDS = 110
 const READERS = fileURLToPath(new URL('./readers/', import.meta.url))
 const COLUMNS = 'id:string,n:int64,x:double,ok:boolean,d:date,ts:timestamp,j:json'
 
@@ -58,19 +61,24 @@ await inFolder('readers', async (folder) => {
   mkdirSync(join(folder, 'in'))
   const upserted = new Map<string, Rec>()
   const appended: Rec[] = []
+  const paths: string[] = []
   for (let commit = 0; commit < COMMITS; commit++) {
     // Every third commit appends only, the others meet known keys as well.
     const batch = Array.from({ length: 6 }, (_, at) => record(commit % 3 !== 0 && at < 3 ? `k${(commit * 5 + at) % (commit * 4 + 1)}` : `k${commit * 6 + at}-${commit}`, commit, at))
     const path = join(folder, 'in', `f${commit}.ndjson`)
     writeFileSync(path, batch.map((r) => `${text(r)}\n`).join(''))
+    paths.push(path)
     for (const r of batch) upserted.set(r.id, r)
-    appended.push(...batch)
-    const options = { paths: [path], columns: COLUMNS, dataDir: data, jobs: 1 }
-    const upsert = await load({ ...options, into: 'up', key: 'id', mode: 'upsert' })
-    const append = commit < 110 ? await load({ ...options, into: 'app' }) : null
-    if (upsert.exit !== 0 || (append !== null && append.exit !== 0)) throw new Error(`commit ${commit} ended with ${upsert.exit}: ${JSON.stringify(upsert.errors)}`)
+    if (commit < APPENDS) appended.push(...batch)
   }
-  const truths = { up: [...upserted.values()], app: appended.slice(0, 110 * 6) }
+  const loadAll = async (files: readonly string[], options: Omit<LoadOptions, 'paths'>): Promise<void> => {
+    for (const path of files) {
+      const { exit, errors } = await load({ paths: [path], columns: COLUMNS, dataDir: data, jobs: 1, ...options })
+      if (exit !== 0) throw new Error(`${path} ended with ${exit}: ${JSON.stringify(errors)}`)
+    }
+  }
+  await Promise.all([loadAll(paths, { into: 'up', key: 'id', mode: 'upsert' }), loadAll(paths.slice(0, APPENDS), { into: 'app' })])
+  const truths = { up: [...upserted.values()], app: appended }
   for (const [name, rows] of Object.entries(truths)) {
     const truth = join(folder, `${name}.truth`)
     writeFileSync(truth, rows.map((r) => `${JSON.stringify(r)}\n`).join(''))

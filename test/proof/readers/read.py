@@ -45,7 +45,7 @@ def main(path, truth_path):
     from deltalake import QueryBuilder
 
     answer = QueryBuilder().register("t", table).execute("SELECT * FROM t")
-    rows = polars.from_arrow(answer if not hasattr(answer, "read_all") else answer.read_all())
+    rows = polars.DataFrame(answer)
     compare("delta-rs", rows.select(list(TYPES)).with_columns(polars.col("ts").dt.convert_time_zone("UTC")).to_dicts(), truth)
 
     frame = polars.scan_delta(path).select(list(TYPES)).collect()
