@@ -63,21 +63,28 @@ export interface Tally {
 export async function ingest(work: Ingest): Promise<Tally> {
   const tally: Tally = { faults: [], interrupted: false }
   const reloaded = new Set<string>()
-  const inWork = new Set<Promise<void>>()
+  const inWork = new Map<Promise<void>, number>()
   let failure: SluiceError | null = null
-  let before: Promise<void> = Promise.resolve()
   const start = (batch: Batch): void => {
-    // After a failure nothing more commits in this process: what is staged is given back.
-    const mine = before.then(() => {
+    const own = lowestOf(batch)
+    // By number, not by claim: an arrival that had to wait comes back under its old number, below what is in work already.
+    const before = async (): Promise<void> => {
+      for (;;) {
+        const lower = [...inWork].find(([, lowest]) => lowest < own)
+        if (lower === undefined) break
+        await lower[0]
+      }
+      // After a failure nothing more commits in this process: what is staged is given back.
       if (failure !== null) throw new SluiceError('INTERRUPTED', 'Stopped because an earlier batch could not be committed.')
-    })
-    mine.catch(() => {})
-    const done = processBatch(work, batch, mine, tally, reloaded).catch((thrown: unknown) => {
-      failure ??= asSluiceError(thrown)
-    })
-    before = done
-    inWork.add(done)
-    void done.finally(() => inWork.delete(done))
+    }
+    const done = processBatch(work, batch, before, tally, reloaded).then(
+      () => void inWork.delete(done),
+      (thrown: unknown) => {
+        failure ??= asSluiceError(thrown)
+        inWork.delete(done)
+      },
+    )
+    inWork.set(done, own)
   }
   for (;;) {
     while (failure === null && !work.stop.aborted && inWork.size < work.width) {
@@ -85,7 +92,7 @@ export async function ingest(work: Ingest): Promise<Tally> {
       if (batch === null) break
       start(batch)
     }
-    if (inWork.size > 0) await Promise.race(inWork)
+    if (inWork.size > 0) await Promise.race(inWork.keys())
     else if (failure !== null || work.stop.aborted || (await work.ledger.elsewhere(work.run)) === 0) break
     else {
       // The rest is in the hands of other processes: they finish it, or they die and it comes back.
@@ -105,7 +112,14 @@ async function leftOver(work: Ingest): Promise<boolean> {
   return batch !== null || (await work.ledger.elsewhere(work.run)) > 0
 }
 
-async function processBatch(work: Ingest, batch: Batch, before: Promise<void>, tally: Tally, reloaded: Set<string>): Promise<void> {
+function lowestOf(batch: Batch): number {
+  return batch.arrivals[0]?.seq ?? 0
+}
+
+/** Waits until no batch of this process has a lower number. @throws SluiceError INTERRUPTED after a failure of one */
+type Before = () => Promise<void>
+
+async function processBatch(work: Ingest, batch: Batch, before: Before, tally: Tally, reloaded: Set<string>): Promise<void> {
   let deaths = 0
   for (let attempt = 1; ; attempt++) {
     const folder = `${work.spool}/${batch.id}-${batch.fence}-${attempt}`
@@ -140,12 +154,12 @@ async function processBatch(work: Ingest, batch: Batch, before: Promise<void>, t
   }
 }
 
-async function madeMeanwhile(work: Ingest, before: Promise<void>): Promise<boolean> {
-  await before
+async function madeMeanwhile(work: Ingest, before: Before): Promise<boolean> {
+  await before().catch(() => {})
   return (await work.table.head()).exists
 }
 
-async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder: string, before: Promise<void>, tally: Tally, reloaded: Set<string>): Promise<void> {
+async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder: string, before: Before, tally: Tally, reloaded: Set<string>): Promise<void> {
   const began = work.clock.monotonic()
   const paths = pathsOf(batch)
   await work.fs.makeFolder('spool.make', folder)
@@ -164,8 +178,9 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
     work.now,
   )
   work.on({ kind: 'phase', batch: batch.id, phase: 'staged', ms: work.clock.monotonic() - began, detail: `${staged.winners} winners of ${batch.arrivals.length} files` })
-  await before
+  await before()
   await turn(work, batch)
+  await before()
   const loaded = staged.outcomes.filter((outcome) => outcome.state === 'loaded')
   // Arrivals without any record are COMPLETED in the ledger; where there is no table yet they make none.
   const receipt = loaded.length > 0 && (head.exists || loaded.some((outcome) => outcome.read > 0) || (await work.table.head()).exists) ? await commit(work, staged) : null
