@@ -15,6 +15,7 @@ import { FileFault, JsonReader, RAW_BYTES, pathOf } from './json/reader.ts'
 import type { Sink } from './json/reader.ts'
 import { Window } from './json/window.ts'
 import { Parts } from './parquet/parts.ts'
+import type { PartLimits } from './parquet/parts.ts'
 import { Records } from './typing/records.ts'
 import type { BadRecord, Hypothesis } from './typing/records.ts'
 
@@ -34,6 +35,8 @@ export interface SplitOptions {
   hypothesis?: Hypothesis
   /** Bytes of the first window; tests make it small. */
   window?: number
+  /** Most rows of a row group and of a part; tests make them small. */
+  limits?: PartLimits
 }
 export interface SplitInput {
   seq: number
@@ -71,8 +74,10 @@ export interface Splitter {
   split(input: SplitInput, onProgress: (bytes: number, records: number) => void): Promise<SplitEnd>
   /** Discards what the last split() wrote. */
   undo(): void
-  /** Closes the parts; nothing may be called afterwards. */
+  /** Closes the parts; nothing may be called afterwards but discard(). */
   finish(): SplitResult
+  /** Closes and removes what was written: for work that failed. An open file would keep its room on a full disk. */
+  discard(): void
 }
 
 /** Bytes of a window that the next file uses again. */
@@ -109,8 +114,8 @@ class FileSplitter implements Splitter {
 
   constructor(options: SplitOptions) {
     this.options = options
-    this.good = new Parts((n) => `${options.folder}/${options.prefix}-records-${n}.parquet`)
-    this.rejects = new Parts((n) => `${options.folder}/${options.prefix}-rejects-${n}.parquet`)
+    this.good = new Parts((n) => `${options.folder}/${options.prefix}-records-${n}.parquet`, options.limits)
+    this.rejects = new Parts((n) => `${options.folder}/${options.prefix}-rejects-${n}.parquet`, options.limits)
     this.records = new Records(this.good, options.definition, options.pinned, options.hypothesis ?? null)
     for (const { name, type } of REJECT_SCHEMA) this.rejects.add(name, type)
   }
@@ -226,10 +231,14 @@ class FileSplitter implements Splitter {
     if (this.saved !== null) this.tally = { ...this.saved, faults: [...this.saved.faults], reasons: { ...this.saved.reasons } }
   }
 
+  discard(): void {
+    this.good.discard()
+    this.rejects.discard()
+  }
+
   finish(): SplitResult {
     if (this.records.collecting) {
-      this.good.discard()
-      this.rejects.discard()
+      this.discard()
       return { again: this.records.hypothesis() }
     }
     const schema = this.records.schema()

@@ -1,7 +1,7 @@
 /** `load()`: files into a table, exactly once, and it balances. The same for programs and for the command. */
 import { agree, define } from '../core/definition.ts'
 import type { Balance } from '../core/balance.ts'
-import { missing } from '../core/balance.ts'
+import { missing, noBalance } from '../core/balance.ts'
 import type { Engine } from '../core/engine.ts'
 import { SluiceError, asSluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
@@ -148,19 +148,26 @@ async function finish(work: Loading, ending: Ending): Promise<LoadResult> {
   const broken = current !== null && missing(current.balance) !== 0
   let failure = ending.failure
   if (broken) failure ??= new SluiceError('BALANCE_BROKEN', 'The balance of the run does not add up.')
-  const interrupted = ending.tally.interrupted && failure === null
-  const state: RunState = failure !== null ? 'FAILED' : interrupted ? 'INTERRUPTED' : 'COMPLETED'
-  const exit = failure !== null ? failure.exit : interrupted ? interruptExit(options) : partial && options.allowPartial !== true ? 3 : 0
-  const errors = ending.tally.faults
-  if (failure !== null) errors.unshift({ ...failure.where, code: failure.code, message: failure.message })
-  const row = await folder.ledger.end(ending.run, state, files, exit, failure === null ? null : { ...failure.where, code: failure.code, message: failure.message })
+  const ended = (): { state: RunState; exit: number; fault: Fault | null } => {
+    if (failure !== null) return { state: 'FAILED', exit: failure.exit, fault: { ...failure.where, code: failure.code, message: failure.message } }
+    if (ending.tally.interrupted) return { state: 'INTERRUPTED', exit: interruptExit(options), fault: null }
+    return { state: 'COMPLETED', exit: partial && options.allowPartial !== true ? 3 : 0, fault: null }
+  }
+  const asked = ended()
+  const row = await folder.ledger.end(ending.run, asked.state, files, asked.exit, asked.fault).catch((thrown: unknown) => {
+    // On a full disk the ledger cannot note the end either; the next run closes this one. What stopped the work is said.
+    failure ??= asSluiceError(thrown)
+    return current
+  })
+  const { state, exit, fault } = ended()
+  const errors = fault === null ? ending.tally.faults : [fault, ...ending.tally.faults]
   const head = await table.head()
   if (ending.madeTable && head.exists) options.onEvent?.({ kind: 'notice', text: `The table ${options.into} was made: ${describeSchema(head.schema)}.` })
   return {
     schema: 'sluice.load/1', run: ending.run, state, exit, table: options.into, target: table.uri,
     version: head.exists ? head.version : null,
-    balance: { ...row.balance, evicted: row.evicted, balances: !broken && failure?.code !== 'BALANCE_BROKEN' },
-    files, reasons: row.reasons, errors: errors.slice(0, 100), ms: Math.round(ending.ms),
+    balance: { ...(row?.balance ?? noBalance()), evicted: row?.evicted ?? 0, balances: !broken && failure?.code !== 'BALANCE_BROKEN' },
+    files, reasons: row?.reasons ?? {}, errors: errors.slice(0, 100), ms: Math.round(ending.ms),
   }
 }
 

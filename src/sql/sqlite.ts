@@ -191,7 +191,8 @@ export function sqliteError(thrown: unknown, path: string): SluiceError {
   const extended = thrown instanceof Error && 'errcode' in thrown ? Number(thrown.errcode) : 0
   const code = extended & 0xff
   const options = { where: { path }, cause: thrown }
-  if (code === FULL || extended === IOERR_SHMSIZE) return new SluiceError('DISK_FULL', `Cannot write ${path}: ${reason}`, options)
+  if (extended === IOERR_SHMSIZE) return new SluiceError('DISK_FULL', `Cannot write ${path}-shm: no space left on the device`, options)
+  if (code === FULL) return new SluiceError('DISK_FULL', `Cannot write ${path}: ${reason}`, options)
   if (code === BUSY || code === LOCKED) return new SluiceError('BUSY', `${path} is locked by another process: ${reason}`, options)
   if (code === READONLY || code === CANTOPEN) return new SluiceError('PERMISSION_DENIED', `Cannot open ${path}: ${reason}`, options)
   if (code === NOTADB) return new SluiceError('TABLE_FOREIGN', `${path} is not a SQLite file: ${reason}`, options)

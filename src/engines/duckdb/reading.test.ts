@@ -8,6 +8,7 @@ import { after, test } from 'node:test'
 import type { Arrival, ArrivalOutcome } from '../../core/arrival.ts'
 import { define } from '../../core/definition.ts'
 import type { Batch } from '../../core/engine.ts'
+import type { Staged } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { SplitEnd, SplitOptions, Splitter } from '../../formats/splitter.ts'
 import { lookAt } from '../../storage/pin.ts'
@@ -33,6 +34,7 @@ const LOADED: SplitEnd = { state: 'loaded', read: 1, skipped: 0, rejected: 0, fa
 
 interface Told {
   undone: number
+  discarded: number
   splitter: Splitter
 }
 
@@ -40,6 +42,7 @@ interface Told {
 function double(end: SplitEnd, options: { most?: number; between?: () => void } = {}): Told {
   const told: Told = {
     undone: 0,
+    discarded: 0,
     splitter: {
       async split(input) {
         const into = new Uint8Array(8)
@@ -50,6 +53,7 @@ function double(end: SplitEnd, options: { most?: number; between?: () => void } 
         return end
       },
       undo: () => (told.undone += 1),
+      discard: () => (told.discarded += 1),
       finish: () => ({ again: null, schema: [], records: [], rejects: [], faults: [], reasons: {}, notices: [], leftOut: {}, keySeen: {}, lowest: null, highest: null }),
     },
   }
@@ -125,12 +129,25 @@ test('when a type was too narrow, the parts are removed and the batch is read ag
     writeFileSync(leftOver, 'part')
     return { ...splitter, finish: () => ({ again: hypothesis }) }
   }
-  const arrival = arrivalOf('01')
-  const batch = { id: 'b_1', lane: 1, fence: 2, table: 't', arrivals: [arrival] }
-  const job: PlainJob = { batch, attempt: 3, definition: define('t', {}), pinned: null, folder, onBad: 'quarantine', maxBad: null, now: 0, grace: 0, reloaded: new Set() }
-  const database = await Database.open({ threads: 1, memory: 60_000_000, temp: join(root, 'temp') })
-  const staged = await stage(job, { database, openSplitter, standing: () => Promise.resolve(new Map()), on: () => undefined })
+  const staged = await stageOne(arrivalOf('01'), folder, openSplitter)
   assert.deepEqual(asked.map((options) => options.hypothesis), [undefined, hypothesis])
   assert.ok(!existsSync(leftOver))
   assert.deepEqual(staged.outcomes.map(({ state }) => state), ['loaded'])
 })
+
+test('a pass that fails gives back the room of its parts', async () => {
+  const told = double(LOADED)
+  const full = new SluiceError('DISK_FULL', 'no room for the footer')
+  const finish = (): never => {
+    throw full
+  }
+  await assert.rejects(stageOne(arrivalOf('02'), root, () => ({ ...told.splitter, finish })), (thrown: unknown) => thrown === full)
+  assert.equal(told.discarded, 1)
+})
+
+async function stageOne(arrival: Arrival, folder: string, openSplitter: (options: SplitOptions) => Splitter): Promise<Staged> {
+  const batch = { id: 'b_1', lane: 1, fence: 2, table: 't', arrivals: [arrival] }
+  const job: PlainJob = { batch, attempt: 3, definition: define('t', {}), pinned: null, folder, onBad: 'quarantine', maxBad: null, now: 0, grace: 0, reloaded: new Set() }
+  const database = await Database.open({ threads: 1, memory: 60_000_000, temp: join(root, 'temp') })
+  return stage(job, { database, openSplitter, standing: () => Promise.resolve(new Map()), on: () => undefined })
+}

@@ -68,8 +68,15 @@ async function readBatch(job: PlainJob, around: Surroundings): Promise<{ read: A
   // Each pass widens a type at least; the number of passes only guards against a splitter that never agrees with itself.
   for (let pass = 1; pass <= 16; pass++) {
     const splitter = around.openSplitter(options)
-    const read = await readArrivals(batch, splitter, around.on)
-    const split = splitter.finish()
+    let split: SplitResult
+    let read: ArrivalOutcome[]
+    try {
+      read = await readArrivals(batch, splitter, around.on)
+      split = splitter.finish()
+    } catch (thrown) {
+      splitter.discard()
+      throw thrown
+    }
     if (split.again === null) return { read, split }
     options.hypothesis = split.again
     await removeParts(folder)
