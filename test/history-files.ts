@@ -11,7 +11,10 @@ export interface HistoryFile {
   records: Json[]
 }
 
-/** @param texts one JSON text per record; only lines can carry those that are not JSON */
+/**
+ * @param texts one JSON text per record; only lines can carry those that are not JSON
+ * @param index of the file: files with the same records differ in their bytes, else the later one would be a mere copy
+ */
 export function fileOf(form: string, texts: readonly string[], definition: Definition, index: number): HistoryFile {
   const parsed = texts.map(parsedOr)
   const whole = texts.filter((_, at) => parsed[at] !== NOT_JSON)
@@ -19,14 +22,14 @@ export function fileOf(form: string, texts: readonly string[], definition: Defin
   if ((form === 'ndjson' || form === 'jsonl') && texts.length > 0) {
     // Blank lines are no records. (A file of nothing else would be empty, which is a fault.)
     const lines = texts.map((text, at) => `${text}${at % 4 === 3 ? '\r\n\n' : '\n'}`)
-    return { bytes: lines.join(''), extension: `.${form}`, records: parsed }
+    return { bytes: `${lines.join('')}${'\n'.repeat(index)}`, extension: `.${form}`, records: parsed }
   }
   if (form === 'lines' && json.length > 1 && isObject(json[0])) return { bytes: whole.join('\n'), extension: '.json', records: json }
   if (form === 'single' && isObject(json[0]) && holdsKey(json[0], definition)) {
     return { bytes: `${whole[0]}\n`, extension: '.json', records: json.slice(0, 1) }
   }
-  if (form === 'array') return { bytes: `[${whole.join(',\n')}]`, extension: '.json', records: json }
-  const note = index % 2 === 0 ? '"note":{"list":"none"},' : ''
+  if (form === 'array') return { bytes: `[${' '.repeat(index)}${whole.join(',\n')}]`, extension: '.json', records: json }
+  const note = index % 2 === 0 ? `"note":{"list":"none","file":${index}},` : ' '.repeat(index)
   return { bytes: `{${note}"records" : [ ${whole.join(' , ')} ],"total":${json.length}}`, extension: '.json', records: json }
 }
 

@@ -37,12 +37,17 @@ export function memberName(index: number): string {
   return ['id', 'Value', 'order by', 'q"t', 'é', 'c5', 'select'][index] ?? `c${index}`
 }
 
-/** The JSON text of one record, good or bad; one in twenty-five is not JSON at all. */
-export function recordText(types: readonly ColumnType[], keys: readonly number[]): fc.Arbitrary<string> {
+/**
+ * The JSON text of one record, good or bad; one in twenty-five is not JSON at all.
+ * @param dense one value of each key column, and two of every other one
+ */
+export function recordText(types: readonly ColumnType[], keys: readonly number[], dense = false): fc.Arbitrary<string> {
   const members = types.map((type, index) => {
     // Few different keys, so that most records meet another one.
     const all = POOLS[type]
-    const pool = keys.includes(index) ? [0, 1, 2].map((step) => all[(index * 3 + step) % all.length] ?? '1') : all
+    const few = keys.includes(index) ? [0, 1, 2].map((step) => all[(index * 3 + step) % all.length] ?? '1') : all
+    // The first and the last are never two spellings of one value.
+    const pool = dense ? [few[0] ?? '1', ...(keys.includes(index) ? [] : few.slice(-1))] : few
     const bad = BAD[type] ?? []
     const name = JSON.stringify(memberName(index))
     const part = (value: fc.Arbitrary<string>): fc.Arbitrary<string> => value.map((text) => `${name}:${text}`)
