@@ -1,65 +1,12 @@
 /** Files in, parts out: read back with DuckDB, which shares no line with the writer. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { DuckDBInstance } from '@duckdb/node-api'
-import { define } from '../core/definition.ts'
+import { load } from '../../test/splitting.ts'
+import type { Outcome, Text } from '../../test/splitting.ts'
 import type { DefinitionRequest } from '../core/definition.ts'
 import { SluiceError } from '../core/errors.ts'
 import { setFailpointHandler } from '../core/failpoint.ts'
-import { openSplitter } from './splitter.ts'
-import type { SplitEnd, SplitOptions, SplitResult, Splitter } from './splitter.ts'
-
-type Text = string | Uint8Array
-interface Outcome {
-  ends: SplitEnd[]
-  result: Extract<SplitResult, { again: null }>
-  rows: Record<string, unknown>[]
-  rejects: Record<string, unknown>[]
-}
-
-const instance = await DuckDBInstance.create(':memory:')
-const db = await instance.connect()
-
-async function rowsOf(uris: string[], order: string): Promise<Record<string, unknown>[]> {
-  if (uris.length === 0) return []
-  const answer = await db.runAndReadAll(`SELECT * FROM read_parquet([${uris.map((uri) => `'${uri}'`).join(',')}]) ORDER BY ${order}`)
-  return answer.getRowObjectsJson()
-}
-
-async function give(splitter: Splitter, seq: number, path: string, text: Text, age = 0): Promise<SplitEnd> {
-  const bytes = Buffer.from(text as string)
-  let done = 0
-  return splitter.split({ seq, path, modified: 1_000_000 - age, read: (into, at, length) => {
-    const n = bytes.copy(into, at, done, Math.min(bytes.length, done + length))
-    done += n
-    return n
-  } }, () => {})
-}
-
-async function load(files: Record<string, Text>, request: DefinitionRequest = {}, more: Partial<SplitOptions> & { age?: number } = {}): Promise<Outcome> {
-  const folder = mkdtempSync(join(tmpdir(), 'split-'))
-  try {
-    const options: SplitOptions = { folder, prefix: 'b', definition: define('t', request), pinned: null, onBad: 'quarantine', maxBad: null, grace: 1000, now: 1_000_000, ...more }
-    for (let pass = 0; ; pass++) {
-      assert.ok(pass < 2, 'at most two passes')
-      const splitter = openSplitter(options)
-      const ends: SplitEnd[] = []
-      for (const [i, [path, text]] of Object.entries(files).entries()) ends.push(await give(splitter, i + 1, path, text, more.age ?? 0))
-      const result = splitter.finish()
-      if (result.again !== null) {
-        options.hypothesis = result.again
-        continue
-      }
-      const rows = await rowsOf(result.records.map(({ uri }) => uri), '_place')
-      return { ends, result, rows, rejects: await rowsOf(result.rejects.map(({ uri }) => uri), '_place') }
-    }
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
+import type { SplitEnd } from './splitter.ts'
 
 const lines = (...values: string[]): string => `${values.join('\n')}\n`
 const typesOf = (outcome: Outcome): string => outcome.result.schema.map(({ name, type }) => `${name}:${type}`).join(',')
@@ -71,6 +18,9 @@ test('types are inferred, whatever the order of the values', async () => {
     [['true', '1'], 'string'], [['"2024-02-29"'], 'date'], [['"2023-02-29"'], 'string'],
     [['"2024-01-01T00:00:00Z"', '"2024-01-01 00:00"'], 'timestamp'], [['"2024-01-01"', '"2024-01-01T00:00:00Z"'], 'string'],
     [['"2024-01-01T24:00:00Z"'], 'string'], [['1', '{"a": [1, 2]}', '"x"'], 'json'],
+    // Values that a column of an inferred type takes at once, and what must still change its type.
+    [['1', '9007199254740993', '0.5'], 'string'], [['0.5', '1.5e-330'], 'string'], [['0.5', '0.1000000000000000055'], 'string'],
+    [['"2024-01-01T00:00:00.000Z"', '"2024-01-01T00:00:00.00Z9"'], 'string'], [['true', '"x"', '[1]'], 'json'],
   ]
   for (const [values, type] of cases) {
     for (const order of [values, values.toReversed()]) {

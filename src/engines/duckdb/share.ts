@@ -11,6 +11,8 @@ const PARENT = 150 * MB
 const CHILD = 350 * MB
 /** Code, stacks and libraries of a child, and buffers outside V8's heap. */
 const OUTSIDE_HEAP = 100
+/** What a thread of DuckDB wants for itself. */
+const THREAD = 100 * MB
 
 export interface Share {
   /** Child processes at the same time. */
@@ -44,7 +46,8 @@ export function divide(memory: number, cores: number, wanted?: number): Share {
     jobs,
     notice,
     duckdb: half,
-    threads: Math.max(1, Math.floor(cores / jobs)),
+    // Commits follow one another, so one child often works alone: it may use the cores that the others leave idle.
+    threads: Math.max(1, Math.floor(cores / jobs), Math.min(cores, Math.floor(half / THREAD))),
     flags: [`--max-old-space-size=${heap}`, '--max-semi-space-size=8'],
   }
 }

@@ -13,6 +13,11 @@ import { ParquetFile } from './file.ts'
 const GROUP_ROWS = 65_536
 const GROUP_BYTES = 8 << 20
 
+export interface PartLimits {
+  groupRows?: number
+  partRows?: number
+}
+
 interface Savepoint {
   files: number
   file: { size: number; groups: number; rows: number } | null
@@ -33,7 +38,7 @@ export class Parts {
   private readonly partRows: number
 
   /** @param name path of the n-th part, from 1 */
-  constructor(name: (n: number) => string, limits: { groupRows?: number; partRows?: number } = {}) {
+  constructor(name: (n: number) => string, limits: PartLimits = {}) {
     this.name = name
     this.groupRows = limits.groupRows ?? GROUP_ROWS
     this.partRows = limits.partRows ?? PART_ROWS

@@ -3,7 +3,7 @@
  * function of the set: so it does not depend on the order of the records.
  */
 import type { ColumnType } from '../../core/schema.ts'
-import { DECIMAL, FALSE, INTEGER, NESTED, NULL, STRING, TRUE } from '../json/scan.ts'
+import { DECIMAL, FALSE, INTEGER, NULL, STRING, TRUE } from '../json/scan.ts'
 import { plain, small, survives } from './number.ts'
 import { Clockwork, LOCAL, ZONED, days } from './temporal.ts'
 
@@ -44,9 +44,8 @@ export function typeOf(flags: number): ColumnType | null {
 export function settled(type: ColumnType, buf: Buffer, kind: number, from: number, to: number, escaped: boolean): boolean {
   switch (type) {
     case 'json':
-      return true
     case 'string':
-      return kind !== NESTED
+      return true
     case 'timestamp':
     case 'date':
       return kind === STRING && !escaped
@@ -56,7 +55,8 @@ export function settled(type: ColumnType, buf: Buffer, kind: number, from: numbe
       return kind === INTEGER && to - from <= 15
     case 'double':
       return kind === INTEGER ? to - from <= 15 : kind === DECIMAL && !Number.isNaN(plain(buf, from, to))
-    default:
+    // Never inferred.
+    case 'timestamp_local':
       return false
   }
 }

@@ -144,7 +144,7 @@ export class Records {
       const present = slot !== undefined && slot.stamp === this.record && s.kind[slot.member] !== NULL
       if (present) slot.seen++
       if (!present || (s.kind[slot.member] === STRING && s.valueFrom[slot.member] === s.valueTo[slot.member])) {
-        const name = slot?.name ?? (this.definition.key[k] as string)
+        const name = slot?.name ?? this.definition.key[k] ?? ''
         return { code: 'KEY_MISSING', column: name, message: `The key column ${name} is ${present ? 'empty' : 'missing or null'}.` }
       }
     }
