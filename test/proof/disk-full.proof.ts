@@ -51,7 +51,7 @@ async function onDisk(work: (folder: string, disk: string) => Promise<void>): Pr
   await inFolder('full', async (folder) => {
     const disk = join(folder, 'disk')
     mkdirSync(disk)
-    await mount(['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs'], disk)
+    mount(['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs'], disk)
     try {
       await work(folder, disk)
     } finally {

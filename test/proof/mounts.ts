@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
 const runFile = promisify(execFile)
-const mounted = new Set<string>()
+/** One entry per mount: a path may be mounted over. */
+const mounted: string[] = []
 const groups = new Set<ChildProcess>()
 
 /** Runs a command to its end. @throws with what it said on stderr */
@@ -16,10 +17,10 @@ export async function run(command: string, args: readonly string[]): Promise<voi
   await runFile(command, args)
 }
 
-/** @param args of mount(8), without the path */
-export async function mount(args: readonly string[], path: string): Promise<void> {
-  await run('mount', [...args, path])
-  mounted.add(path)
+/** @param args of mount(8), without the path. Synchronous: no signal comes between mounting and remembering it. */
+export function mount(args: readonly string[], path: string): void {
+  execFileSync('mount', [...args, path], { stdio: ['ignore', 'ignore', 'pipe'] })
+  mounted.push(path)
 }
 
 /** Waits for readers that are about to leave. A loop device goes with its mount. */
@@ -27,7 +28,7 @@ export async function unmount(path: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
       await run('umount', [path])
-      mounted.delete(path)
+      mounted.splice(mounted.lastIndexOf(path), 1)
       return
     } catch (thrown) {
       if (attempt >= 50) throw thrown
@@ -54,7 +55,7 @@ export function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 
 process.on('exit', () => {
   for (const child of groups) signalGroup(child, 'SIGKILL')
-  for (const path of mounted) {
+  for (const path of mounted.toReversed()) {
     try {
       execFileSync('umount', ['-l', path], { stdio: 'ignore' })
     } catch {

@@ -29,15 +29,16 @@ export async function cutPower(folder: string, work: Workload, cut: (wrong: stri
   const disk = join(folder, 'live.img')
   const live = join(folder, 'live')
   const copy = join(folder, 'copy.img')
-  const looked = join(folder, 'look')
   const log = join(folder, 'acknowledged')
+  // The input is the user's and was there before: it does not lie on the disk that loses power.
+  const input = join(folder, 'in')
   mkdirSync(live)
-  mkdirSync(looked)
+  mkdirSync(input)
   writeFileSync(log, '')
   await run('truncate', ['-s', '64M', disk])
   await run('mkfs.ext4', ['-q', '-F', disk])
-  await mount(['-o', 'loop', disk], live)
-  const child = spawn(process.execPath, [worker, live, work.target, work.mode, log], { stdio: ['ignore', 'ignore', 'inherit'], detached: true })
+  mount(['-o', 'loop', disk], live)
+  const child = spawn(process.execPath, [worker, live, input, work.target, work.mode, log], { stdio: ['ignore', 'ignore', 'inherit'], detached: true })
   watchGroup(child)
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()))
   try {
@@ -48,11 +49,12 @@ export async function cutPower(folder: string, work: Workload, cut: (wrong: stri
       signalGroup(child, 'SIGSTOP')
       const acknowledged = Math.max(-1, ...readFileSync(log, 'utf8').split('\n').filter((line) => line !== '').map(Number))
       await copyInstant(disk, copy)
-      await mount(['-o', 'loop', copy], looked)
+      // At the same place, over the live one: a disk that comes back. Nobody but us opens a path meanwhile.
+      mount(['-o', 'loop', copy], live)
       try {
-        more = cut(await look(looked, work, acknowledged).catch((thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown))))
+        more = cut(await look(live, input, work, acknowledged).catch((thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown))))
       } finally {
-        await unmount(looked)
+        await unmount(live)
       }
       signalGroup(child, 'SIGCONT')
     }
@@ -79,14 +81,14 @@ async function copyInstant(disk: string, copy: string): Promise<void> {
 }
 
 /** What is wrong with a mounted copy on which loads up to number `acknowledged` had returned; null: nothing. */
-async function look(looked: string, work: Workload, acknowledged: number): Promise<string | null> {
-  const data = join(looked, 'data')
-  const to = work.target === 'delta' ? undefined : `sqlite:${join(looked, 't.db')}`
+async function look(disk: string, input: string, work: Workload, acknowledged: number): Promise<string | null> {
+  const data = join(disk, 'data')
+  const to = work.target === 'delta' ? undefined : `sqlite:${join(disk, 't.db')}`
   if (acknowledged >= 0 || existsSync(join(data, 'ledger.db'))) {
     const found = await inspect(data, to, work, acknowledged)
     if (found !== null) return found
   }
-  const next = join(looked, 'next.ndjson')
+  const next = join(input, 'next.ndjson')
   writeFileSync(next, '{"id":"next","v":1}\n')
   const result = await load({ paths: [next], into: 't', key: 'id', mode: work.mode, dataDir: data, jobs: 1, ...(to === undefined ? {} : { to }) })
   if (result.exit !== 0) return `the load after the cut ended with ${result.exit}: ${JSON.stringify(result.errors)}`
