@@ -55,8 +55,14 @@ async function prove(target: Target, count: number, seed: number): Promise<Playe
     await fc.assert(property, { numRuns: count, seed, interruptAfterTimeLimit: LIMIT_MS, markInterruptAsFailure: true, ...(path === undefined ? {} : { path }) })
     return { seen, failure: null }
   } catch (thrown) {
-    return { seen, failure: thrown instanceof Error ? thrown.message : String(thrown) }
+    return { seen, failure: told(thrown) }
   }
+}
+
+/** What was wrong before what it was wrong with: fast-check keeps the first as the cause. */
+function told(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown)
+  return thrown.cause === undefined ? thrown.message : `${told(thrown.cause)}\n${thrown.message}`
 }
 
 /** Another process of this program plays `count` histories. */
