@@ -1,8 +1,9 @@
 /**
  * Files in, typed Parquet parts out. The gate: what passes it is valid, typed and final.
  *
- * Measured once on a busy two-core machine, 60 MB of 600 kB wrapper documents (uuid, 40 characters, timestamp): 80 to 170 MB
- * per second of processor time, the higher figures once the code is warm.
+ * Measured on a busy two-core machine, 26 MB of 128 kB wrapper documents (uuid, 40 characters, timestamp), hash and parts
+ * included, warm: 190 MB per second of processor time, 1.5 million records. One writer per type and a timestamp that is
+ * read once, not twice, brought it there from 135. What is left is mostly the scanner's look at every byte.
  */
 import type { Definition } from '../core/definition.ts'
 import type { Part, StageJob } from '../core/engine.ts'
