@@ -5,7 +5,8 @@
  * table equals the model, every record is accounted for, and doctor is clean.
  *
  * SLUICE_HISTORIES=<n> per target (default 500; at least a tenth of them has runs with several processes).
- * SLUICE_SEED=<n> plays other histories; a failure prints its seed and path.
+ * SLUICE_SEED=<n> plays other histories. A failure prints its seed and path; one history is played again by
+ * `SLUICE_PATH=<path> node test/proof/properties.proof.ts delta|sqlite 1 <seed>`.
  *
  * Each target is played by a few processes of this program, so that the batch limit of a run is that of no other.
  */
