@@ -57,6 +57,17 @@ test('patterns', async () => {
   assert.deepEqual(await list('i*'), { names: ['in/a1.json', 'in/a2.ndjson', 'in/b.json', 'in/s/a3.json', 'in/x1.json', 'in/x[1].json'], ignored: 2 })
 })
 
+test('a relative pattern works in a folder whose own name looks like a pattern', async (t) => {
+  make('a [b] {c}*?/in/1.json', 'a [b] {c}*?/in/2.json', 'a [b] {c}*?/data/3.json', 'a b c/in/9.json')
+  const here = process.cwd()
+  process.chdir(join(root, 'a [b] {c}*?/in'))
+  t.after(() => process.chdir(here))
+  for (const pattern of ['*.json', './*.json', '../in/?.json', '../**/*.json']) {
+    const { pins } = await openFilesSource({ paths: [pattern], dataDir: '../data', tableDirs: [] }).discover()
+    assert.deepEqual(pins.map(({ uri }) => uri), [join(process.cwd(), '1.json'), join(process.cwd(), '2.json')], pattern)
+  }
+})
+
 test('what is not there is named', async () => {
   make('in/a.json')
   await assert.rejects(list('in', 'gone.json'), { code: 'PATH_NOT_FOUND', exit: 6, message: /gone\.json/ })

@@ -74,7 +74,7 @@ async function take(written: string, without: ReadonlyMap<string, boolean>, foun
     return
   }
   if (!isPattern(written)) throw new SluiceError('PATH_NOT_FOUND', `There is nothing at ${path}.`, { where: { path } })
-  const matches = await expand(path, without, pause)
+  const matches = await expand(written, without, pause)
   if (matches.length === 0) throw new SluiceError('PATH_NOT_FOUND', `Nothing matches ${written}.`, { where: { path: written } })
   const asked = namesExtension(written)
   for (const match of matches) {
