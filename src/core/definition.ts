@@ -136,14 +136,14 @@ export function agree(existing: Definition, request: DefinitionRequest): Definit
     columns: request.columns === undefined ? undefined : show(parseColumns(request.columns)),
     key: request.key === undefined ? undefined : parseKey(request.key).map(fold).join(','),
     mode: request.mode,
-    keep: request.keep === undefined ? undefined : formatKeep(parseKeep(request.keep)),
+    keep: request.keep === undefined ? undefined : fold(formatKeep(parseKeep(request.keep))),
     records: request.records,
   }
   const has = {
     columns: existing.columns === null ? 'inferred' : show(existing.columns),
     key: existing.key.map(fold).join(','),
     mode: existing.mode as string,
-    keep: formatKeep(existing.keep),
+    keep: fold(formatKeep(existing.keep)),
     records: existing.records ?? 'found by rule',
   }
   for (const flag of ['key', 'mode', 'keep', 'columns', 'records'] as const) {
@@ -166,7 +166,7 @@ export function sameDefinition(existing: Definition, staged: Definition): void {
 }
 
 function describeDefinition({ columns, key, mode, keep, records }: Definition): string {
-  return `mode ${mode}, key ${key.map(fold).join(',') || 'none'}, keep ${formatKeep(keep)}, columns ${columns === null ? 'inferred' : show(columns)}, records ${records ?? 'by rule'}`
+  return `mode ${mode}, key ${key.map(fold).join(',') || 'none'}, keep ${fold(formatKeep(keep))}, columns ${columns === null ? 'inferred' : show(columns)}, records ${records ?? 'by rule'}`
 }
 
 function show(columns: readonly Column[]): string {

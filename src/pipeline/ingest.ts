@@ -54,6 +54,8 @@ export interface Tally {
   faults: Fault[]
   /** Stopped before everything of the run was claimed. */
   interrupted: boolean
+  /** The table was not there before a commit of this run. */
+  madeTable: boolean
 }
 
 /**
@@ -61,7 +63,7 @@ export interface Tally {
  * @throws SluiceError what stopped the run: its batches are given back, nothing of them is lost
  */
 export async function ingest(work: Ingest): Promise<Tally> {
-  const tally: Tally = { faults: [], interrupted: false }
+  const tally: Tally = { faults: [], interrupted: false, madeTable: false }
   const reloaded = new Set<string>()
   const inWork = new Map<Promise<void>, number>()
   let failure: SluiceError | null = null
@@ -77,13 +79,16 @@ export async function ingest(work: Ingest): Promise<Tally> {
       // After a failure nothing more commits in this process: what is staged is given back.
       if (failure !== null) throw new SluiceError('INTERRUPTED', 'Stopped because an earlier batch could not be committed.')
     }
-    const done = processBatch(work, batch, before, tally, reloaded).then(
-      () => void inWork.delete(done),
-      (thrown: unknown) => {
+    const run = async (): Promise<void> => {
+      try {
+        await processBatch(work, batch, before, tally, reloaded)
+      } catch (thrown) {
         failure ??= asSluiceError(thrown)
+      } finally {
         inWork.delete(done)
-      },
-    )
+      }
+    }
+    const done = run()
     inWork.set(done, own)
   }
   for (;;) {
@@ -131,7 +136,7 @@ async function processBatch(work: Ingest, batch: Batch, before: Before, tally: T
       if (error.code === 'ENGINE_DIED') deaths++
       // Staged while there was no table: now there may be one, and the rule for first files does not hold for these.
       const early = error.code === 'KEY_UNKNOWN' && attempt === 1 && (await madeMeanwhile(work, before))
-      const verdict = early ? 'again' : work.now.aborted ? 'stop' : judge(error, deaths)
+      const verdict = early ? 'again' : work.now.aborted ? 'stop' : judge(error, deaths, batch.arrivals.length === 1)
       const fault = { ...error.where, code: error.code, message: error.message }
       if (verdict === 'drop') {
         // Nobody took it over although the table says so: the ledger is wrong about its lanes, and silence would lose files.
@@ -182,8 +187,10 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
   await turn(work, batch)
   await before()
   const loaded = staged.outcomes.filter((outcome) => outcome.state === 'loaded')
+  const { exists } = head.exists ? head : await work.table.head()
   // Arrivals without any record are COMPLETED in the ledger; where there is no table yet they make none.
-  const receipt = loaded.length > 0 && (head.exists || loaded.some((outcome) => outcome.read > 0) || (await work.table.head()).exists) ? await commit(work, staged) : null
+  const receipt = loaded.length > 0 && (exists || loaded.some((outcome) => outcome.read > 0)) ? await commit(work, staged) : null
+  if (receipt !== null && !exists) tally.madeTable = true
   await settle(work, batch, staged.outcomes, withReasons(receipt, staged))
   for (const outcome of loaded) if (outcome.generation > 0 && outcome.sha256 !== null) reloaded.add(outcome.sha256)
   report(work, staged, receipt, tally)

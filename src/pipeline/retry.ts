@@ -3,23 +3,26 @@
  */
 import type { SluiceError } from '../core/errors.ts'
 
-/** Deaths of a worker process after which the files of a batch are FAILED. */
-export const MAX_DEATHS = 3
+/** Deaths of a worker process after which a batch is not tried again by this run. */
+const MAX_DEATHS = 3
 
 export type Verdict =
   /** Stage the batch again at once: the table moved on, or the worker died and may live the next time. */
   | 'again'
   /** Somebody else has the batch: let go of it. */
   | 'drop'
-  /** Its files are FAILED: three workers died of it. */
+  /** Its only file is FAILED: three workers died of it alone. */
   | 'condemn'
   /** Give the batch back, stop the run and say why; the same command goes on later. */
   | 'stop'
 
-/** @param deaths how many workers died of this batch so far, this one included */
-export function judge(error: SluiceError, deaths: number): Verdict {
+/**
+ * @param deaths how many workers died of this batch so far, this one included
+ * @param alone the batch holds one file: nobody else can be guilty
+ */
+export function judge(error: SluiceError, deaths: number, alone: boolean): Verdict {
   if (error.code === 'FENCED') return 'drop'
   if (error.kind === 'conflict') return 'again'
-  if (error.code === 'ENGINE_DIED') return deaths < MAX_DEATHS ? 'again' : 'condemn'
+  if (error.code === 'ENGINE_DIED') return deaths < MAX_DEATHS ? 'again' : alone ? 'condemn' : 'stop'
   return 'stop'
 }

@@ -25,8 +25,10 @@ export async function checkup(browser: Browser): Promise<Checkup> {
       tables++
       findings.push(...(await table.verify()))
       arrivals += await compare(folder, table, findings)
-      for (const claim of await folder.ledger.orphans(tableKey(table.uri, folder.path))) {
-        findings.push({ grade: 'garbage', path: table.uri, message: `The run ${claim.run} was interrupted with ${claim.batch.arrivals.length} files in work; the next load finishes them.` })
+    }
+    for (const { uri } of await folder.ledger.tables()) {
+      for (const claim of await folder.ledger.orphans(uri)) {
+        findings.push({ grade: 'garbage', path: uri, message: `The run ${claim.run} was interrupted with ${claim.batch.arrivals.length} files in work; the next load finishes them.` })
       }
     }
     for (const table of await lostTables(folder)) {

@@ -36,6 +36,8 @@ export async function openFolder(path: string, options: { existing?: boolean } =
   if (options.existing === true && (await localFs.stat(join(path, 'ledger.db'))) === null && (await localFs.stat(tablesFolder(path))) === null) {
     throw new SluiceError('NOT_FOUND', `There is no data folder at ${path}.`, { where: { path }, hint: 'Name it with --data-dir, or load something first.' })
   }
+  const there = await localFs.stat(path)
+  if (there !== null && there.kind !== 'folder') throw new SluiceError('USAGE', `The data folder ${path} is not a folder.`, { where: { path }, hint: 'Name another one with --data-dir.' })
   await localFs.makeFolder('folder.make', path)
   const ledger = await openLedger(path, { clock: systemClock, random: systemRandom })
   return { path, ledger, fs: localFs, clock: systemClock, random: systemRandom, spool: join(path, 'spool', ledger.worker) }
@@ -57,7 +59,8 @@ export function openEngine(folder: DataFolder, settings: { memory: number; jobs?
 export async function sweepSpool(folder: DataFolder): Promise<void> {
   const spool = join(folder.path, 'spool')
   for (const entry of (await folder.fs.list(spool)) ?? []) {
-    if (entry.name === folder.ledger.worker) continue
+    // Whatever else somebody put here is not ours to remove.
+    if (entry.name === folder.ledger.worker || !/^w_[a-z0-9]+$/.test(entry.name)) continue
     if ((await folder.fs.stat(join(folder.path, 'workers', `${entry.name}.db`))) === null) await folder.fs.remove('spool.sweep', join(spool, entry.name))
   }
 }

@@ -107,7 +107,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   beating.unref()
   const never = new AbortController().signal
   const stop = AbortSignal.any([options.signal ?? never, options.now ?? never])
-  let tally: Tally = { faults: [], interrupted: true }
+  let tally: Tally = { faults: [], interrupted: true, madeTable: false }
   let failure: SluiceError | null = null
   try {
     await recover(ledger, key, table, run, on)
@@ -120,11 +120,11 @@ async function loadInto(work: Loading): Promise<LoadResult> {
     })
   } catch (thrown) {
     failure = stop.aborted ? null : asSluiceError(thrown)
-    tally = { faults: [], interrupted: stop.aborted }
+    tally = { faults: [], interrupted: stop.aborted, madeTable: false }
   } finally {
     clearInterval(beating)
   }
-  return finish(work, { run, tally, failure, ignored: discovery.ignored, ms: clock.monotonic() - began, madeTable: !before.exists })
+  return finish(work, { run, tally, failure, ignored: discovery.ignored, ms: clock.monotonic() - began })
 }
 
 function isBehind(ledger: ReadonlyMap<number, number>, table: ReadonlyMap<number, number>): boolean {
@@ -137,7 +137,6 @@ interface Ending {
   failure: SluiceError | null
   ignored: number
   ms: number
-  madeTable: boolean
 }
 
 async function finish(work: Loading, ending: Ending): Promise<LoadResult> {
@@ -162,7 +161,7 @@ async function finish(work: Loading, ending: Ending): Promise<LoadResult> {
   const { state, exit, fault } = ended()
   const errors = fault === null ? ending.tally.faults : [fault, ...ending.tally.faults]
   const head = await table.head()
-  if (ending.madeTable && head.exists) options.onEvent?.({ kind: 'notice', text: `The table ${options.into} was made: ${describeSchema(head.schema)}.` })
+  if (ending.tally.madeTable && head.exists) options.onEvent?.({ kind: 'notice', text: `The table ${options.into} was made: ${describeSchema(head.schema)}.` })
   return {
     schema: 'sluice.load/1', run: ending.run, state, exit, table: options.into, target: table.uri,
     version: head.exists ? head.version : null,

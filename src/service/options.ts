@@ -1,4 +1,5 @@
 /** What a load may be told, checked before anything is touched. */
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { MODES } from '../core/definition.ts'
 import type { DefinitionRequest } from '../core/definition.ts'
@@ -50,7 +51,8 @@ const MIN_MEMORY = 512e6
 const ON_BAD = ['quarantine', 'fail', 'skip']
 
 export function dataFolder(given: string | undefined): string {
-  return resolve(given ?? process.env['SLUICE_DATA_DIR'] ?? 'sluice-data')
+  const named = given ?? process.env['SLUICE_DATA_DIR']
+  return resolve(named === undefined || named === '' ? 'sluice-data' : named)
 }
 
 /** @throws SluiceError USAGE, MEMORY_TOO_SMALL, DEFINITION_INVALID */
@@ -66,12 +68,17 @@ export function settingsOf(options: LoadOptions): Settings {
   if (options.jobs !== undefined && !(Number.isSafeInteger(options.jobs) && options.jobs >= 1)) throw new SluiceError('USAGE', `--jobs ${options.jobs}: expected a number from 1.`)
   const memory = parseSize('--memory', options.memory ?? '1GB')
   if (memory < MIN_MEMORY) throw new SluiceError('MEMORY_TOO_SMALL', `--memory ${options.memory ?? ''} is less than 512MB.`)
+  // A path that is no pattern must be there; said before a data folder is made for nothing.
+  const missing = options.paths.find((path) => !/[*?[\]{}]/.test(path) && !existsSync(path))
+  if (missing !== undefined) throw new SluiceError('PATH_NOT_FOUND', `There is nothing at ${resolve(missing)}.`, { where: { path: resolve(missing) } })
   const onBad = options.onBad ?? 'quarantine'
+  const maxBad = options.maxBad === undefined ? null : parseLimit('--max-bad', options.maxBad)
+  if (onBad === 'fail' && maxBad !== null) throw new SluiceError('USAGE', '--on-bad fail means --max-bad 0; give one of them.')
   return {
     dataDir: dataFolder(options.dataDir),
     memory,
     grace: parseDuration('--grace', options.grace ?? '10m'),
     onBad,
-    maxBad: onBad === 'fail' ? { count: 0 } : options.maxBad === undefined ? null : parseLimit('--max-bad', options.maxBad),
+    maxBad: onBad === 'fail' ? { count: 0 } : maxBad,
   }
 }

@@ -1,5 +1,6 @@
 /** From `--to` to a target, and from a table's name to the target that holds it. */
-import { join, resolve } from 'node:path'
+import { existsSync, realpathSync } from 'node:fs'
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import type { Clock, Fs, Random } from '../core/effects.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Ledger } from '../core/ledger.ts'
@@ -53,6 +54,29 @@ export function placeOfTable(key: string, name: string, dataDir: string): Place 
   return { scheme: 'delta', location: absolute.slice(0, -(name.length + 1)) }
 }
 
+/** With links resolved as far as the path exists. */
+function realPath(path: string): string {
+  if (existsSync(path) || dirname(path) === path) return realpathSync(path)
+  return join(realPath(dirname(path)), basename(path))
+}
+
+/**
+ * Refuses places where a table would be in the way: the ledger, the spool and the locks of a data folder are not tables.
+ * @throws SluiceError TARGET_INVALID
+ */
+async function usable(fs: Fs, place: Place, dataDir: string): Promise<Place> {
+  const inside = relative(realPath(dataDir), realPath(place.location))
+  const isInside = !inside.startsWith('..') && !isAbsolute(inside)
+  const isOwn = place.scheme === 'delta' ? inside !== 'tables' : /^(ledger\.db.*|(workers|spool|tables)(\/.*)?)?$/.test(inside)
+  if (isInside && isOwn) {
+    throw new SluiceError('TARGET_INVALID', `${place.location} is a part of the data folder ${dataDir}, which Sluice keeps for itself.`, { hint: 'Leave --to out, or name a place outside of the data folder.' })
+  }
+  const there = await fs.stat(place.location)
+  const wanted = place.scheme === 'delta' ? 'folder' : 'file'
+  if (there !== null && there.kind !== wanted) throw new SluiceError('TARGET_INVALID', `${place.location} is not a ${wanted}.`, { where: { path: place.location } })
+  return place
+}
+
 /** Is there anything at this place that could be the table? Looks at names only. */
 export async function isThere(fs: Fs, place: Place, name: string): Promise<boolean> {
   return (await fs.stat(place.scheme === 'delta' ? join(place.location, name, '_delta_log') : place.location)) !== null
@@ -63,7 +87,7 @@ export async function isThere(fs: Fs, place: Place, name: string): Promise<boole
  * @throws SluiceError DEFINITION_DIFFERS when several are meant
  */
 export async function choosePlace(ledger: Ledger, fs: Fs, dataDir: string, name: string, to: string | undefined): Promise<Place> {
-  if (to !== undefined) return parseTarget(to, dataDir)
+  if (to !== undefined) return usable(fs, parseTarget(to, dataDir), dataDir)
   const places: Place[] = []
   for (const table of await ledger.tables()) {
     const place = table.name === name ? placeOfTable(table.uri, name, dataDir) : null
