@@ -36,6 +36,7 @@ export const CODES = {
   TABLE_UNSUPPORTED: { kind: 'config', exit: 4, http: 409, means: 'The table uses a feature that Sluice does not know.', hint: 'Load into another table; the message names the feature.' },
   TABLE_OTHER_LEDGER: { kind: 'config', exit: 4, http: 409, means: 'The table belongs to another data folder.', hint: 'Use the --data-dir that made it; two ledgers must not feed one table.' },
   RELOAD_APPEND: { kind: 'config', exit: 4, http: 409, means: '--reload into an append table would store every record twice.', hint: 'Load into a keyed table, or into a new one.' },
+  LEDGER_BROKEN: { kind: 'config', exit: 4, http: 500, means: 'The ledger.db of the data folder is damaged, or is no ledger.', hint: 'Move ledger.db (with -wal and -shm) aside: the next load rebuilds it from the tables.' },
   MEMORY_TOO_SMALL: { kind: 'config', exit: 4, http: 422, means: 'Less than 512 MB of memory is not enough.', hint: 'Give --memory 512MB or more.' },
   FILE_SYSTEM_UNFIT: { kind: 'config', exit: 4, http: 500, means: 'The file system lacks hard links, so commits cannot be atomic.', hint: 'Put the data folder and the tables on a local disk.' },
   // access
@@ -43,6 +44,7 @@ export const CODES = {
   DISK_FULL: { kind: 'transient', exit: 1, http: 507, means: 'There is no room left on the disk.', hint: 'Free some room and run the same command again; nothing was lost.' },
   IO_FAILED: { kind: 'transient', exit: 1, http: 500, means: 'The operating system could not read or write.', hint: 'Look at the disk and the system log, then run the same command again.' },
   ENGINE_DIED: { kind: 'transient', exit: 1, http: 500, means: 'A worker process died.', hint: 'Run the same command again; if it repeats, give more --memory or look at the file.' },
+  MEMORY_EXHAUSTED: { kind: 'transient', exit: 1, http: 500, means: 'The engine needs more memory than it was given.', hint: 'Give more --memory, or fewer --jobs, and run the same command again; nothing was lost.' },
   ENGINE_FAILED: { kind: 'bug', exit: 1, http: 500, means: 'The engine refused a statement that Sluice wrote.', hint: 'Please report it with the message; nothing was committed.' },
   BUSY: { kind: 'transient', exit: 7, http: 423, means: 'Another process holds it for too long.', hint: 'Wait for the other process, then run the same command again.' },
   // files

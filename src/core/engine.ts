@@ -105,7 +105,7 @@ export type StageEvent =
 
 /**
  * A connection to one engine process with SQL, in the dialect that `dialect` names. Statements run one after another.
- * Every call may throw ENGINE_DIED (transient), DISK_FULL (transient) or ENGINE_FAILED (bug). After an error only
+ * Every call may throw ENGINE_DIED, DISK_FULL, MEMORY_EXHAUSTED (transient) or ENGINE_FAILED (bug). After an error only
  * `close` is of use.
  */
 export interface Session {

@@ -47,9 +47,17 @@ CREATE TABLE workers (id TEXT PRIMARY KEY, beat INTEGER NOT NULL, started_at INT
 
 /**
  * Opens or makes a ledger file.
- * @throws SluiceError DATA_DIR_NEWER, PERMISSION_DENIED, DISK_FULL, BUSY, IO_FAILED
+ * @throws SluiceError DATA_DIR_NEWER, LEDGER_BROKEN, PERMISSION_DENIED, DISK_FULL, BUSY, IO_FAILED
  */
 export function openLedgerFile(path: string, random: Random): SqliteSession {
+  try {
+    return openChecked(path, random)
+  } catch (thrown) {
+    throw isDamage(thrown) ? broken(path, thrown.message, thrown) : thrown
+  }
+}
+
+function openChecked(path: string, random: Random): SqliteSession {
   if (existsSync(path)) {
     const look = new SqliteSession(path, { readOnly: true })
     try {
@@ -89,12 +97,26 @@ function refuseNewer(format: number, path: string): void {
   throw new SluiceError('DATA_DIR_NEWER', `${path} has format ${format}; this Sluice knows formats up to ${LEDGER_FORMAT}.`, { where: { path } })
 }
 
-/** Reads the whole file once. @throws SluiceError IO_FAILED with what SQLite found */
+/** Reads the whole file once. @throws SluiceError LEDGER_BROKEN with what SQLite found */
 export function checkLedgerFile(db: SqliteSession, path: string): void {
-  const found = db.all('PRAGMA quick_check(1)').map((row) => String(row['quick_check']))
-  if (found.length === 1 && found[0] === 'ok') return
-  throw new SluiceError('IO_FAILED', `${path} is damaged: ${found.join('; ')}`, {
-    where: { path },
-    hint: 'Move the file away: the next command makes a new ledger from what the tables remember.',
-  })
+  let found: string[]
+  try {
+    found = db.all('PRAGMA quick_check(1)').map((row) => String(row['quick_check']))
+  } catch (thrown) {
+    throw isDamage(thrown) ? broken(path, thrown.message, thrown) : thrown
+  }
+  if (found.length !== 1 || found[0] !== 'ok') throw broken(path, `${path}: ${found.join('; ')}`)
+}
+
+// SQLite's primary result codes: the pages do not make a database; this is no database at all.
+const CORRUPT = 11
+const NOTADB = 26
+
+function isDamage(thrown: unknown): thrown is SluiceError {
+  const cause = thrown instanceof SluiceError ? thrown.cause : null
+  return cause instanceof Error && 'errcode' in cause && [CORRUPT, NOTADB].includes(Number(cause.errcode) & 0xff)
+}
+
+function broken(path: string, found: string, cause?: unknown): SluiceError {
+  return new SluiceError('LEDGER_BROKEN', `The ledger is damaged. ${found}`, { where: { path }, cause })
 }

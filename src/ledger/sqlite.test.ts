@@ -141,7 +141,7 @@ test('after an unclean stop a damaged ledger is named, before anything is done w
   const bytes = readFileSync(join(folder, 'ledger.db'))
   bytes.fill(0, (page - 1) * 4096, page * 4096)
   writeFileSync(join(folder, 'ledger.db'), bytes)
-  await assert.rejects(openLedger(folder, at()), { code: 'IO_FAILED' })
+  await assert.rejects(openLedger(folder, at()), { code: 'LEDGER_BROKEN' })
 })
 
 test('a ledger of a newer format is refused and left as it is', async (t) => {
@@ -157,10 +157,17 @@ test('a ledger of a newer format is refused and left as it is', async (t) => {
   assert.deepEqual(readdirSync(join(folder, 'workers')), [])
 })
 
-test('a file that is no ledger is refused', async (t) => {
+test('a file that is no ledger, or is cut or overwritten, is called broken, with the way out, and left as it is', async (t) => {
   const folder = temp(t)
-  writeFileSync(join(folder, 'ledger.db'), 'not a database, '.repeat(100))
-  await assert.rejects(openLedger(folder, at()))
+  const path = join(folder, 'ledger.db')
+  await (await openLedger(folder, at())).close()
+  const whole = readFileSync(path)
+  const damaged = { 'no database': Buffer.from('not a database, '.repeat(100)), 'a cut file': whole.subarray(0, 6000), 'an overwritten schema': Buffer.concat([whole.subarray(0, 100), Buffer.alloc(whole.length - 100, 0x5a)]) }
+  for (const [what, bytes] of Object.entries(damaged)) {
+    writeFileSync(path, bytes)
+    await assert.rejects(openLedger(folder, at()), { code: 'LEDGER_BROKEN', exit: 4, hint: /^Move ledger\.db .* aside/, where: { path } }, what)
+    assert.deepEqual(readFileSync(path), bytes, what)
+  }
 })
 
 test('verify finds what cannot be', async (t) => {

@@ -23,7 +23,7 @@ import { Workers } from './workers.ts'
 
 /**
  * Opens the ledger of a data folder, making both when they are missing. After a process that died the file is checked.
- * @throws SluiceError DATA_DIR_NEWER (nothing is changed), PERMISSION_DENIED, DISK_FULL, BUSY, IO_FAILED
+ * @throws SluiceError DATA_DIR_NEWER (nothing is changed), LEDGER_BROKEN, PERMISSION_DENIED, DISK_FULL, BUSY, IO_FAILED
  */
 export async function openLedger(folder: string, { clock, random }: { clock: Clock; random: Random }): Promise<Ledger> {
   await localFs.makeFolder('ledger.folder', folder)

@@ -176,18 +176,21 @@ async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-const OUT_OF_MEMORY = 'Out of Memory'
-
 /** True when DuckDB's own limit was reached, not when a disk is full. */
 function isOutOfMemory(thrown: unknown): boolean {
-  return thrown instanceof SluiceError && thrown.code === 'ENGINE_FAILED' && thrown.message.startsWith(OUT_OF_MEMORY)
+  return thrown instanceof SluiceError && thrown.code === 'MEMORY_EXHAUSTED'
 }
 
 /** DuckDB has no error codes: its messages are read. What follows "Possible solutions" is advice, not the cause. */
 export function databaseError(thrown: unknown, sql: string): SluiceError {
   if (thrown instanceof SluiceError) return thrown
   const message = (thrown instanceof Error ? thrown.message : String(thrown)).split('Possible solutions')[0]?.trim() ?? ''
-  const code: Code = /no space left|disk|max_temp_directory_size/i.test(message) ? 'DISK_FULL' : message.startsWith('IO Error') ? 'IO_FAILED' : 'ENGINE_FAILED'
-  const hint = message.startsWith(OUT_OF_MEMORY) && code === 'ENGINE_FAILED' ? { hint: 'Give more --memory, or fewer --jobs.' } : {}
-  return new SluiceError(code, `${message}\nin: ${sql.slice(0, 200)}`, { ...hint, cause: thrown })
+  return new SluiceError(codeOf(message), `${message}\nin: ${sql.slice(0, 200)}`, { cause: thrown })
+}
+
+function codeOf(message: string): Code {
+  // A full disk is told as an end of memory, too.
+  if (/no space left|disk|max_temp_directory_size/i.test(message)) return 'DISK_FULL'
+  if (message.startsWith('Out of Memory')) return 'MEMORY_EXHAUSTED'
+  return message.startsWith('IO Error') ? 'IO_FAILED' : 'ENGINE_FAILED'
 }

@@ -157,6 +157,8 @@ describe('a session', () => {
     await assert.rejects(session.exec('SELEC 1'), isCode('ENGINE_FAILED', /SELEC 1/))
     await assert.rejects(session.copy('test.copy', 'SELECT 1', join(root, 'no', 'such.parquet')), isCode('IO_FAILED'))
     await assert.rejects(session.copy('test.copy', 'SELECT 1', '/dev/full'), isCode('DISK_FULL'))
+    // A list is held whole and cannot spill.
+    await assert.rejects(session.rows('SELECT len(list(range)) AS n FROM range(40000000)'), isCode('MEMORY_EXHAUSTED', /Out of Memory/))
     await session.close()
   })
 })
