@@ -1,14 +1,14 @@
 /**
  * Random kills from outside: four processes load overlapping folders into one table while the whole process group is
  * killed at random times, again and again. After one more run of each the table equals the model and doctor is clean.
- * Bounded: 7 rounds per combination of mode and target.
+ * Bounded: 9 rounds per combination of mode and target.
  */
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { broken, close, difference, inFolder, runCases, sluice, start, tableText } from './harness.ts'
 
-const ROUNDS = Number(process.env['SLUICE_KILL_ROUNDS'] ?? 7)
+const ROUNDS = Number(process.env['SLUICE_KILL_ROUNDS'] ?? 9)
 const FILES = 24
 const RECORDS = 400
 
