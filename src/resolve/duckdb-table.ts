@@ -22,7 +22,7 @@ import { quoteName, quoteText } from '../sql/quote.ts'
 import { duckType, filesSql, losersSql, recordsSql } from './duckdb-batch.ts'
 
 /** Column of losers files beside the schema's: duplicate, stale, or evicted (it was in the table and was replaced). */
-export const OUTCOME_COLUMN = '_sluice_outcome'
+const OUTCOME_COLUMN = '_sluice_outcome'
 const FILE_COLUMN = '_sluice_file'
 const EVICTED = `'evicted'`
 

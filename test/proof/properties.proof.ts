@@ -73,14 +73,17 @@ function player(target: Target, count: number, seed: number): Promise<Played> {
     let text = ''
     child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part))
     child.on('error', reject)
-    child.on('close', (code, signal) => {
-      try {
-        resolve(JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as Played)
-      } catch {
-        resolve({ seen: nothing(), failure: `a player ended with ${code ?? signal}: ${text.slice(-2000)}` })
-      }
-    })
+    child.on('close', (code, signal) => resolve(playedOf(text) ?? { seen: nothing(), failure: `a player ended with ${code ?? signal}: ${text.slice(-2000)}` }))
   })
+}
+
+/** The last line of a player; null when it is not its document. */
+function playedOf(text: string): Played | null {
+  try {
+    return JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as Played
+  } catch {
+    return null
+  }
 }
 
 async function all(target: Target): Promise<{ seen: Seen; failures: string[] }> {

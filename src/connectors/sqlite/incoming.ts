@@ -13,7 +13,7 @@ import type { SqliteSession } from '../../sql/sqlite.ts'
 import { sqlType } from './layout.ts'
 
 /** Bounds the memory of the session: 32 MB of pages of the file, 16 MB of the temporary one. */
-export const BOUNDED = 'PRAGMA temp_store = FILE; PRAGMA main.cache_size = -32768; PRAGMA temp.cache_size = -16384'
+const BOUNDED = 'PRAGMA temp_store = FILE; PRAGMA main.cache_size = -32768; PRAGMA temp.cache_size = -16384'
 
 export async function bringIn(session: SqliteSession, engine: Engine, staged: Staged, signal: AbortSignal | undefined): Promise<void> {
   const columns = ['place INTEGER', ...staged.schema.map((column, i) => `c${i} ${sqlType(column.type)}`)].join(', ')

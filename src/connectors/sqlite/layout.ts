@@ -20,7 +20,7 @@ import { quoteName } from '../../sql/quote.ts'
 export const FORMAT = 1
 
 /** SQLite takes 2,000 columns in a table; some of them are Sluice's own. */
-export const SQLITE_COLUMNS = 1990
+const SQLITE_COLUMNS = 1990
 
 const SQL_TYPE: Readonly<Record<ColumnType, string>> = {
   string: 'TEXT',
