@@ -60,7 +60,7 @@ test('when all is read the line says what goes on, for the batch that is behind'
     sum.take(event)
     said.push(sum.reading.doing)
   }
-  assert.deepEqual(said, [null, null, null, null, 'looking for repeated keys', 'looking for repeated keys', 'committing', 'closing'])
+  assert.deepEqual(said, [null, null, null, null, 'sorting out', 'sorting out', 'committing', 'closing'])
   assert.match(barLine(sum.reading, 100), / 100 %  4\/4 files  900 B  closing$/)
 })
 

@@ -26,16 +26,16 @@ export interface Reading {
   doing: Doing | null
 }
 
-type Doing = 'looking for repeated keys' | 'committing' | 'closing'
+type Doing = 'sorting out' | 'committing' | 'closing'
 
 /** The phase that ended says what goes on now; a batch that is made again is read again. */
 const AFTER: Readonly<Record<Extract<LoadEvent, { kind: 'phase' }>['phase'], Doing>> = {
-  recovered: 'looking for repeated keys',
+  recovered: 'sorting out',
   staged: 'committing',
   committed: 'closing',
   settled: 'closing',
 }
-const STEPS: readonly Doing[] = ['looking for repeated keys', 'committing', 'closing']
+const STEPS: readonly Doing[] = ['sorting out', 'committing', 'closing']
 
 /** Adds up the events of a run. A batch that is staged again counts anew, so its own last figures stand. */
 export class Reckoning {
@@ -45,7 +45,7 @@ export class Reckoning {
   /** True when the event changed the figures. */
   take(event: LoadEvent): boolean {
     if (event.kind === 'discovered') this.total = { files: event.files, bytes: event.bytes }
-    else if (event.kind === 'progress') this.batches.set(event.batch, { files: event.files, bytes: event.bytes, records: event.records, doing: 'looking for repeated keys' })
+    else if (event.kind === 'progress') this.batches.set(event.batch, { files: event.files, bytes: event.bytes, records: event.records, doing: 'sorting out' })
     else if (event.kind === 'phase') {
       const batch = this.batches.get(event.batch)
       if (batch === undefined) return false

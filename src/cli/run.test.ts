@@ -15,7 +15,12 @@ test('help goes to stdout, a missing command to stderr with exit code 2', async 
   assert.equal(help.code, 0)
   assert.match(help.stdout, /--into <table>/)
   assert.equal(documentOf(await sluice(['--help', '--json']))['schema'], 'sluice.help/1')
-  for (const args of [[], ['files']]) {
+  for (const [args, says] of [[['help'], /Usage: sluice \[options\]/], [['help', 'load'], /--into <table>/], [['files', 'help', 'ls'], /--limit <n>/]] as const) {
+    const said = await sluice(args)
+    assert.deepEqual([said.code, said.stderr], [0, ''], args.join(' '))
+    assert.match(said.stdout, says)
+  }
+  for (const args of [[], ['files'], ['help', 'nonsense']]) {
     const said = await sluice(args)
     assert.deepEqual([said.code, said.stdout], [2, ''])
     assert.match(said.stderr, /Usage: sluice/)

@@ -29,7 +29,9 @@ export async function runCommand(args: readonly string[], version: string): Prom
       out.fail(error)
       return error.exit
     }
-    if (thrown.code === 'commander.helpDisplayed' || thrown.code === 'commander.version') {
+    // `sluice help load` ends with 0, a group without its word (`sluice files`) with 1: both are called commander.help.
+    const asked = thrown.code === 'commander.helpDisplayed' || (thrown.code === 'commander.help' && thrown.exitCode === 0)
+    if (asked || thrown.code === 'commander.version') {
       out.document(thrown.code === 'commander.version' ? { schema: 'sluice.version/1', version } : { schema: 'sluice.help/1', text: help })
       if (!out.json) process.stdout.write(help)
       return 0
