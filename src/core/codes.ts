@@ -59,6 +59,7 @@ export const CODES = {
   UTF8_INVALID: { kind: 'data', exit: 3, http: 422, means: 'The text is not UTF-8.', hint: 'Convert the file to UTF-8 and deliver it again.' },
   RECORDS_NOT_FOUND: { kind: 'data', exit: 3, http: 422, means: 'The document holds no list of records.', hint: 'Name the list with --records.' },
   RECORDS_AMBIGUOUS: { kind: 'data', exit: 3, http: 422, means: 'The document holds several lists.', hint: 'Name the one that is meant with --records.' },
+  ROWS_TOO_MANY: { kind: 'data', exit: 3, http: 413, means: 'The file holds more than 4,294,967,295 records.', hint: 'Deliver it in several files.' },
   TOO_MANY_BAD: { kind: 'data', exit: 3, http: 422, means: 'More records of the file are bad than --max-bad allows.', hint: 'Correct the file, or allow more with --max-bad.' },
   // records
   RECORD_NOT_OBJECT: { kind: 'data', exit: 3, http: 422, means: 'A record must be an object.', hint: 'Check --records: the list seems to hold plain values.' },

@@ -46,6 +46,8 @@ test('declared types: values, nulls, empty strings, NUL, and what does not fit',
   assert.deepEqual(rejects.map(({ raw }) => raw), bad)
   assert.deepEqual(result.leftOut, { extra: 1 })
   assert.equal(ends[0]?.read, 11)
+  const named = await load({ 'a.ndjson': lines('{"s":"x","a b;c":1,"\\u00fc=":2}', '{"a b;c":null}') }, { columns })
+  assert.deepEqual(named.result.leftOut, { 'a b;c': 2, 'ü=': 1 }, 'by the names that the members have')
 })
 
 test('documents: the only list, the record itself, paths, and bad files', async () => {
@@ -111,7 +113,8 @@ test('limits on bad records, keys, and falsified counts', async () => {
   const plain = await load({ 'a.ndjson': text }, { key: 'id' })
   assert.deepEqual(plain.result.reasons, { KEY_MISSING: 2 })
   assert.deepEqual(plain.result.keySeen, { id: 3 })
-  assert.equal((await load({ 'a.ndjson': text }, { key: 'id' }, { maxBad: { count: 1 } })).ends[0]?.fault?.code, 'TOO_MANY_BAD')
+  const { code, row, offset } = (await load({ 'a.ndjson': text }, { key: 'id' }, { maxBad: { count: 1 } })).ends[0]?.fault ?? {}
+  assert.deepEqual([code, row, offset], ['TOO_MANY_BAD', 2, 11], 'it points at the first bad record')
   assert.equal((await load({ 'a.ndjson': text }, { key: 'id' }, { maxBad: { percent: 49 } })).ends[0]?.fault?.code, 'TOO_MANY_BAD')
   assert.equal((await load({ 'a.ndjson': text }, { key: 'id' }, { maxBad: { percent: 50 } })).ends[0]?.state, 'loaded')
   const skipped = await load({ 'a.ndjson': text }, { key: 'id' }, { onBad: 'skip' })
@@ -123,4 +126,17 @@ test('limits on bad records, keys, and falsified counts', async () => {
     setFailpointHandler(null)
     assert.deepEqual([outcome.ends[0]?.read, outcome.rows.length], [4, rows])
   }
+})
+
+test('a file of more records than places can number fails whole, whatever its records are', async () => {
+  for (const [name, text] of [['b.ndjson', lines('{"id":1}', '{bad', '{"id":3}')], ['b.json', '[{"id":1},{"id":2},7]']] as const) {
+    const { ends, rows, rejects } = await load({ 'a.ndjson': lines('{"id":8}', '{"id":9}'), [name]: text }, {}, { rows: 2 })
+    assert.deepEqual(ends.map(({ state, fault }) => [state, fault?.code]), [['loaded', undefined], ['failed', 'ROWS_TOO_MANY']], name)
+    assert.match(ends[1]?.fault?.message ?? '', /more than 2 records/)
+    assert.deepEqual([rows.map(({ id }) => id), rejects], [['8', '9'], []], name)
+  }
+})
+
+test('a malformed path to the records is refused before any file is read', async () => {
+  await assert.rejects(load({}, { records: 'data..items' }), { code: 'DEFINITION_INVALID' })
 })

@@ -10,7 +10,7 @@ import type { Part, StageJob } from '../core/engine.ts'
 import { REJECT_COLUMNS } from '../core/engine.ts'
 import type { Fault } from '../core/errors.ts'
 import { tampering } from '../core/failpoint.ts'
-import { placeOf } from '../core/place.ts'
+import { MAX_ROW, placeOf } from '../core/place.ts'
 import type { Column, Schema } from '../core/schema.ts'
 import { FileFault, JsonReader, RAW_BYTES, pathOf } from './json/reader.ts'
 import type { Sink } from './json/reader.ts'
@@ -38,6 +38,8 @@ export interface SplitOptions {
   window?: number
   /** Most rows of a row group and of a part; tests make them small. */
   limits?: PartLimits
+  /** Most records of a file; tests make it small. */
+  rows?: number
 }
 export interface SplitInput {
   seq: number
@@ -67,6 +69,8 @@ export type SplitResult =
       leftOut: Record<string, number>
       /** Records that had a value, per key column. */
       keySeen: Record<string, number>
+      /** Columns that records without their key had: the first 20 names. */
+      keyless: string[]
       lowest: bigint | null
       highest: bigint | null
     }
@@ -104,6 +108,8 @@ class TooManyBad extends Error {}
 
 class FileSplitter implements Splitter {
   private readonly options: SplitOptions
+  /** Names from the root to the records of a document. */
+  private readonly path: string[] | null
   private readonly records: Records
   private readonly good: Parts
   private readonly rejects: Parts
@@ -115,6 +121,7 @@ class FileSplitter implements Splitter {
 
   constructor(options: SplitOptions) {
     this.options = options
+    this.path = pathOf(options.definition.records)
     this.good = new Parts((n) => `${options.folder}/${options.prefix}-records-${n}.parquet`, options.limits)
     this.rejects = new Parts((n) => `${options.folder}/${options.prefix}-rejects-${n}.parquet`, options.limits)
     this.records = new Records(this.good, options.definition, options.pinned, options.hypothesis ?? null)
@@ -132,7 +139,7 @@ class FileSplitter implements Splitter {
     const window = new Window((into, at, length) => input.read(into, at, length), this.options.window, this.spare)
     this.spare = null
     try {
-      await new JsonReader(window, this.sink(input, onProgress), pathOf(definition.records), definition.key).read(isLines(input.path))
+      await new JsonReader(window, this.sink(input, onProgress), this.path, definition.key).read(isLines(input.path))
       const percent = maxBad !== null && 'percent' in maxBad ? maxBad.percent : null
       if (this.options.onBad !== 'fail' && percent !== null && this.bad() * 100 > percent * this.end.read) throw new TooManyBad()
     } catch (thrown) {
@@ -148,7 +155,9 @@ class FileSplitter implements Splitter {
       const early = failure.code === 'UNFINISHED' || failure.code === 'EMPTY'
       const young = early && now - input.modified < grace
       const code = failure.code === 'UNFINISHED' || failure.code === 'EMPTY' ? (young ? 'FILE_UNFINISHED' : failure.code === 'EMPTY' ? 'FILE_EMPTY' : 'FILE_TRUNCATED') : failure.code
-      return { ...end, state: young ? 'waiting' : 'failed', fault: { code, message: `${input.path}: ${failure.message}`, path: input.path, offset: failure.offset } }
+      const fault: Fault = { code, message: `${input.path}: ${failure.message}`, path: input.path, offset: failure.offset }
+      if (failure.row !== undefined) fault.row = failure.row
+      return { ...end, state: young ? 'waiting' : 'failed', fault }
     }
     if (end.read > 0) {
       this.tally.lowest ??= placeOf(input.seq, 1)
@@ -167,14 +176,21 @@ class FileSplitter implements Splitter {
   }
   private tooMany(): FileFault {
     const first = this.firstFault
-    return new FileFault('TOO_MANY_BAD', `${this.bad()} of ${this.end.read} records are bad; the first is row ${first?.row}: ${first?.code}: ${first?.message}`, first?.offset ?? 0)
+    return new FileFault('TOO_MANY_BAD', `${this.bad()} of ${this.end.read} records are bad; the first is row ${first?.row}: ${first?.code}: ${first?.message}`, first?.offset ?? 0, first?.row)
+  }
+
+  /** A row has 32 bits of the place: one more would be the first row of the next arrival. */
+  private count(offset: number): void {
+    const most = this.options.rows ?? MAX_ROW
+    if (this.end.read >= most) throw new FileFault('ROWS_TOO_MANY', `The file holds more than ${most} records; the first beyond begins at byte ${offset}.`, offset)
+    this.end.read++
   }
 
   private sink(input: SplitInput, onProgress: (bytes: number, records: number) => void): Sink {
     let asked = false
     return {
       record: (scanner, from, to, offset) => {
-        this.end.read++
+        this.count(offset)
         const tamper = asked ? null : tampering('split')
         asked = true
         const times = tamper === null ? 1 : tamper === 'drop' ? 0 : 2
@@ -182,7 +198,7 @@ class FileSplitter implements Splitter {
         if (bad !== null) this.reject(input, bad, offset, scanner.buf, from, Math.min(to, from + RAW_BYTES))
       },
       bad: (code, message, offset, buf, from, to) => {
-        this.end.read++
+        this.count(offset)
         this.reject(input, { code, message }, offset, buf, from, to)
       },
       restart: () => {
@@ -253,6 +269,7 @@ class FileSplitter implements Splitter {
       notices: [...this.records.notices],
       leftOut: this.records.leftOut(),
       keySeen: this.records.keySeen(),
+      keyless: [...this.records.keyless],
     }
   }
 }

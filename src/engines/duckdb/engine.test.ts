@@ -146,6 +146,17 @@ describe('a stage', () => {
     await assert.rejects(engine.stage(job, ignore, never), (thrown: unknown) => thrown instanceof SluiceError && thrown.code === 'KEY_UNKNOWN' && /column n/.test(thrown.message))
   })
 
+  test('names the columns of records that were put aside without their key, and where they begin', async () => {
+    const job = jobOf([lines({ uuid: 'a', 'Name': null, 'at x': 1 }, { uuid: 'b', more: [1] }), lines({ uuid: 'c' })], { key: 'uid', columns: undefined })
+    const path = job.batch.arrivals[0]?.pin.uri ?? ''
+    await assert.rejects(engine.stage(job, ignore, never), (thrown: unknown) => {
+      assert.ok(thrown instanceof SluiceError)
+      assert.equal(thrown.message, `None of the first 3 records, from ${path} row 1 on, has the key column uid. Columns seen: uuid, Name, at_x, more.`)
+      assert.deepEqual([thrown.code, thrown.where], ['KEY_UNKNOWN', { path, row: 1, column: 'uid' }])
+      return true
+    })
+  })
+
   test('passes on what standing throws', async () => {
     const mine = new SluiceError('BUSY', 'the table is busy')
     const job = jobOf([lines({ id: 'a' })], {}, { standing: () => Promise.reject(mine) })

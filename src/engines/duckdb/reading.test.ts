@@ -54,7 +54,7 @@ function double(end: SplitEnd, options: { most?: number; between?: () => void } 
       },
       undo: () => (told.undone += 1),
       discard: () => (told.discarded += 1),
-      finish: () => ({ again: null, schema: [], records: [], rejects: [], faults: [], reasons: {}, notices: [], leftOut: {}, keySeen: {}, lowest: null, highest: null }),
+      finish: () => ({ again: null, schema: [], records: [], rejects: [], faults: [], reasons: {}, notices: [], leftOut: {}, keySeen: {}, keyless: [], lowest: null, highest: null }),
     },
   }
   return told

@@ -2,7 +2,7 @@
  * A stage job inside the child: read, decide which contents count, separate the losers, count what lies there.
  */
 import { join } from 'node:path'
-import type { StageEvent, Staged, Standing } from '../../core/engine.ts'
+import type { Batch, StageEvent, Staged, Standing } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { checkKeepColumn } from '../../core/definition.ts'
 import { placeOf } from '../../core/place.ts'
@@ -89,17 +89,14 @@ async function removeParts(folder: string): Promise<void> {
 }
 
 /** What only the first records can tell: that the key and the column of the rule exist and can serve. */
-function checkDefinition({ definition, pinned }: PlainJob, outcomes: readonly ArrivalOutcome[], split: Split): void {
+function checkDefinition({ batch, definition, pinned }: PlainJob, outcomes: readonly ArrivalOutcome[], split: Split): void {
   const records = outcomes.reduce((sum, { state, read }) => sum + (state === 'loaded' ? read : 0), 0)
   if (pinned !== null || records === 0) return
   // Of text that is no object nobody can say what columns it would have had.
   const parsed = records - ['JSON_INVALID', 'UTF8_INVALID', 'RECORD_NOT_OBJECT'].reduce((sum, code) => sum + (split.reasons[code] ?? 0), 0)
-  const seen = split.schema.map(({ name }) => name).join(', ')
   for (const key of definition.key) {
     // Declared columns vouch for the key: records without it are put aside one by one.
-    if (definition.columns === null && parsed > 0 && (split.keySeen[key] ?? 0) === 0) {
-      throw new SluiceError('KEY_UNKNOWN', `None of the first ${records} records has the key column ${key}. Columns seen: ${seen === '' ? 'none' : seen}.`, { where: { column: key } })
-    }
+    if (definition.columns === null && parsed > 0 && (split.keySeen[key] ?? 0) === 0) throw keyUnknown(key, batch, outcomes, split)
     const column = findColumn(split.schema, key)
     if (column !== undefined && !KEY_TYPES.includes(column.type)) {
       throw new SluiceError('DEFINITION_INVALID', `--key ${key}: a ${column.type} cannot be a key.`, { hint: `Types of a key: ${KEY_TYPES.join(', ')}.` })
@@ -108,6 +105,20 @@ function checkDefinition({ definition, pinned }: PlainJob, outcomes: readonly Ar
   if (definition.keep !== null && 'column' in definition.keep && split.records.length > 0) {
     checkKeepColumn(definition.keep, findColumn(split.schema, definition.keep.column))
   }
+}
+
+/** Columns that a message names. */
+const MOST_SEEN = 20
+
+/** Records without the key have no part in the schema: what they had instead tells the misspelling. */
+function keyUnknown(key: string, { arrivals }: Batch, outcomes: readonly ArrivalOutcome[], split: Split): SluiceError {
+  const loaded = outcomes.filter(({ state, read }) => state === 'loaded' && read > 0)
+  const records = loaded.reduce((sum, { read }) => sum + read, 0)
+  const path = arrivals.find(({ seq }) => seq === loaded[0]?.seq)?.pin.uri ?? ''
+  const names = [...new Set([...split.schema.map(({ name }) => name), ...split.keyless])]
+  const seen = names.length === 0 ? 'none' : names.slice(0, MOST_SEEN).join(', ') + (names.length > MOST_SEEN ? ' …' : '')
+  const message = `None of the first ${records} records, from ${path} row 1 on, has the key column ${key}. Columns seen: ${seen}.`
+  return new SluiceError('KEY_UNKNOWN', message, { where: { path, row: 1, column: key } })
 }
 
 /** Rows are counted from 1 without gaps, so the places of an arrival follow from its number and what was read of it. */

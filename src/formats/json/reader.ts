@@ -5,6 +5,7 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import { columnName, fold } from '../../core/schema.ts'
 import type { Code } from '../../core/codes.ts'
+import { checkRecordsPath } from '../../core/records-path.ts'
 import { BAD, DONE, NEED, Scanner } from './scan.ts'
 import { Skipper } from './skip.ts'
 import { decode } from './text.ts'
@@ -24,10 +25,13 @@ export interface Sink {
 export class FileFault extends Error {
   readonly code: Code | 'UNFINISHED' | 'EMPTY'
   readonly offset: number
-  constructor(code: Code | 'UNFINISHED' | 'EMPTY', message: string, offset: number) {
+  /** Set where the fault is that of a record. */
+  readonly row: number | undefined
+  constructor(code: Code | 'UNFINISHED' | 'EMPTY', message: string, offset: number, row?: number) {
     super(message)
     this.code = code
     this.offset = offset
+    this.row = row
   }
 }
 
@@ -36,9 +40,10 @@ export const RAW_BYTES = 65_536
 /** Bytes of a member name around the records. */
 const MAX_NAME = 1 << 20
 
-/** `a.b`, `/a/b` or `.` as names from the root; null: by the rule for documents. */
+/** `a.b`, `/a/b` or `.` as names from the root; null: by the rule for documents. @throws SluiceError DEFINITION_INVALID */
 export function pathOf(records: string | null): string[] | null {
   if (records === null) return null
+  checkRecordsPath(records)
   if (records === '.') return []
   if (records.startsWith('/')) return records.slice(1).split('/').map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
   return records.split('.')
@@ -75,9 +80,10 @@ export class JsonReader {
       w.beLenient()
       return this.lines()
     }
-    await this.document(c)
+    const without = await this.document(c)
     if (this.peek() >= 0) throw this.invalid(w.pos, 'text after the end of the document')
     if (w.badAt >= 0 || w.cut) throw this.ended('UNFINISHED')
+    if (without !== null) throw without
   }
 
   // --- lines ---
@@ -173,13 +179,15 @@ export class JsonReader {
 
   // --- documents ---
 
-  private async document(c: number): Promise<void> {
+  /** Answers why it has no records: text that is no JSON at all is the worse fault, and may show only behind it. */
+  private async document(c: number): Promise<FileFault | null> {
     const path = this.path
     if (path === null && c === 0x7b) return this.byRule()
     if (path === null ? c === 0x5b : true) await this.descend(path ?? [], 0, c)
     else await this.skip()
-    if (this.found === 0) throw new FileFault('RECORDS_NOT_FOUND', path === null ? 'The document is neither an object nor an array.' : `The document has no list of records at --records ${path.length === 0 ? '.' : path.join('.')}.`, 0)
-    if (this.found > 1) throw new FileFault('RECORDS_AMBIGUOUS', `The document has several members at --records ${(path ?? []).join('.')}.`, 0)
+    if (this.found === 0) return new FileFault('RECORDS_NOT_FOUND', path === null ? 'The document is neither an object nor an array.' : `The document has no list of records at --records ${path.length === 0 ? '.' : path.join('.')}.`, 0)
+    if (this.found > 1) return new FileFault('RECORDS_AMBIGUOUS', `The document has several members at --records ${(path ?? []).join('.')}.`, 0)
+    return null
   }
   /** At a value; `level` names of the path lie behind. */
   private async descend(path: string[], level: number, c: number): Promise<void> {
@@ -208,7 +216,7 @@ export class JsonReader {
     } else await this.skip()
   }
   /** The rule: an object with all key columns is the record itself; else its only array holds them. */
-  private async byRule(): Promise<void> {
+  private async byRule(): Promise<FileFault | null> {
     const w = this.w
     const missing = new Set(this.key)
     const arrays: string[] = []
@@ -227,14 +235,18 @@ export class JsonReader {
       const held = w.hold
       w.hold = -1
       const buf = w.buf
-      if (held < 0 || w.pos - held > MAX_RECORD) return this.sink.bad('RECORD_TOO_LARGE', 'The record is larger than 16 MB.', start, buf, 0, 0)
+      if (held < 0 || w.pos - held > MAX_RECORD) {
+        this.sink.bad('RECORD_TOO_LARGE', 'The record is larger than 16 MB.', start, buf, 0, 0)
+        return null
+      }
       this.scanner.buf = buf
       if (this.scanner.object(held, w.pos) === DONE) this.sink.record(this.scanner, held, w.pos, start)
-      return
+      return null
     }
     w.hold = -1
-    if (arrays.length === 0) throw new FileFault('RECORDS_NOT_FOUND', 'The document has no member that is a list of records.', 0)
-    if (arrays.length > 1) throw new FileFault('RECORDS_AMBIGUOUS', `The document has several lists: ${arrays.slice(0, 20).join(', ')}.`, 0)
+    if (arrays.length === 0) return new FileFault('RECORDS_NOT_FOUND', 'The document has no member that is a list of records.', 0)
+    if (arrays.length > 1) return new FileFault('RECORDS_AMBIGUOUS', `The document has several lists: ${arrays.slice(0, 20).join(', ')}.`, 0)
+    return null
   }
   /** At `{`: each member's name and the first byte of its value, at which the window stands. */
   private async members(each: (name: string, first: number) => Promise<void>): Promise<void> {

@@ -26,6 +26,8 @@ export type BadRecord = Pick<Fault, 'column' | 'value' | 'message'> & { code: Co
 
 /** Names beyond this many that a closed definition leaves out are not counted one by one. */
 const MOST_LEFT_OUT = 10_000
+/** Columns of records without their key that are kept, to say what there was instead. */
+const MOST_KEYLESS = 20
 
 interface Slot {
   name: string
@@ -47,6 +49,7 @@ interface Snapshot {
   slots: { type: ColumnType | null; flags: number; buffer: ColumnBuffer | null; seen: number }[]
   collecting: boolean
   notices: Set<string>
+  keyless: Set<string>
 }
 
 export class Records {
@@ -74,6 +77,8 @@ export class Records {
   /** Only flags are collected: the pass will be repeated. */
   collecting = false
   notices = new Set<string>()
+  /** First columns that records without their key had; those records teach no types. */
+  keyless = new Set<string>()
   private saved: Snapshot | null = null
 
   constructor(parts: Parts, definition: Definition, pinned: Schema | null, hypothesis: Hypothesis | null) {
@@ -144,11 +149,19 @@ export class Records {
       const present = slot !== undefined && slot.stamp === this.record && s.kind[slot.member] !== NULL
       if (present) slot.seen++
       if (!present || (s.kind[slot.member] === STRING && s.valueFrom[slot.member] === s.valueTo[slot.member])) {
+        this.noteKeyless(s.count)
         const name = slot?.name ?? this.definition.key[k] ?? ''
         return { code: 'KEY_MISSING', column: name, message: `The key column ${name} is ${present ? 'empty' : 'missing or null'}.` }
       }
     }
     return null
+  }
+
+  private noteKeyless(members: number): void {
+    for (let i = 0; i < members && this.keyless.size < MOST_KEYLESS; i++) {
+      const slot = this.found[i]
+      if (slot !== null && slot !== undefined) this.keyless.add(slot.name)
+    }
   }
 
   /** The slot of member i; null: not tracked. */
@@ -180,7 +193,7 @@ export class Records {
     if (isReserved(name)) return { code: 'NAME_RESERVED', column: name, message: `The member ${member} has a name that belongs to Sluice.` }
     const known = this.byName.get(fold(name))
     if (known !== undefined) return known
-    if (this.closed) return this.leftCount < MOST_LEFT_OUT ? this.addSlot(name, null, 'left') : null
+    if (this.closed) return this.leftCount < MOST_LEFT_OUT ? this.addSlot(name, name === member ? null : member, 'left') : null
     if (this.columnCount >= MAX_COLUMNS) return { code: 'COLUMNS_TOO_MANY', column: name, message: `With ${name} the table would have more than ${MAX_COLUMNS} columns.` }
     return this.addSlot(name, name === member ? null : member, 'open')
   }
@@ -256,6 +269,7 @@ export class Records {
       slots: this.slots.map(({ type, flags, buffer, seen }) => ({ type, flags, buffer, seen })),
       collecting: this.collecting,
       notices: new Set(this.notices),
+      keyless: new Set(this.keyless),
     }
   }
   rollback(): void {
@@ -267,6 +281,7 @@ export class Records {
     this.shape = []
     this.collecting = saved.collecting
     this.notices = new Set(saved.notices)
+    this.keyless = new Set(saved.keyless)
   }
   hypothesis(): Hypothesis {
     return this.slots.filter(({ role }) => role === 'open').map(({ name, original, flags }) => ({ name, original, flags }))
@@ -287,8 +302,9 @@ export class Records {
   keySeen(): Record<string, number> {
     return Object.fromEntries(this.definition.key.map((name) => [name, this.byName.get(fold(name))?.seen ?? 0]))
   }
+  /** By the members' own names. */
   leftOut(): Record<string, number> {
-    return Object.fromEntries(this.slots.filter(({ role, seen }) => role === 'left' && seen > 0).map(({ name, seen }) => [name, seen]))
+    return Object.fromEntries(this.slots.filter(({ role, seen }) => role === 'left' && seen > 0).map(({ name, original, seen }) => [original ?? name, seen]))
   }
 }
 
