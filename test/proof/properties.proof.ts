@@ -53,7 +53,7 @@ async function prove(target: Target, count: number, seed: number): Promise<Playe
   )
   const path = process.env['SLUICE_PATH']
   try {
-    await fc.assert(property, { numRuns: count, seed, interruptAfterTimeLimit: LIMIT_MS, markInterruptAsFailure: true, ...(path === undefined ? {} : { path }) })
+    await fc.assert(property, { numRuns: count, seed, endOnFailure: true, interruptAfterTimeLimit: LIMIT_MS, markInterruptAsFailure: true, ...(path === undefined ? {} : { path }) })
     return { seen, failure: null }
   } catch (thrown) {
     return { seen, failure: told(thrown) }
