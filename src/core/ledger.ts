@@ -11,6 +11,7 @@ import type { ArrivalOutcome, Pin } from './arrival.ts'
 import type { Balance } from './balance.ts'
 import type { Definition } from './definition.ts'
 import type { Batch } from './engine.ts'
+import { SluiceError } from './errors.ts'
 import type { Fault } from './errors.ts'
 import type { CommittedArrival, Receipt } from './target.ts'
 
@@ -103,6 +104,25 @@ export interface RunRow {
   endedAt: number | null
 }
 
+export interface FilesQuery {
+  table?: string
+  state?: ArrivalState
+  /** A part of the path. */
+  name?: string
+  /** Beginning of the SHA-256, in small letters. */
+  sha256?: string
+  limit: number
+  /** The `next` of the page before. */
+  after?: string
+}
+
+/** Takes the numbers of a cursor apart, joined by dots. @throws SluiceError USAGE when it is no cursor of so many numbers */
+export function readCursor(after: string, count: number): number[] {
+  const parts = after.split('.')
+  if (parts.length === count && parts.every((part) => /^\d{1,15}$/.test(part))) return parts.map(Number)
+  throw new SluiceError('USAGE', `--after ${after} is no cursor of this listing.`, { hint: 'Give the `next` of the page before, as it was printed.' })
+}
+
 export interface Claim {
   batch: Batch
   run: string
@@ -183,11 +203,13 @@ export interface Ledger {
   countFiles(run: string): Promise<Omit<FileCounts, 'ignored'>>
   end(run: string, state: RunState, files: FileCounts, exit: number, fault: Fault | null): Promise<RunRow>
 
-  /** In order of tables and numbers; `name` is a part of the path, `after` the `next` of the page before. */
-  files(query: { table?: string; state?: ArrivalState; name?: string; limit: number; after?: string }): Promise<{ items: ArrivalRow[]; next: string | null }>
-  /** Newest first. */
+  /** In order of tables and numbers. @throws SluiceError USAGE for an `after` that is no `next` */
+  files(query: FilesQuery): Promise<{ items: ArrivalRow[]; next: string | null }>
+  /** Newest first. @throws SluiceError USAGE for an `after` that is no `next` */
   runs(query: { table?: string; limit: number; after?: string }): Promise<{ items: RunRow[]; next: string | null }>
   run(id: string): Promise<RunRow | null>
+  /** The run that claimed a batch; null: no batch of this ledger, or of one that was lost. */
+  runOfBatch(batch: string): Promise<string | null>
   /** Paths to arrivals, for naming the file of a place. */
   arrival(table: string, seq: number): Promise<ArrivalRow | null>
   /** Inconsistencies of the ledger itself. */

@@ -36,8 +36,10 @@ export interface CommittedArrival {
   counts: Balance
 }
 
-/** A record that did not get in. */
+/** A record that did not get in, or was evicted. */
 export interface RejectRow {
+  /** The batch whose commit put it aside; of an evicted row not the one that brought it. */
+  batch: string
   place: bigint
   offset: number | null
   code: string

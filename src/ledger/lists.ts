@@ -2,7 +2,8 @@
 import type { Balance } from '../core/balance.ts'
 import type { Definition } from '../core/definition.ts'
 import type { Fault } from '../core/errors.ts'
-import type { ArrivalRow, ArrivalState, FileCounts, RunRow, RunState, TableRow } from '../core/ledger.ts'
+import { readCursor } from '../core/ledger.ts'
+import type { ArrivalRow, ArrivalState, FileCounts, FilesQuery, RunRow, RunState, TableRow } from '../core/ledger.ts'
 import type { SqlValue } from '../core/effects.ts'
 import type { SqliteRow } from '../sql/sqlite.ts'
 import { number, numberOrNull, structure, structureOrNull, textOrNull } from './books.ts'
@@ -20,7 +21,7 @@ export function tables(books: Books): TableRow[] {
 
 export function files(
   books: Books,
-  query: { table?: string; state?: ArrivalState; name?: string; limit: number; after?: string },
+  query: FilesQuery,
 ): { items: ArrivalRow[]; next: string | null } {
   const where: string[] = []
   const values: SqlValue[] = []
@@ -31,10 +32,8 @@ export function files(
   if (query.table !== undefined) only('t.uri = ?', query.table)
   if (query.state !== undefined) only('a.state = ?', query.state)
   if (query.name !== undefined) only('instr(p.path, ?) > 0', query.name)
-  if (query.after !== undefined) {
-    const [table, seq] = query.after.split('.').map(Number)
-    only('(a.table_no, a.seq) > (?, ?)', table ?? 0, seq ?? 0)
-  }
+  if (query.sha256 !== undefined) only('substr(a.sha256, 1, ?) = ?', query.sha256.length, query.sha256)
+  if (query.after !== undefined) only('(a.table_no, a.seq) > (?, ?)', ...readCursor(query.after, 2))
   const rows = books.db.all(`${ARRIVAL} ${where.length > 0 ? `WHERE ${where.join(' AND ')}` : ''} ORDER BY t.no, a.seq LIMIT ?`, [...values, query.limit + 1])
   const page = rows.slice(0, query.limit)
   const last = page.at(-1)
@@ -67,7 +66,7 @@ function asArrivalRow(books: Books, row: SqliteRow): ArrivalRow {
 }
 
 export function runs(books: Books, query: { table?: string; limit: number; after?: string }): { items: RunRow[]; next: string | null } {
-  const before = query.after === undefined ? Number.MAX_SAFE_INTEGER : Number(query.after)
+  const before = query.after === undefined ? Number.MAX_SAFE_INTEGER : (readCursor(query.after, 1)[0] ?? 0)
   const rows =
     query.table === undefined
       ? books.db.all('SELECT * FROM runs WHERE no < ? ORDER BY no DESC LIMIT ?', [before, query.limit + 1])
@@ -80,6 +79,11 @@ export function runs(books: Books, query: { table?: string; limit: number; after
 export function run(books: Books, id: string): RunRow | null {
   const row = books.db.get('SELECT * FROM runs WHERE id = ?', [id])
   return row === undefined ? null : asRunRow(row)
+}
+
+export function runOfBatch(books: Books, batch: string): string | null {
+  const row = books.db.get('SELECT r.id FROM batches b JOIN runs r ON r.no = b.run_no WHERE b.id = ?', [batch])
+  return row === undefined ? null : String(row['id'])
 }
 
 function asRunRow(row: SqliteRow): RunRow {

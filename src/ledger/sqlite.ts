@@ -8,7 +8,7 @@ import type { Clock, Random } from '../core/effects.ts'
 import type { Batch } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
-import type { ArrivalState, Claim, FileCounts, Ledger, RunState, Sighting, TableRow } from '../core/ledger.ts'
+import type { Claim, FileCounts, FilesQuery, Ledger, RunState, Sighting, TableRow } from '../core/ledger.ts'
 import type { CommittedArrival, Receipt } from '../core/target.ts'
 import { localFs } from '../storage/local.ts'
 import type { Books } from './books.ts'
@@ -121,7 +121,7 @@ class SqliteLedger implements Ledger {
     if (row === null) throw new SluiceError('NOT_FOUND', `The ledger does not know the run ${run}.`)
     return row
   }
-  async files(query: { table?: string; state?: ArrivalState; name?: string; limit: number; after?: string }) {
+  async files(query: FilesQuery) {
     return lists.files(this.books, query)
   }
   async runs(query: { table?: string; limit: number; after?: string }) {
@@ -129,6 +129,9 @@ class SqliteLedger implements Ledger {
   }
   async run(id: string) {
     return lists.run(this.books, id)
+  }
+  async runOfBatch(batch: string) {
+    return lists.runOfBatch(this.books, batch)
   }
   async arrival(table: string, seq: number) {
     return lists.arrival(this.books, table, seq)

@@ -388,6 +388,14 @@ function memory(it: It): void {
     assert.deepEqual(runs.items.map((r) => r.id), ['r_3', 'r_2'])
     assert.ok(runs.next !== null)
     assert.deepEqual((await ledger.runs({ limit: 2, after: runs.next })).items.map((r) => r.id), ['r_1'])
+    assert.deepEqual((await ledger.files({ limit: 9, sha256: 'sha-2' })).items.map((f) => f.seq), [2])
+    assert.deepEqual((await ledger.files({ limit: 9, table: T, sha256: 'sha-' })).items.length, 3)
+    for (const after of ['', 'x', '1.x', '-1', '1.2.3']) {
+      await assert.rejects(ledger.files({ limit: 1, after }), { code: 'USAGE' }, after)
+      await assert.rejects(ledger.runs({ limit: 1, after }), { code: 'USAGE' }, after)
+    }
+    const batch = (await ledger.arrival(T, 1))?.batch ?? ''
+    assert.deepEqual([await ledger.runOfBatch(batch), await ledger.runOfBatch('b_none')], ['r_1', null])
     assert.deepEqual((await ledger.runs({ limit: 2, table: 'other' })).items.map((r) => r.id), ['r_3'])
     assert.deepEqual([await ledger.run('r_9'), await ledger.arrival(T, 9)], [null, null])
   })

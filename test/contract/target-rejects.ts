@@ -34,6 +34,7 @@ export function rejectCases(get: () => Variant): void {
       const two = await scene.load([{ seq: 3, records: [{ v: 'd' }, { id: 1, v: 'e' }] }])
       const places = async (query: { batch?: string; after?: bigint; limit: number }): Promise<bigint[]> => (await scene.table.rejects(query)).map((row) => row.place)
       assert.deepEqual(await places({ limit: 10 }), [placeOf(1, 1), placeOf(1, 2), placeOf(2, 1), placeOf(3, 1)])
+      assert.deepEqual((await scene.rejects()).map((row) => row.batch), [one.batch, one.batch, one.batch, two.batch])
       assert.deepEqual(await places({ limit: 10, batch: one.batch }), [placeOf(1, 1), placeOf(1, 2), placeOf(2, 1)])
       assert.deepEqual(await places({ limit: 10, batch: two.batch }), [placeOf(3, 1)])
       assert.deepEqual(await places({ limit: 10, batch: 'b_none' }), [])

@@ -1,5 +1,6 @@
-/** What must hold in the state of the ledger in memory, table by table. */
-import type { TableState } from './ledger.ts'
+/** How the ledger in memory shows its arrivals, and what must hold in its state, table by table. */
+import type { ArrivalRow } from '../../src/core/ledger.ts'
+import type { Entry, TableState } from './ledger.ts'
 
 export function checkState(table: TableState): string[] {
   const wrong: string[] = []
@@ -15,4 +16,18 @@ export function checkState(table: TableState): string[] {
   const lanes = table.claims.filter((claim) => claim.open).map((claim) => claim.batch.lane)
   expect(new Set(lanes).size === lanes.length, 'two open batches share a lane')
   return wrong
+}
+
+export function inOrder(table: TableState): Entry[] {
+  return [...table.arrivals.values()].toSorted((a, b) => a.seq - b.seq)
+}
+
+export function rowOf(table: TableState, entry: Entry): ArrivalRow {
+  const { seq, state, pin, sha256, generation, sameAs, attempts, fault, counts, claim, offeredAt, endedAt } = entry
+  const copies = inOrder(table).filter((other) => other.sameAs === seq).map((other) => other.pin.uri)
+  return {
+    table: table.row.uri, seq, state, path: pin.uri, size: pin.size, sha256, generation, sameAs, attempts, fault, counts, offeredAt, endedAt,
+    batch: claim?.batch.id ?? null, run: claim?.run ?? null, worker: claim?.worker ?? null, startedAt: claim?.startedAt ?? null,
+    paths: [...new Set([pin.uri, ...copies])],
+  }
 }

@@ -9,10 +9,10 @@ import type { Clock, Random } from '../../src/core/effects.ts'
 import type { Batch } from '../../src/core/engine.ts'
 import { SluiceError } from '../../src/core/errors.ts'
 import type { Fault } from '../../src/core/errors.ts'
-import { YOUNG_MS, addReasons, overtaken } from '../../src/core/ledger.ts'
-import type { ArrivalRow, ArrivalState, Claim, FileCounts, Ledger, Offer, RunRow, RunState, Sighting, TableRow } from '../../src/core/ledger.ts'
+import { YOUNG_MS, addReasons, overtaken, readCursor } from '../../src/core/ledger.ts'
+import type { ArrivalState, Claim, FileCounts, FilesQuery, Ledger, Offer, RunRow, RunState, Sighting, TableRow } from '../../src/core/ledger.ts'
 import type { CommittedArrival, Receipt } from '../../src/core/target.ts'
-import { checkState } from './ledger-check.ts'
+import { checkState, inOrder, rowOf } from './ledger-check.ts'
 
 export interface Entry {
   seq: number
@@ -330,23 +330,29 @@ export class MemoryLedger implements Ledger {
     return structuredClone(row)
   }
 
-  async files(query: { table?: string; state?: ArrivalState; name?: string; limit: number; after?: string }) {
+  async files(query: FilesQuery) {
     const all = [...this.state.tables.values()].flatMap((table) => inOrder(table).map((entry) => rowOf(table, entry)))
-    const after = query.after === undefined ? 0 : Number(query.after)
+    const after = query.after === undefined ? 0 : (readCursor(query.after, 1)[0] ?? 0)
     const wanted = all.map((row, at) => ({ row, at: at + 1 })).filter(({ row, at }) =>
-      at > after && (query.table ?? row.table) === row.table && (query.state ?? row.state) === row.state && row.path.includes(query.name ?? ''))
+      at > after && (query.table ?? row.table) === row.table && (query.state ?? row.state) === row.state && row.path.includes(query.name ?? '') &&
+      (query.sha256 === undefined || row.sha256?.startsWith(query.sha256) === true))
     const page = wanted.slice(0, query.limit)
     return { items: page.map(({ row }) => row), next: wanted.length > query.limit ? String(page.at(-1)?.at) : null }
   }
   async runs(query: { table?: string; limit: number; after?: string }) {
     const all = [...this.state.runs.values()].map((run, at) => ({ row: run.row, at: at + 1 })).toReversed()
-    const wanted = all.filter(({ row, at }) => at < Number(query.after ?? Infinity) && (query.table ?? row.table) === row.table)
+    const before = query.after === undefined ? Infinity : (readCursor(query.after, 1)[0] ?? 0)
+    const wanted = all.filter(({ row, at }) => at < before && (query.table ?? row.table) === row.table)
     const page = wanted.slice(0, query.limit)
     return { items: page.map(({ row }) => structuredClone(row)), next: wanted.length > query.limit ? String(page.at(-1)?.at) : null }
   }
   async run(id: string) {
     const run = this.state.runs.get(id)
     return run === undefined ? null : structuredClone(run.row)
+  }
+  async runOfBatch(batch: string) {
+    const claims = [...this.state.tables.values()].flatMap((table) => table.claims)
+    return claims.find((claim) => claim.batch.id === batch)?.run ?? null
   }
   async arrival(uri: string, seq: number) {
     const table = this.state.tables.get(uri)
@@ -433,18 +439,4 @@ function countsOf(outcome: ArrivalOutcome, receipt: Receipt | null): Balance {
   const counts = committed?.counts ?? { ...noBalance(), read: outcome.read, skipped: outcome.skipped }
   if (missing(counts) !== 0) throw new SluiceError('INTERNAL', `No commit holds the records of arrival ${outcome.seq}.`)
   return counts
-}
-
-function inOrder(table: TableState): Entry[] {
-  return [...table.arrivals.values()].toSorted((a, b) => a.seq - b.seq)
-}
-
-function rowOf(table: TableState, entry: Entry): ArrivalRow {
-  const { seq, state, pin, sha256, generation, sameAs, attempts, fault, counts, claim, offeredAt, endedAt } = entry
-  const copies = inOrder(table).filter((other) => other.sameAs === seq).map((other) => other.pin.uri)
-  return {
-    table: table.row.uri, seq, state, path: pin.uri, size: pin.size, sha256, generation, sameAs, attempts, fault, counts, offeredAt, endedAt,
-    batch: claim?.batch.id ?? null, run: claim?.run ?? null, worker: claim?.worker ?? null, startedAt: claim?.startedAt ?? null,
-    paths: [...new Set([pin.uri, ...copies])],
-  }
 }

@@ -15,10 +15,6 @@ import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target
 import { keyOf, resolve, splitRow } from './resolve.ts'
 import type { Outcome } from './resolve.ts'
 
-export interface Kept extends RejectRow {
-  batch: string
-}
-
 /** One version of one table; never changed once it is in place. Rows: values of the schema, then the place. */
 export interface State {
   version: number
@@ -27,7 +23,7 @@ export interface State {
   schema: Schema
   rows: readonly Row[]
   losers: readonly Row[]
-  rejects: readonly Kept[]
+  rejects: readonly RejectRow[]
   receipts: ReadonlyMap<string, Receipt>
   lanes: ReadonlyMap<number, number>
   highest: bigint
@@ -120,7 +116,7 @@ class MemoryTable implements Table {
     const schema = mergeSchema(before?.schema ?? [], staged.schema)
     const winners = distort('resolve', (await collect(this.#engine.read(staged, 'winners'))).map((row) => widen(row, staged.schema, schema)))
     const losers = (await collect(this.#engine.read(staged, 'losers'))).map((row) => widen(row, staged.schema, schema))
-    const rejected = (await collect(this.#engine.rejects(staged))).map((row) => ({ batch: batch.id, ...rejectOf(row) }))
+    const rejected = (await collect(this.#engine.rejects(staged))).map((row) => rejectOf(row, batch.id))
     const rows = (before?.rows ?? []).map((row) => widen(row, before?.schema ?? [], schema))
     const history = (before?.losers ?? []).map((row) => widen(row, before?.schema ?? [], schema))
     const resolution = resolve(definition, schema, { rows, history, winners, losers })
@@ -132,7 +128,7 @@ class MemoryTable implements Table {
     const leaving = definition.keep?.rule === 'error' ? [] : written.replaced
     const evicted = definition.keep?.rule === 'error' ? written.replaced : []
     const repeated = [...written.decided.filter((one) => one.what === 'repeated').map((one) => one.row), ...evicted]
-    const repeats = repeated.map((row) => ({ batch: batch.id, ...repeatOf(row, schema) }))
+    const repeats = repeated.map((row) => repeatOf(row, schema, batch.id))
     const replaced = new Set(written.replaced)
     const after = [...rows.filter((row) => !replaced.has(row)), ...entering.map((one) => one.row)].toSorted(byPlace)
     const counts = countsOf(staged, written.decided, rejected)
@@ -148,7 +144,7 @@ class MemoryTable implements Table {
       arrivals: arrivalsOf(staged, counts),
       evicted: evicted.length,
       reasons: own.length === 0 ? {} : { KEY_REPEATED: own.length },
-      faults: own.slice(0, 100).map(({ batch: _, ...one }) => one),
+      faults: own.slice(0, 100),
       rewritten: 0,
     }
     const lost = written.decided.filter((one) => one.what === 'duplicate' || one.what === 'stale').map((one) => one.row)
@@ -193,7 +189,7 @@ class MemoryTable implements Table {
   async rejects(query: { batch?: string; limit: number; after?: bigint }): Promise<RejectRow[]> {
     const { batch, limit, after } = query
     const found = (this.state()?.rejects ?? []).filter((one) => (batch === undefined || one.batch === batch) && (after === undefined || one.place > after))
-    return found.slice(0, limit).map(({ batch: _, ...one }) => one)
+    return found.slice(0, limit)
   }
 
   async *losers(): AsyncGenerator<Row[]> {
@@ -242,16 +238,16 @@ function byPlace(a: Row, b: Row): number {
   return splitRow(a).place < splitRow(b).place ? -1 : 1
 }
 
-function rejectOf(row: Row): RejectRow {
+function rejectOf(row: Row, batch: string): RejectRow {
   const [place, offset, code, column, value, message, raw] = row
   const text = (one: unknown): string | null => (one === null || one === undefined ? null : String(one))
   return {
-    place: place as bigint, offset: offset === null ? null : Number(offset), code: String(code),
+    batch, place: place as bigint, offset: offset === null ? null : Number(offset), code: String(code),
     column: text(column), value: text(value), message: String(message), raw: text(raw),
   }
 }
 
-function repeatOf(row: Row, schema: Schema): RejectRow {
+function repeatOf(row: Row, schema: Schema, batch: string): RejectRow {
   const { values, place } = splitRow(row)
   const members = schema.map((column, index) => {
     const value = values[index] ?? null
@@ -259,7 +255,7 @@ function repeatOf(row: Row, schema: Schema): RejectRow {
     return `${JSON.stringify(column.name)}:${text}`
   })
   const message = 'Another record of this key, with other content, came first.'
-  return { place, offset: null, code: 'KEY_REPEATED', column: null, value: null, message, raw: `{${members.join(',')}}` }
+  return { batch, place, offset: null, code: 'KEY_REPEATED', column: null, value: null, message, raw: `{${members.join(',')}}` }
 }
 
 /** One balance per loaded arrival, every term counted from the rows it names. */

@@ -65,7 +65,7 @@ export async function countBatch(session: Session, job: Resolution, files: Writt
   if (replaced + evicted !== updated) {
     throw new SluiceError('BALANCE_BROKEN', `The numbers do not add up, nothing was committed: ${updated} rows were replaced, but ${replaced + evicted} of them were kept.`)
   }
-  return { arrivals: arrivalsOf(job, counts), evicted, reasons, faults: 'KEY_REPEATED' in reasons || evicted > 0 ? await repeated(session, files.rejects, ours) : [] }
+  return { arrivals: arrivalsOf(job, counts), evicted, reasons, faults: 'KEY_REPEATED' in reasons || evicted > 0 ? await repeated(session, files.rejects, ours, job.staged.batch.id) : [] }
 }
 
 function setNew(counts: Map<number, Balance>, seq: number): Balance {
@@ -85,8 +85,8 @@ function arrivalsOf(job: Resolution, counts: ReadonlyMap<number, Balance>): Comm
   })
 }
 
-async function repeated(session: Session, paths: readonly string[], ours: ReadonlySet<number>): Promise<RejectRow[]> {
+async function repeated(session: Session, paths: readonly string[], ours: ReadonlySet<number>, batch: string): Promise<RejectRow[]> {
   const list = filesSql(paths.map((uri) => ({ uri })))
   const rows = await session.rows(`SELECT * FROM read_parquet(${list}) WHERE code = 'KEY_REPEATED' AND (_place >> 32) IN (${[...ours].join(', ')}) ORDER BY _place LIMIT ${FAULTS}`)
-  return rows.map(rejectOf)
+  return rows.map((row) => rejectOf(row, batch))
 }

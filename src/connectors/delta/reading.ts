@@ -27,18 +27,21 @@ export async function* readRows(session: Session, schema: Schema, paths: readonl
   }
 }
 
-export async function readRejects(session: Session, paths: readonly string[], query: { limit: number; after?: bigint }): Promise<RejectRow[]> {
+/** @param batches paths of rejects files, each with the batch that wrote it */
+export async function readRejects(session: Session, batches: ReadonlyMap<string, string>, query: { limit: number; after?: bigint }): Promise<RejectRow[]> {
+  const paths = [...batches.keys()]
   if (paths.length === 0) return []
   const where = query.after === undefined ? '' : ` WHERE _place > ${query.after}`
-  const from = `read_parquet(${filesSql(paths.map((uri) => ({ uri })))}, union_by_name = true, hive_partitioning = false)`
-  return (await session.rows(`SELECT * FROM ${from}${where} ORDER BY ${quoteName('_place')} LIMIT ${query.limit}`)).map(rejectOf)
+  const from = `read_parquet(${filesSql(paths.map((uri) => ({ uri })))}, union_by_name = true, hive_partitioning = false, filename = true)`
+  return (await session.rows(`SELECT * FROM ${from}${where} ORDER BY ${quoteName('_place')} LIMIT ${query.limit}`)).map((row) => rejectOf(row, batches.get(String(row['filename'])) ?? ''))
 }
 
 /** A row of a rejects file, columns as in REJECT_COLUMNS. */
-export function rejectOf(row: Record<string, unknown>): RejectRow {
+export function rejectOf(row: Record<string, unknown>, batch: string): RejectRow {
   const text = (value: unknown): string | null => (value === null || value === undefined ? null : String(value))
   const offset = row['offset']
   return {
+    batch,
     place: BigInt(String(row['_place'])),
     offset: offset === null || offset === undefined ? null : Number(offset),
     code: String(row['code']),

@@ -127,7 +127,7 @@ class DeltaTable implements Table {
     if (wanted.length === 0) return []
     const session = await this.engine.session()
     try {
-      return await readRejects(session, wanted.map(({ path }) => join(this.uri, path)), query)
+      return await readRejects(session, new Map(wanted.map(({ path, batch }) => [join(this.uri, path), batch])), query)
     } finally {
       await session.close()
     }

@@ -162,7 +162,7 @@ function record({ session, staged, table }: Commit, work: Work, state: State, ma
     session.run('sqlite.arrival', 'INSERT INTO main._sluice_arrivals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [table, seq, sha256, generation, batch.id, path, size, c.read, c.inserted, c.updated, c.duplicate, c.stale, c.skipped, c.quarantined])
   }
   const repeated = `FROM main._sluice_rejects WHERE rowid > ${marks.rejects} AND code = 'KEY_REPEATED' AND evicted = 0`
-  const faults = session.all(`SELECT place, offset, code, "column", value, message, raw ${repeated} ORDER BY place LIMIT ${SHOWN_FAULTS}`).map(rejectFromSql)
+  const faults = session.all(`SELECT batch, place, offset, code, "column", value, message, raw ${repeated} ORDER BY place LIMIT ${SHOWN_FAULTS}`).map(rejectFromSql)
   const byTarget = Number(session.get(`SELECT count(*) AS n ${repeated}`)?.['n'])
   const version = (state.version ?? 0) + 1
   const receipt: Receipt = { batch: batch.id, version, arrivals, evicted: counted.evicted, reasons: byTarget === 0 ? {} : { KEY_REPEATED: byTarget }, faults, rewritten: 0 }

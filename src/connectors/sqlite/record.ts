@@ -27,6 +27,7 @@ const text = (value: unknown): string | null => (typeof value === 'string' ? val
 
 export function rejectFromSql(stored: SqliteRow): RejectRow {
   return {
+    batch: String(stored['batch']),
     place: BigInt(stored['place'] as bigint),
     offset: stored['offset'] === null ? null : Number(stored['offset']),
     code: String(stored['code']),
