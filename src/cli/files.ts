@@ -3,29 +3,28 @@ import { Command, Option } from 'commander'
 import type { ArrivalRow, ArrivalState } from '../core/ledger.ts'
 import { renderWhere } from './failure.ts'
 import { balanceLine, bytes, number, time } from './format.ts'
-import { browsing, pageOf, paged, printItem, printPage } from './listing.ts'
-import type { PageFlags } from './listing.ts'
+import { browsing, given, ofTable, pageOf, paged, printItem, printPage } from './listing.ts'
+import type { PageFlags, TableFlags } from './listing.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
 
-interface FilesFlags extends PageFlags {
-  table?: string
+interface FilesFlags extends PageFlags, TableFlags {
   state?: ArrivalState
   name?: string
 }
 
 export function filesCommand(run: Run): Command {
   const command = new Command('files').description('what became of every file')
-  paged(command.command('ls').description('list files in the order in which they were numbered'))
-    .option('--table <table>', 'only of this table')
+  ofTable(paged(command.command('ls').description('list files in the order in which they were numbered')))
     .addOption(new Option('--state <state>', 'only in this state').choices(['PENDING', 'IN_PROGRESS', 'COMPLETED', 'FAILED']))
     .option('--name <text>', 'only paths that contain this')
     .action((flags: FilesFlags) => run(list)(flags))
   command
     .command('show')
     .description('everything about one file')
-    .argument('<file>', 'its path, <table>/<number>, or the beginning of its SHA-256')
-    .action((file: string) => run(show)({ file }))
+    .argument('<file>', 'its path, <table>/<number>, the beginning of its SHA-256 (six digits or more), or a part of its path')
+    .option('--to <target>', 'only in this target, when several have a table of this name')
+    .action((file: string, { to }: TableFlags) => run(show)({ file, to }))
   return command
 }
 
@@ -34,8 +33,8 @@ const SPECS = [{ name: 'state' }, { name: 'file' }, { name: 'size', right: true 
 async function list(output: Output, flags: FilesFlags): Promise<number> {
   const range = pageOf(flags)
   return browsing(output, async (browser) => {
-    const { table, state, name } = flags
-    const page = await browser.files({ ...range, ...(table === undefined ? {} : { table }), ...(state === undefined ? {} : { state }), ...(name === undefined ? {} : { name }) })
+    const { table, to, state, name } = flags
+    const page = await browser.files({ ...range, ...given({ table, to, state, name }) })
     printPage(output, 'files.ls', page, { specs: SPECS, row: rowOf, empty: 'No file matches.' })
     return 0
   })
@@ -53,9 +52,9 @@ export function shortTable(uri: string): string {
   return uri.slice(Math.max(uri.lastIndexOf('/'), uri.lastIndexOf('#')) + 1)
 }
 
-function show(output: Output, { file }: { file: string }): Promise<number> {
+function show(output: Output, { file, to }: { file: string; to: string | undefined }): Promise<number> {
   return browsing(output, async (browser) => {
-    const item = await browser.file(file)
+    const item = await browser.file(file, to)
     const { fault } = item
     printItem(output, 'files.show', item, [
       ['file', `${shortTable(item.table)}/${item.seq}`],

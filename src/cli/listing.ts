@@ -11,7 +11,23 @@ export interface PageFlags {
   after?: string
 }
 
+/** What narrows a listing to one table. */
+export interface TableFlags {
+  table?: string
+  to?: string
+}
+
 const MOST = 10_000
+
+/** Adds --table and --to. */
+export function ofTable(command: Command): Command {
+  return command.option('--table <table>', 'only of this table').option('--to <target>', 'which one, when several targets have a table of this name')
+}
+
+/** The flags that were given, for a query. */
+export function given<T extends object>(flags: T): Partial<{ [Name in keyof T]: Exclude<T[Name], undefined> }> {
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)) as Partial<{ [Name in keyof T]: Exclude<T[Name], undefined> }>
+}
 
 /** Adds --limit and --after. */
 export function paged(command: Command): Command {

@@ -1,30 +1,29 @@
 /** `sluice rejects ls|show`: the records that did not get in, and why. */
 import { Command } from 'commander'
-import type { RejectItem } from '../service/browse.ts'
+import type { RejectItem } from '../service/rejects.ts'
 import { number } from './format.ts'
-import { browsing, pageOf, paged, printItem, printPage } from './listing.ts'
-import type { PageFlags } from './listing.ts'
+import { browsing, given, ofTable, pageOf, paged, printItem, printPage } from './listing.ts'
+import type { PageFlags, TableFlags } from './listing.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
 
-interface RejectsFlags extends PageFlags {
-  table?: string
+interface RejectsFlags extends PageFlags, TableFlags {
   run?: string
   code?: string
 }
 
 export function rejectsCommand(run: Run): Command {
   const command = new Command('rejects').description('the records that did not get in, and why')
-  paged(command.command('ls').description('list quarantined records'))
-    .option('--table <table>', 'only of this table')
-    .option('--run <run>', 'only of this run')
+  ofTable(paged(command.command('ls').description('list quarantined records')))
+    .option('--run <run>', 'only those that this run put aside')
     .option('--code <code>', 'only with this reason, such as KEY_MISSING')
     .action((flags: RejectsFlags) => run(list)(flags))
   command
     .command('show')
     .description('one record with its text as it lay in the file')
     .argument('<reject>', 'its id, such as events/12-3')
-    .action((id: string) => run(show)({ id }))
+    .option('--to <target>', 'only in this target, when several have a table of this name')
+    .action((id: string, { to }: TableFlags) => run(show)({ id, to }))
   return command
 }
 
@@ -34,8 +33,8 @@ const SHOWN = 32
 async function list(output: Output, flags: RejectsFlags): Promise<number> {
   const range = pageOf(flags)
   return browsing(output, async (browser) => {
-    const { table, run, code } = flags
-    const page = await browser.rejects({ ...range, ...(table === undefined ? {} : { table }), ...(run === undefined ? {} : { run }), ...(code === undefined ? {} : { code: code.toUpperCase() }) })
+    const { table, to, run, code } = flags
+    const page = await browser.rejects({ ...range, ...given({ table, to, run, code: code?.toUpperCase() }) })
     printPage(output, 'rejects.ls', page, { specs: SPECS, row: rowOf, empty: 'Nothing is quarantined.' })
     return 0
   })
@@ -46,9 +45,9 @@ function rowOf(reject: RejectItem): string[] {
   return [reject.id, reject.code, number(reject.row), reject.offset === null ? '' : number(reject.offset), reject.column ?? '', value.length > SHOWN ? `${value.slice(0, SHOWN)}…` : value, reject.path ?? '']
 }
 
-function show(output: Output, { id }: { id: string }): Promise<number> {
+function show(output: Output, { id, to }: { id: string; to: string | undefined }): Promise<number> {
   return browsing(output, async (browser) => {
-    const reject = await browser.reject(id)
+    const reject = await browser.reject(id, to)
     printItem(output, 'rejects.show', reject, [
       ['reject', reject.id],
       ['reason', `${reject.code}: ${reject.message}`],

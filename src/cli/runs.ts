@@ -4,20 +4,17 @@ import type { RunRow } from '../core/ledger.ts'
 import { renderWhere } from './failure.ts'
 import { shortTable } from './files.ts'
 import { balanceLine, duration, number, time } from './format.ts'
-import { browsing, pageOf, paged, printItem, printPage } from './listing.ts'
-import type { PageFlags } from './listing.ts'
+import { browsing, given, ofTable, pageOf, paged, printItem, printPage } from './listing.ts'
+import type { PageFlags, TableFlags } from './listing.ts'
 import { filesLine } from './load.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
 
-interface RunsFlags extends PageFlags {
-  table?: string
-}
+type RunsFlags = PageFlags & TableFlags
 
 export function runsCommand(run: Run): Command {
   const command = new Command('runs').description('every run with its balance')
-  paged(command.command('ls').description('list runs, the newest first'))
-    .option('--table <table>', 'only of this table')
+  ofTable(paged(command.command('ls').description('list runs, the newest first')))
     .action((flags: RunsFlags) => run(list)(flags))
   command
     .command('show')
@@ -32,7 +29,7 @@ const SPECS = [{ name: 'run' }, { name: 'state' }, { name: 'table' }, { name: 's
 async function list(output: Output, flags: RunsFlags): Promise<number> {
   const range = pageOf(flags)
   return browsing(output, async (browser) => {
-    const page = await browser.runs({ ...range, ...(flags.table === undefined ? {} : { table: flags.table }) })
+    const page = await browser.runs({ ...range, ...given({ table: flags.table, to: flags.to }) })
     printPage(output, 'runs.ls', page, { specs: SPECS, row: rowOf, empty: 'There is no run yet.' })
     return 0
   })
