@@ -2,6 +2,7 @@
  * What a table is loaded by: columns, key, mode, keep, record path. It belongs to the table, not to the command.
  */
 import { SluiceError } from './errors.ts'
+import { checkRecordsPath } from './records-path.ts'
 import { COLUMN_TYPES, KEY_TYPES, columnName, findColumn, fold, isReserved, isTableName } from './schema.ts'
 import type { Column, ColumnType } from './schema.ts'
 
@@ -77,6 +78,7 @@ function isMode(mode: string): mode is Mode {
  */
 export function define(table: string, request: DefinitionRequest): Definition {
   if (!isTableName(table)) throw invalid(`--into ${table} is not a table name.`, 'Letters, digits and _, not beginning with a digit, at most 63.')
+  if (request.records !== undefined) checkRecordsPath(request.records)
   const columns = request.columns === undefined ? null : parseColumns(request.columns)
   const key = parseKey(request.key)
   if (request.mode === 'replace') throw new SluiceError('LATER', '--mode replace is not built yet.')
