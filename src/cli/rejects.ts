@@ -20,7 +20,7 @@ export function rejectsCommand(run: Run): Command {
     .action((flags: RejectsFlags) => run(list)(flags))
   command
     .command('show')
-    .description('one record with its text as it lay in the file')
+    .description('one record with its text as it lay in the file (KEY_REPEATED: its typed row)')
     .argument('<reject>', 'its id, such as events/12-3')
     .option('--to <target>', 'only in this target, when several have a table of this name')
     .action((id: string, { to }: TableFlags) => run(show)({ id, to }))

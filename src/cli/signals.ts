@@ -23,12 +23,14 @@ export interface Interruption {
 }
 
 let listener: ((signal: Stop, source: 'got' | 'told') => void) | null = null
+/** Signals that the last command got itself, and those that it was told of. */
+const counts = { got: 0, told: 0 }
 
 /** @param say called with 1 and 2, when the first and the second signal arrive */
 export function onInterruption(say: (times: 1 | 2) => void): Interruption {
   const first = new AbortController()
   const second = new AbortController()
-  const counts = { got: 0, told: 0 }
+  counts.got = counts.told = 0
   let by: Stop | null = null
   let times = 0
   const count = (signal: Stop, source: 'got' | 'told'): void => {
@@ -67,7 +69,8 @@ export function listenToWrapper(): void {
     const signal = STOPS.find((stop) => typeof message === 'object' && message !== null && 'sluiceSignal' in message && message.sluiceSignal === stop)
     if (signal === undefined) return
     if (listener !== null) listener(signal, 'told')
-    else process.kill(process.pid, signal)
+    // The command has ended. What it got itself may be told of a moment later; only a further signal is a new one.
+    else if (++counts.told > counts.got) process.kill(process.pid, signal)
   })
   // Killed outright, it cannot pass anything on: what was killed must not go on in its child.
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))

@@ -5,7 +5,7 @@ import { SluiceError } from '../core/errors.ts'
 import { SqliteSession } from '../sql/sqlite.ts'
 
 /** Grows with every change of the tables below; kept as SQLite's user_version. */
-export const LEDGER_FORMAT = 1
+const LEDGER_FORMAT = 1
 
 // States are words, times are milliseconds since 1970, structures are JSON. `_no` refers to the `no` of another table.
 const DDL = `

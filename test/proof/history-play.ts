@@ -53,7 +53,9 @@ export async function play(history: History, run: HistoryRun, stage: Stage, mark
   const ended = await Promise.all(Array.from({ length: run.processes }, (_, n) => command(history, run, stage, n === 0 ? death : {})))
   for (const [n, { code, signal, stdout, stderr, stuck }] of ended.entries()) {
     if (stuck) throw new Error(`process ${n} of ${run.processes} did not end: ${stderr}`)
-    if (n === 0 && run.kill !== null && signal === 'SIGKILL') marks.add('killed')
+    // Its workers may die at the same point in every attempt: then it gives up, and says so.
+    const gaveUp = code === 1 && stdout.includes('"code":"ENGINE_DIED"')
+    if (n === 0 && run.kill !== null && (signal === 'SIGKILL' || gaveUp)) marks.add('killed')
     else if (!GOOD.has(code)) throw new Error(`process ${n} of ${run.processes} ended with ${code ?? signal}: ${stdout} ${stderr}`)
   }
   // Whoever was killed comes back; what is in is known to it.
