@@ -136,7 +136,7 @@ async function processBatch(work: Ingest, batch: Batch, before: Before, tally: T
       if (error.code === 'ENGINE_DIED') deaths++
       // Staged while there was no table: now there may be one, and the rule for first files does not hold for these.
       const early = error.code === 'KEY_UNKNOWN' && attempt === 1 && (await madeMeanwhile(work, before))
-      const verdict = early ? 'again' : work.now.aborted ? 'stop' : judge(error, deaths, batch.arrivals.length === 1)
+      const verdict = early ? 'again' : work.now.aborted ? 'stop' : judge(error, deaths, attempt, batch.arrivals.length === 1)
       const fault = { ...error.where, code: error.code, message: error.message }
       if (verdict === 'drop') {
         // Nobody took it over although the table says so: the ledger is wrong about its lanes, and silence would lose files.

@@ -85,8 +85,12 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const definition = before.definition === null ? define(options.into, options) : agree(before.definition, options)
   if (options.reload === true && definition.mode === 'append') throw new SluiceError('RELOAD_APPEND', `${options.into} is an append table: --reload would store every record twice.`)
   const source = openFilesSource({ paths: options.paths, dataDir: folder.path, tableDirs: work.place.scheme === 'delta' ? [table.uri] : [] })
+  const never = new AbortController().signal
+  const stop = AbortSignal.any([options.signal ?? never, options.now ?? never])
   const lookedAt = clock.now()
-  const discovery = await source.discover(options.signal)
+  const discovery = await source.discover(stop).catch((thrown: unknown) => {
+    throw stop.aborted ? new SluiceError('INTERRUPTED', 'Stopped while looking for files; nothing was begun.') : thrown
+  })
   await rememberPlace(folder, options.into, work.place)
   const key = tableKey(table.uri, folder.path)
   // The table has seen batches that the ledger does not know: it was moved here, or the ledger is an older copy.
@@ -105,8 +109,6 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   on({ kind: 'run.started', run, table: options.into, target: table.uri })
   const beating = setInterval(() => void ledger.beat().catch(() => {}), 5000)
   beating.unref()
-  const never = new AbortController().signal
-  const stop = AbortSignal.any([options.signal ?? never, options.now ?? never])
   let tally: Tally = { faults: [], interrupted: true, madeTable: false }
   let failure: SluiceError | null = null
   try {
@@ -119,7 +121,8 @@ async function loadInto(work: Loading): Promise<LoadResult> {
       onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, on, stop, now: options.now ?? never,
     })
   } catch (thrown) {
-    failure = stop.aborted ? null : asSluiceError(thrown)
+    // Stopped at once, whatever was in work fails; a graceful stop hides no fault.
+    failure = options.now?.aborted === true ? null : asSluiceError(thrown)
     tally = { faults: [], interrupted: stop.aborted, madeTable: false }
   } finally {
     clearInterval(beating)

@@ -136,6 +136,11 @@ describe('commands that contradict the table', () => {
     await assert.rejects(go(), { code: 'DATA_DIR_NEWER', exit: 4 })
     await assert.rejects(openLedger(join(folder, 'data'), { clock: systemClock, random: systemRandom }), { code: 'DATA_DIR_NEWER' })
   })
+  test('stopped before it began: nothing was done', async () => {
+    const { go } = scene({ 'good.json': GOOD })
+    await assert.rejects(go({ signal: AbortSignal.abort('SIGINT') }), { code: 'INTERRUPTED', exit: 130 })
+    assert.equal((await go()).balance.inserted, 2)
+  })
   test('too little memory, a missing path, an empty folder', async () => {
     const { folder, go } = scene({})
     await assert.rejects(go({ memory: '511MB' }), { code: 'MEMORY_TOO_SMALL', exit: 4 })
