@@ -19,12 +19,12 @@ const FILES = Number(process.env['SLUICE_BENCH_FILES'] ?? 5000)
 /** The frozen statement: what a skilled person would write for the same work, without any guarantee. */
 const BY_HAND = `COPY (SELECT id, any_value("data") AS "data", ts FROM (SELECT unnest(records, recursive := true) FROM read_json('in/*.json', columns={records: 'STRUCT(id VARCHAR, "data" VARCHAR, ts TIMESTAMP)[]'})) GROUP BY id, ts) TO 't.parquet' (FORMAT parquet, COMPRESSION zstd)`
 
-function time(command: string, args: string[], cwd: string): { ms: number; out: string } {
+function time(command: string, args: string[], cwd: string): { ms: number; out: string; err: string } {
   const began = performance.now()
   const ended = spawnSync(command, args, { cwd, encoding: 'utf8', maxBuffer: 1e8 })
   const ms = performance.now() - began
   if (ended.status !== 0) throw new Error(`${args.join(' ')} ended with ${ended.status}: ${ended.stderr.slice(0, 1000)}`)
-  return { ms, out: ended.stdout }
+  return { ms, out: ended.stdout, err: ended.stderr }
 }
 
 function median(values: number[]): number {
@@ -51,14 +51,16 @@ console.log(String((await c.runAndReadAll("SELECT count(*), bit_xor(hash(id, ts)
   const hand: number[] = []
   const ours: number[] = []
   let rows = ''
+  let phases: string[] = []
   let document: Record<string, unknown> = {}
   // A warm-up of each, then turns: neither gets the quiet machine alone.
   for (let turn = -1; turn < 3; turn++) {
     const a = time(process.execPath, [script], folder)
     rows = a.out.trim()
     rmSync(join(folder, 'data'), { recursive: true, force: true })
-    const b = time(process.execPath, [BIN, 'load', 'in', '--into', 'events', '--key', 'id,ts', '--data-dir', 'data', '--json'], folder)
+    const b = time(process.execPath, [BIN, 'load', 'in', '--into', 'events', '--key', 'id,ts', '--data-dir', 'data', '--json', '-v', '--progress', 'none'], folder)
     document = JSON.parse(b.out) as Record<string, unknown>
+    phases = phasesOf(b.err)
     if (turn < 0) continue
     hand.push(a.ms)
     ours.push(b.ms)
@@ -67,7 +69,12 @@ console.log(String((await c.runAndReadAll("SELECT count(*), bit_xor(hash(id, ts)
 const c = await (await DuckDBInstance.create(':memory:')).connect()
 console.log(String((await c.runAndReadAll("SELECT count(*), bit_xor(hash(id, ts::TIMESTAMP)) FROM 'data/tables/events/*.parquet'")).getRows()[0]))`], folder).out.trim()
   if (digest !== rows) throw new Error(`other rows: by hand ${rows}, Sluice ${digest}`)
-  return line('B1', `${FILES} files × 1,000 records → Delta`, ours, hand, { rows, balance: document['balance'], hand, ours })
+  return line('B1', `${FILES} files × 1,000 records → Delta`, ours, hand, { rows, balance: document['balance'], phases, hand, ours })
+}
+
+/** How long each batch was staged and committed; the batches overlap. */
+function phasesOf(said: string): string[] {
+  return said.split('\n').flatMap((line) => /^\s*((?:staged|committed|settled)\s.*)$/.exec(line)?.[1] ?? [])
 }
 
 function b4(folder: string): Line {
@@ -93,6 +100,7 @@ function line(name: string, work: string, ours: number[], baseline: number[], de
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'))
 try {
   const lines = [b1(folder), b4(folder)]
+  for (const phase of lines[0]?.detail['phases'] as string[]) console.log(`    ${phase}`)
   for (const l of lines) console.log(`${l.name}  ${l.work}: Sluice ${(l.sluice / 1000).toFixed(2)} s, baseline ${(l.baseline / 1000).toFixed(2)} s, ratio ${l.ratio.toFixed(2)}`)
   if (!existsSync(RESULTS)) mkdirSync(RESULTS)
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: RESULTS, encoding: 'utf8' }).trim()
