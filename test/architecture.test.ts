@@ -175,7 +175,7 @@ test('nothing committed names the machine it was written on', () => {
     if (stat === undefined || !stat.isFile() || stat.size > 2_000_000) continue
     const text = readFileSync(join(root, path), 'utf8')
     if (origin.test(text)) wrong.push(path)
-    // The lock file may name the public registry and no other.
+    // The lock file names packages and their digests, and no registry.
     if (path.endsWith('package-lock.json')) for (const [, host] of text.matchAll(/"resolved": "https?:\/\/([^/"]+)/g)) wrong.push(`${path}: ${host}`)
     if (path.endsWith('.npmrc') && /registry\s*=/.test(text)) wrong.push(path)
   }
