@@ -100,7 +100,7 @@ function line(name: string, work: string, ours: number[], baseline: number[], de
 const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'))
 try {
   const lines = [b1(folder), b4(folder)]
-  for (const phase of lines[0]?.detail['phases'] as string[]) console.log(`    ${phase}`)
+  for (const l of lines) for (const phase of (l.detail['phases'] ?? []) as string[]) console.log(`    ${phase}`)
   for (const l of lines) console.log(`${l.name}  ${l.work}: Sluice ${(l.sluice / 1000).toFixed(2)} s, baseline ${(l.baseline / 1000).toFixed(2)} s, ratio ${l.ratio.toFixed(2)}`)
   if (!existsSync(RESULTS)) mkdirSync(RESULTS)
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: RESULTS, encoding: 'utf8' }).trim()
