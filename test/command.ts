@@ -1,9 +1,10 @@
 /** Runs the command as a user does, in a process of its own, and tells what it said. */
 import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, ChildProcessByStdio } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 
 export const BIN = join(import.meta.dirname, '../bin/sluice.js')
@@ -31,15 +32,21 @@ export function plainEnv(more: Record<string, string> = {}): NodeJS.ProcessEnv {
 }
 
 export function sluice(args: readonly string[], how: How = {}): Promise<Said> {
-  const { promise, resolve, reject } = Promise.withResolvers<Said>()
   const child = spawn(how.node ?? process.execPath, [how.bin ?? BIN, ...args], { cwd: how.cwd, env: plainEnv(how.env), stdio: ['ignore', 'pipe', 'pipe'] })
+  const said = saidBy(child)
+  how.onStart?.(child)
+  return said
+}
+
+/** What a process said until it ended. */
+export function saidBy(child: ChildProcessByStdio<null, Readable, Readable>): Promise<Said> {
+  const { promise, resolve, reject } = Promise.withResolvers<Said>()
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   child.on('error', reject)
   child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
-  how.onStart?.(child)
   return promise
 }
 

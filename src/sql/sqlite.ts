@@ -91,21 +91,6 @@ export class SqliteSession {
     }
   }
 
-  /** The same for work that waits. The caller sees to it that nobody else uses this session meanwhile. */
-  async transactionAsync<T>(point: string, work: () => Promise<T>): Promise<T> {
-    this.guard(() => this.db.exec('BEGIN IMMEDIATE'))
-    try {
-      const result = await work()
-      crash(`${point}.before`)
-      this.guard(() => this.db.exec('COMMIT'))
-      crash(`${point}.after`)
-      return result
-    } catch (thrown) {
-      if (this.db.isTransaction) this.db.exec('ROLLBACK')
-      throw thrown
-    }
-  }
-
   /** Everything that `work` reads comes from one state of the file. */
   snapshot<T>(work: () => T): T {
     this.guard(() => this.db.exec('BEGIN'))

@@ -7,32 +7,19 @@ import type { ChildProcess } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import type { Said } from '../command.ts'
+import { BIN, saidBy } from '../command.ts'
 import type { Row } from '../../src/core/schema.ts'
 import { openBrowser } from '../../src/service/browse.ts'
 import type { Browser } from '../../src/service/browse.ts'
 import { checkup } from '../../src/service/doctor.ts'
 
-export const BIN = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url))
-
-export interface Ended {
-  code: number | null
-  signal: NodeJS.Signals | null
-  stdout: string
-  stderr: string
-}
+export type Ended = Said
 
 /** Starts the command (or another `program`); `group`: in a process group of its own, so that all of it can be killed. */
 export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}, group = false, program = BIN): { child: ChildProcess; ended: Promise<Ended> } {
   const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: group })
-  const ended = new Promise<Ended>((resolve, reject) => {
-    let stdout = ''
-    let stderr = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-    child.on('error', reject)
-    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
-  })
+  const ended = saidBy(child)
   return { child, ended }
 }
 

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { tamperedBy } from '../../../test/contract/tampered.ts'
 import { targetContract } from '../../../test/contract/target.ts'
 import { hybridEngine } from '../../../test/memory/hybrid.ts'
 import type { Engine } from '../../core/engine.ts'
@@ -36,19 +37,3 @@ targetContract('delta, staged by DuckDB', async () => {
     },
   }
 })
-
-/** A child takes the environment over when it starts, which is when it is first needed. */
-function tamperedBy(spec: string, start: () => Engine): Engine {
-  const inner = start()
-  return {
-    ...inner,
-    async stage(job, on, signal) {
-      process.env['SLUICE_TAMPER'] = spec
-      try {
-        return await inner.stage(job, on, signal)
-      } finally {
-        delete process.env['SLUICE_TAMPER']
-      }
-    },
-  }
-}

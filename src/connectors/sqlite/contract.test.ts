@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { tamperedBy } from '../../../test/contract/tampered.ts'
 import { targetContract } from '../../../test/contract/target.ts'
 import { memoryEngine } from '../../../test/memory/engine.ts'
 import type { Engine } from '../../core/engine.ts'
@@ -26,7 +27,6 @@ targetContract('sqlite, staged by DuckDB', async () => {
   return {
     engine,
     target: () => openSqliteTarget({ file: join(folder, 'data.db') }),
-    // A child takes the environment over when it starts, which is when it is first needed.
     tampered: (spec) => tamperedBy(spec, start),
     folder,
     async dispose() {
@@ -35,18 +35,3 @@ targetContract('sqlite, staged by DuckDB', async () => {
     },
   }
 })
-
-function tamperedBy(spec: string, start: () => Engine): Engine {
-  const inner = start()
-  return {
-    ...inner,
-    async stage(job, on, signal) {
-      process.env['SLUICE_TAMPER'] = spec
-      try {
-        return await inner.stage(job, on, signal)
-      } finally {
-        delete process.env['SLUICE_TAMPER']
-      }
-    },
-  }
-}
