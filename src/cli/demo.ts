@@ -45,7 +45,7 @@ async function demo(output: Output, { dir }: { dir: string }): Promise<number> {
   }
   const { rejects, table } = await look(dataDir)
   showKept(output, rejects, loads)
-  output.result(`\n5. The table: ${number(table.rows)} rows, a Delta Lake table that Spark, DuckDB, Polars and others read\n   ${table.uri}`)
+  output.result(`\n5. The table: ${number(table.rows)} rows, a Delta Lake table, read by delta-rs and Polars too\n   ${table.uri}`)
   output.result(`\nnext:  ${nextSteps(dataDir, rejects).join('\n       ')}`)
   check(made, loads, table)
   output.document({ schema: 'sluice.demo/1', exit: 0, folder: resolve(dir), files: made.files, keys: made.keys, loads, rejects, table })

@@ -127,7 +127,7 @@ export class SqliteSession {
 
 /**
  * A session that only reads. A process that died in a rollback-journal commit leaves its journal behind, and no reader gets
- * past it: it is rolled back first, as any SQLite program does that may write (failpoint `point`).
+ * past it. So a session that may write rolls it back before this one reads (failpoint `point`).
  */
 export function openForReading(point: string, path: string): SqliteSession {
   const session = new SqliteSession(path, { readOnly: true })
