@@ -181,3 +181,8 @@ test('nothing committed names the machine it was written on', () => {
   }
   assert.deepEqual(wrong, [])
 })
+
+// npx makes the command executable only the first time it sees a folder; a second clone into the same folder would fail.
+test('the command is executable in the repository', () => {
+  assert.match(execFileSync('git', ['ls-files', '-s', 'bin/sluice.js'], { cwd: root, encoding: 'utf8' }), /^100755 /)
+})
