@@ -57,7 +57,20 @@ export function onInterruption(say: (times: 1 | 2) => void): Interruption {
     release() {
       for (const [signal, handler] of handlers) process.off(signal, handler)
       listener = null
+      if (counts.got < counts.told) expectLate()
     },
+  }
+}
+
+/** What was told of may arrive itself a moment later: it is no new signal, and must not end a command that has ended well. */
+function expectLate(): void {
+  for (const signal of STOPS) {
+    const late = (): void => {
+      if (++counts.got <= counts.told) return
+      process.off(signal, late)
+      process.kill(process.pid, signal)
+    }
+    process.on(signal, late)
   }
 }
 
