@@ -179,7 +179,7 @@ export function sqliteError(thrown: unknown, path: string): SluiceError {
   if (extended === IOERR_SHMSIZE) return new SluiceError('DISK_FULL', `Cannot write ${path}-shm: no space left on the device`, options)
   if (code === FULL) return new SluiceError('DISK_FULL', `Cannot write ${path}: ${reason}`, options)
   if (code === BUSY || code === LOCKED) return new SluiceError('BUSY', `${path} is locked by another process: ${reason}`, options)
-  if (code === READONLY || code === CANTOPEN) return new SluiceError('PERMISSION_DENIED', `Cannot open ${path}: ${reason}`, options)
+  if (code === READONLY || code === CANTOPEN) return new SluiceError('PERMISSION_DENIED', `Cannot open ${path}: ${reason} (SQLite code ${extended})`, options)
   if (code === NOTADB) return new SluiceError('TABLE_FOREIGN', `${path} is not a SQLite file: ${reason}`, options)
   return new SluiceError('IO_FAILED', `SQLite, ${path}: ${reason}`, options)
 }
