@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import type { Random } from '../core/effects.ts'
 import { SluiceError } from '../core/errors.ts'
-import { SqliteSession } from '../sql/sqlite.ts'
+import { SqliteSession, openForReading } from '../sql/sqlite.ts'
 
 /** Grows with every change of the tables below; kept as SQLite's user_version. */
 const LEDGER_FORMAT = 1
@@ -59,7 +59,8 @@ export function openLedgerFile(path: string, random: Random): SqliteSession {
 
 function openChecked(path: string, random: Random): SqliteSession {
   if (existsSync(path)) {
-    const look = new SqliteSession(path, { readOnly: true })
+    // Who died while making the file left a rollback journal, which no mere reader gets past.
+    const look = openForReading('ledger.rollback', path)
     try {
       refuseNewer(formatOf(look), path)
     } finally {

@@ -1,8 +1,9 @@
 /** The contract on ledger.db with real processes, and what only a file can do: formats, damage, locks. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { ledgerContract, NOW, sight } from '../../test/contract/ledger.ts'
@@ -142,6 +143,20 @@ test('after an unclean stop a damaged ledger is named, before anything is done w
   bytes.fill(0, (page - 1) * 4096, page * 4096)
   writeFileSync(join(folder, 'ledger.db'), bytes)
   await assert.rejects(openLedger(folder, at()), { code: 'LEDGER_BROKEN' })
+})
+
+test('a process that died while it made the file leaves a journal that is rolled back, not stumbled over', async (t) => {
+  const folder = temp(t)
+  const source = join(folder, 'source.db')
+  const dying = new DatabaseSync(source)
+  dying.exec('PRAGMA cache_size = 2; BEGIN IMMEDIATE; CREATE TABLE x (a)')
+  for (let i = 0; i < 50; i++) dying.prepare('INSERT INTO x VALUES (?)').run('y'.repeat(3000))
+  for (const end of ['', '-journal']) copyFileSync(`${source}${end}`, join(folder, `ledger.db${end}`))
+  dying.close()
+  const ledger = await openLedger(folder, at())
+  assert.deepEqual(await ledger.verify(), [])
+  assert.equal(await ledger.isEmpty(), true)
+  await ledger.close()
 })
 
 test('a ledger of a newer format is refused and left as it is', async (t) => {

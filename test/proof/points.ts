@@ -23,6 +23,7 @@ const UNDISTURBED: Readonly<Record<string, string>> = {
   'stage.again': 'only when inferred types turn out too narrow',
   'delta.discard': 'after a failed attempt',
   'sqlite.rollback': 'after a death',
+  'ledger.rollback': 'after a death while the file was made',
   'sqlite.rejects': 'only under keep error (connectors/sqlite/crash.test.ts passes it)',
   'delta.fold.tidy': 'after a checkpoint that failed, or a second one',
 }
