@@ -49,7 +49,6 @@ const FLAGS: Readonly<Record<string, string>> = {
   '--since': 'Loading by date',
   '--until': 'Loading by date',
   '--date-field': 'Loading by date',
-  '--format': 'A format other than JSON',
   '--adopt': 'Taking over a table of another ledger',
   '--partition-by': 'Partitioned tables',
   '--updates': 'Deletion vectors',

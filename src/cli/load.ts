@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { SluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
+import { FORMATS, extensions } from '../core/reading.ts'
 import type { LoadResult } from '../service/load.ts'
 import type { LoadOptions } from '../service/options.ts'
 import { systemClock } from '../storage/system.ts'
@@ -19,12 +20,13 @@ export type LoadFlags = Omit<LoadOptions, 'paths' | 'into' | 'jobs' | 'dataDir' 
 export function loadCommand(run: Run): Command {
   return new Command('load')
     .description('load files into a table, every record exactly once')
-    .argument('<path...>', 'files, folders or quoted patterns: .json, .ndjson, .jsonl')
+    .argument('<path...>', `files, folders or quoted patterns: ${extensions()}`)
     .option('--into <table>', 'name of the table (needed)')
     .option('--to <target>', 'delta:, delta:DIR or sqlite:FILE (default: where the table is, else Delta in the data folder)')
     .option('--key <columns>', 'columns that make two records the same, such as id,ts')
     .option('--mode <mode>', 'append, dedupe or upsert (default: dedupe with a key, else append)')
     .option('--keep <rule>', 'which record of a key stays: first, last, max:COL, min:COL, error')
+    .addOption(new Option('--format <format>', 'the format of all files (default: told from name and content)').choices([...FORMATS]))
     .option('--records <path>', 'where the records are in a document: data.items, /data/items, or . for the root')
     .option('--columns <list>', 'the only columns to load, with types: id:string,ts:timestamp')
     .addOption(new Option('--on-bad <what>', 'what happens to bad records').choices(['quarantine', 'fail', 'skip']))
@@ -117,7 +119,7 @@ export function summary(output: Output, result: LoadResult): void {
   }
   output.note(`  ${filesLine(output, files)}   ${duration(result.ms)}`)
   if (files.total > 0 && files.known === files.total) output.note(`  ${plural(files.known, 'file')} already completed (same SHA-256) · 0 read · nothing to do    use --reload to read them again`)
-  else if (files.total === 0) output.note('  There is nothing to load here: no .json, .ndjson or .jsonl file.')
+  else if (files.total === 0) output.note(`  There is nothing to load here: no file named ${extensions()}.`)
   if (result.state === 'INTERRUPTED') output.note(`  ${output.style('yellow', 'interrupted')}: the same command goes on where it stopped`)
   output.note(`  table ${result.table} at ${result.target}${result.version === null ? ' (not made yet)' : ` · version ${result.version}`}`)
   const next = result.balance.quarantined + result.balance.evicted > 0 ? `sluice rejects ls --run ${result.run}` : files.failed > 0 ? `sluice files ls --table ${result.table} --state FAILED` : null

@@ -4,6 +4,7 @@
 import type { Arrival, ArrivalOutcome } from './arrival.ts'
 import type { Definition } from './definition.ts'
 import type { Fault } from './errors.ts'
+import type { Reading } from './reading.ts'
 import type { Row, Schema } from './schema.ts'
 
 /** Arrivals pinned together durably before anyone reads them. One batch, one commit. */
@@ -72,6 +73,7 @@ export interface StageJob {
   batch: Batch
   attempt: number
   definition: Definition
+  reading: Reading
   /** Columns the table has; null: there is no table yet, types are inferred (or declared). */
   pinned: Schema | null
   /** Folder for the parts of this attempt; exists and is empty. */

@@ -12,13 +12,16 @@ import type { Fault } from '../core/errors.ts'
 import { tampering } from '../core/failpoint.ts'
 import { MAX_ROW, placeOf } from '../core/place.ts'
 import type { Column, Schema } from '../core/schema.ts'
-import { FileFault, JsonReader, RAW_BYTES, pathOf } from './json/reader.ts'
-import type { Sink } from './json/reader.ts'
-import { Window } from './json/window.ts'
+import { BY_ITSELF, formatOfName } from '../core/reading.ts'
+import type { Format, Reading } from '../core/reading.ts'
+import { JsonReader, pathOf } from './json/reader.ts'
 import { Parts } from './parquet/parts.ts'
 import type { PartLimits } from './parquet/parts.ts'
+import { FileFault, RAW_BYTES } from './sink.ts'
+import type { Sink } from './sink.ts'
 import { Records } from './typing/records.ts'
 import type { BadRecord, Hypothesis } from './typing/records.ts'
+import { Window } from './window.ts'
 
 export type { Hypothesis } from './typing/records.ts'
 
@@ -27,6 +30,8 @@ export interface SplitOptions {
   /** File name prefix of the attempt. */
   prefix: string
   definition: Definition
+  /** Default: everything is told from the file. */
+  reading?: Reading
   pinned: Schema | null
   onBad: StageJob['onBad']
   maxBad: StageJob['maxBad']
@@ -91,11 +96,6 @@ const KEPT_WINDOW = 9 << 20
 const MOST_FAULTS = 100
 const REJECT_SCHEMA: Schema = REJECT_COLUMNS.map((name, i): Column => ({ name, type: i < 2 ? 'int64' : 'string' }))
 
-/** Formats by name: those whose records are lines whatever they hold. Other formats get their branch here. */
-function isLines(path: string): boolean {
-  return /\.(ndjson|jsonl)$/i.test(path)
-}
-
 interface Tally {
   faults: Fault[]
   reasons: Record<string, number>
@@ -129,7 +129,7 @@ class FileSplitter implements Splitter {
   }
 
   async split(input: SplitInput, onProgress: (bytes: number, records: number) => void): Promise<SplitEnd> {
-    const { definition, maxBad, grace, now } = this.options
+    const { maxBad, grace, now } = this.options
     this.good.savepoint()
     this.rejects.savepoint()
     this.records.savepoint()
@@ -139,7 +139,7 @@ class FileSplitter implements Splitter {
     const window = new Window((into, at, length) => input.read(into, at, length), this.options.window, this.spare)
     this.spare = null
     try {
-      await new JsonReader(window, this.sink(input, onProgress), this.path, definition.key).read(isLines(input.path))
+      await this.read(input, window, this.sink(input, onProgress))
       const percent = maxBad !== null && 'percent' in maxBad ? maxBad.percent : null
       if (this.options.onBad !== 'fail' && percent !== null && this.bad() * 100 > percent * this.end.read) throw new TooManyBad()
     } catch (thrown) {
@@ -167,6 +167,17 @@ class FileSplitter implements Splitter {
     return end
   }
 
+  /** The only place that knows all formats. */
+  private async read(input: SplitInput, window: Window, sink: Sink): Promise<void> {
+    const reading = this.options.reading ?? BY_ITSELF
+    const format: Format = reading.format ?? formatOfName(input.path) ?? 'json'
+    switch (format) {
+      case 'json':
+      case 'ndjson':
+        return new JsonReader(window, sink, this.path, this.options.definition.key).read(format === 'ndjson')
+    }
+  }
+
   private reset(): void {
     this.end = ended()
     this.firstFault = null
@@ -189,13 +200,13 @@ class FileSplitter implements Splitter {
   private sink(input: SplitInput, onProgress: (bytes: number, records: number) => void): Sink {
     let asked = false
     return {
-      record: (scanner, from, to, offset) => {
+      record: (record, raw, from, to, offset) => {
         this.count(offset)
         const tamper = asked ? null : tampering('split')
         asked = true
         const times = tamper === null ? 1 : tamper === 'drop' ? 0 : 2
-        const bad = this.records.add(scanner, input.seq, this.end.read, offset, times)
-        if (bad !== null) this.reject(input, bad, offset, scanner.buf, from, Math.min(to, from + RAW_BYTES))
+        const bad = this.records.add(record, input.seq, this.end.read, offset, times)
+        if (bad !== null) this.reject(input, bad, offset, raw, from, Math.min(to, from + RAW_BYTES))
       },
       bad: (code, message, offset, buf, from, to) => {
         this.count(offset)

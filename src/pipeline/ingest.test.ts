@@ -7,6 +7,7 @@ import type { Batch, Engine, Staged } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Ledger } from '../core/ledger.ts'
 import type { Table } from '../core/target.ts'
+import { BY_ITSELF } from '../core/reading.ts'
 import { ingest } from './ingest.ts'
 import type { Ingest } from './ingest.ts'
 
@@ -22,7 +23,7 @@ async function played(claimed: readonly number[], broken: ReadonlySet<number> = 
   const seen = { committed: [] as number[], settled: [] as number[], released: [] as number[], failure: null as unknown }
   let sleeps = 0
   const work = {
-    run: 'r_1', key: 't', definition: {}, spool: '/spool', width: 2, onBad: 'quarantine', maxBad: null, grace: 0,
+    run: 'r_1', key: 't', definition: {}, spool: '/spool', width: 2, reading: BY_ITSELF, onBad: 'quarantine', maxBad: null, grace: 0,
     on: () => {}, stop: new AbortController().signal, now: new AbortController().signal,
     clock: {
       monotonic: () => 0,

@@ -39,6 +39,7 @@ export interface Ingest {
   spool: string
   /** Batches in work at once. */
   width: number
+  reading: StageJob['reading']
   onBad: StageJob['onBad']
   maxBad: StageJob['maxBad']
   grace: number
@@ -173,7 +174,7 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
     {
       batch, attempt, folder, definition: work.definition,
       pinned: head.exists ? head.schema : null,
-      onBad: work.onBad, maxBad: work.maxBad, now: work.clock.now(), grace: work.grace, reloaded,
+      reading: work.reading, onBad: work.onBad, maxBad: work.maxBad, now: work.clock.now(), grace: work.grace, reloaded,
       standing: (shas) => work.table.standing(shas),
     },
     (event) => {

@@ -118,7 +118,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
     await folder.fs.makeFolder('spool.make', folder.spool)
     tally = await ingest({
       run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
-      onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, on, stop, now: options.now ?? never,
+      reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, on, stop, now: options.now ?? never,
     })
   } catch (thrown) {
     // Stopped at once, whatever was in work fails; a graceful stop hides no fault.

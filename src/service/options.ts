@@ -6,6 +6,8 @@ import type { DefinitionRequest } from '../core/definition.ts'
 import type { StageJob } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
+import { FORMATS } from '../core/reading.ts'
+import type { Reading } from '../core/reading.ts'
 import { isTableName } from '../core/schema.ts'
 import { parseDuration, parseLimit, parseSize } from './units.ts'
 
@@ -17,6 +19,8 @@ export interface LoadOptions extends DefinitionRequest {
   into: string
   /** `delta:`, `delta:DIR` or `sqlite:FILE`; absent: where the table is, else Delta in the data folder. */
   to?: string
+  /** Format of all files: json, ndjson. Absent: told from name and content. */
+  format?: string
   onBad?: 'quarantine' | 'fail' | 'skip'
   /** `N` or `N%` bad records per file, more fail the file. */
   maxBad?: string
@@ -43,6 +47,7 @@ export interface Settings {
   dataDir: string
   memory: number
   grace: number
+  reading: StageJob['reading']
   onBad: StageJob['onBad']
   maxBad: StageJob['maxBad']
 }
@@ -78,7 +83,14 @@ export function settingsOf(options: LoadOptions): Settings {
     dataDir: dataFolder(options.dataDir),
     memory,
     grace: parseDuration('--grace', options.grace ?? '10m'),
+    reading: readingOf(options),
     onBad,
     maxBad: onBad === 'fail' ? { count: 0 } : maxBad,
   }
+}
+
+function readingOf({ format }: LoadOptions): Reading {
+  const known = FORMATS.find((name) => name === format)
+  if (format !== undefined && known === undefined) throw new SluiceError('USAGE', `--format ${format}: expected one of ${FORMATS.join(', ')}.`)
+  return { format: known ?? null }
 }

@@ -14,6 +14,7 @@ import { lookAt } from '../../src/storage/pin.ts'
 import { contentOf, model, showRow } from '../reference.ts'
 import type { ModelArrival } from '../reference.ts'
 import { parseJson } from '../typing.ts'
+import { BY_ITSELF } from '../../src/core/reading.ts'
 
 /** A target with an engine, as a target's own test file provides them. */
 export interface Variant {
@@ -100,7 +101,7 @@ export class Scene {
     mkdirSync(folder)
     const job = {
       batch, attempt: files, definition: this.definition, pinned: head.exists ? head.schema : null, folder,
-      onBad: 'quarantine' as const, maxBad: null, now: Date.now(), grace: 0,
+      reading: BY_ITSELF, onBad: 'quarantine' as const, maxBad: null, now: Date.now(), grace: 0,
       standing: (shas: readonly string[]) => table.standing(shas), reloaded: new Set<string>(),
     }
     return (options.engine ?? this.variant.engine).stage(job, () => {}, new AbortController().signal)

@@ -18,6 +18,7 @@ import type { History } from '../histories.ts'
 import { model, showRow } from '../reference.ts'
 import { memoryEngine } from './engine.ts'
 import { memoryTarget } from './table.ts'
+import { BY_ITSELF } from '../../src/core/reading.ts'
 
 test('any history in memory gives the table of the model', async () => {
   await fc.assert(fc.asyncProperty(histories, fc.infiniteStream(fc.nat(6)), play), { numRuns: 150 })
@@ -54,7 +55,7 @@ async function commit(history: History, table: Table, arrivals: Arrival[], engin
   const { exists, schema } = await table.head()
   const staged = await engine.stage(
     {
-      batch, attempt: 1, definition: history.definition, pinned: exists ? schema : null, folder: '', onBad: 'quarantine', maxBad: null,
+      batch, attempt: 1, definition: history.definition, pinned: exists ? schema : null, folder: '', reading: BY_ITSELF, onBad: 'quarantine', maxBad: null,
       now: Date.now(), grace: 0, standing: (shas) => table.standing(shas), reloaded: new Set(),
     },
     () => {},

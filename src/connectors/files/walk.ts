@@ -1,10 +1,9 @@
 /** Which files of a folder count, and which are left out and counted. */
 import { readdirSync, realpathSync } from 'node:fs'
 import type { Dirent } from 'node:fs'
-import { extname, join } from 'node:path'
+import { join } from 'node:path'
+import { formatOfName } from '../../core/reading.ts'
 import { errnoOf, storageError } from '../../storage/errors.ts'
-
-const EXTENSIONS: ReadonlySet<string> = new Set(['.json', '.ndjson', '.jsonl'])
 
 export interface Walked {
   /** Absolute paths, unsorted. */
@@ -20,7 +19,7 @@ export function isLeftOut(name: string): boolean {
 
 /** A file that is taken when a folder or a pattern leads to it. Unfinished copies (.part …) have other extensions. */
 export function isWanted(name: string): boolean {
-  return !isLeftOut(name) && EXTENSIONS.has(extname(name).toLowerCase())
+  return !isLeftOut(name) && formatOfName(name) !== null
 }
 
 /**

@@ -14,6 +14,7 @@ import type { Row } from '../../core/schema.ts'
 import { reference } from '../../resolve/rule.ts'
 import { lookAt } from '../../storage/pin.ts'
 import { openDuckdbEngine } from './engine.ts'
+import { BY_ITSELF } from '../../core/reading.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-engine-'))
 const engine = openDuckdbEngine({ memory: 512_000_000, spool: root })
@@ -46,7 +47,7 @@ function jobOf(texts: readonly string[], request: DefinitionRequest, change: Par
     definition,
     pinned: null,
     folder,
-    onBad: 'quarantine',
+    reading: BY_ITSELF, onBad: 'quarantine',
     maxBad: null,
     now: Date.now(),
     grace: 0,

@@ -13,6 +13,7 @@ import { SluiceError } from '../../core/errors.ts'
 import { placeOf } from '../../core/place.ts'
 import { lookAt } from '../../storage/pin.ts'
 import { openDuckdbEngine } from './engine.ts'
+import { BY_ITSELF } from '../../core/reading.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-process-'))
 const engine = openDuckdbEngine({ memory: 512_000_000, jobs: 1, spool: root })
@@ -36,7 +37,7 @@ function jobOf(records: number): StageJob {
     definition: define('t', { columns: 'id:string', key: 'id' }),
     pinned: null,
     folder,
-    onBad: 'quarantine',
+    reading: BY_ITSELF, onBad: 'quarantine',
     maxBad: null,
     now: Date.now(),
     grace: 0,

@@ -16,6 +16,7 @@ import { Database } from './database.ts'
 import type { PlainJob } from './protocol.ts'
 import { readArrivals } from './reading.ts'
 import { stage } from './stage.ts'
+import { BY_ITSELF } from '../../core/reading.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-reading-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -147,7 +148,7 @@ test('a pass that fails gives back the room of its parts', async () => {
 
 async function stageOne(arrival: Arrival, folder: string, openSplitter: (options: SplitOptions) => Splitter): Promise<Staged> {
   const batch = { id: 'b_1', lane: 1, fence: 2, table: 't', arrivals: [arrival] }
-  const job: PlainJob = { batch, attempt: 3, definition: define('t', {}), pinned: null, folder, onBad: 'quarantine', maxBad: null, now: 0, grace: 0, reloaded: new Set() }
+  const job: PlainJob = { batch, attempt: 3, definition: define('t', {}), pinned: null, folder, reading: BY_ITSELF, onBad: 'quarantine', maxBad: null, now: 0, grace: 0, reloaded: new Set() }
   const database = await Database.open({ threads: 1, memory: 60_000_000, temp: join(root, 'temp') })
   return stage(job, { database, openSplitter, standing: () => Promise.resolve(new Map()), on: () => undefined })
 }

@@ -9,34 +9,11 @@ import { checkRecordsPath } from '../../core/records-path.ts'
 import { BAD, DONE, NEED, Scanner } from './scan.ts'
 import { Skipper } from './skip.ts'
 import { decode } from './text.ts'
-import { MAX_RECORD, firstInvalid } from './window.ts'
-import type { Window } from './window.ts'
+import { FileFault, RAW_BYTES } from '../sink.ts'
+import type { Sink } from '../sink.ts'
+import { MAX_RECORD, firstInvalid } from '../window.ts'
+import type { Window } from '../window.ts'
 
-export interface Sink {
-  /** The scanner holds a whole object of at most 16 MB. Offsets are bytes in the file. */
-  record(scanner: Scanner, from: number, to: number, offset: number): void
-  /** A record that is none; [from, to) of the buffer is the beginning of its text. */
-  bad(code: Code, message: string, offset: number, buf: Buffer, from: number, to: number): void
-  /** What came so far were no records. */
-  restart(): void
-  progress(bytes: number): void
-}
-
-export class FileFault extends Error {
-  readonly code: Code | 'UNFINISHED' | 'EMPTY'
-  readonly offset: number
-  /** Set where the fault is that of a record. */
-  readonly row: number | undefined
-  constructor(code: Code | 'UNFINISHED' | 'EMPTY', message: string, offset: number, row?: number) {
-    super(message)
-    this.code = code
-    this.offset = offset
-    this.row = row
-  }
-}
-
-/** Beginning of a record that a reject keeps. */
-export const RAW_BYTES = 65_536
 /** Bytes of a member name around the records. */
 const MAX_NAME = 1 << 20
 
@@ -158,7 +135,7 @@ export class JsonReader {
     if (status !== DONE) return raw('JSON_INVALID', `The line is not JSON at byte ${w.base + s.at}: ${status === NEED ? 'it ends too early' : s.why}.`, w.base + s.at)
     if (rest < to) return raw('JSON_INVALID', `The line is not JSON at byte ${w.base + rest}: text after the end of the record.`, w.base + rest)
     if (!object) return raw('RECORD_NOT_OBJECT', 'The record is not an object.', w.base + p)
-    this.sink.record(s, p, s.pos, w.base + p)
+    this.sink.record(s, w.buf, p, s.pos, w.base + p)
     return true
   }
   private async longLine(): Promise<void> {
@@ -240,7 +217,7 @@ export class JsonReader {
         return null
       }
       this.scanner.buf = buf
-      if (this.scanner.object(held, w.pos) === DONE) this.sink.record(this.scanner, held, w.pos, start)
+      if (this.scanner.object(held, w.pos) === DONE) this.sink.record(this.scanner, this.scanner.buf, held, w.pos, start)
       return null
     }
     w.hold = -1
@@ -319,7 +296,7 @@ export class JsonReader {
       if (status === DONE) {
         if (!this.mute) {
           if (s.pos - w.pos > MAX_RECORD) this.sink.bad('RECORD_TOO_LARGE', 'The record is larger than 16 MB.', w.base + w.pos, w.buf, w.pos, w.pos + RAW_BYTES)
-          else this.sink.record(s, w.pos, s.pos, w.base + w.pos)
+          else this.sink.record(s, w.buf, w.pos, s.pos, w.base + w.pos)
         }
         w.pos = s.pos
         return

@@ -4,26 +4,15 @@
  *
  * The byte at `end` is 0 while scanning and put back after: it belongs to no token, so the loops need no bounds.
  */
+import { DECIMAL, FALSE, INTEGER, NESTED, NULL, STRING, TRUE } from '../record.ts'
+import type { RecordView } from '../record.ts'
+
 export const DONE = 0
 /** The bytes ended first. */
 export const NEED = 1
 /** Not JSON; `at` and `why` say where and how. */
 export const BAD = 2
 export type Status = typeof DONE | typeof NEED | typeof BAD
-
-/** Kinds of values. */
-export const NULL = 0
-export const TRUE = 1
-export const FALSE = 2
-/** Digits with an optional minus. */
-export const INTEGER = 3
-/** With fraction or exponent. */
-export const DECIMAL = 4
-export const STRING = 5
-export const NESTED = 6
-
-/** Levels that a record may have, itself included. */
-export const MAX_DEPTH = 256
 
 /** 1 where a string's plain run ends: quote, backslash, control characters. */
 const STOPS = new Uint8Array(256)
@@ -35,7 +24,7 @@ function isDigit(c: number): boolean {
   return c >= 0x30 && c <= 0x39
 }
 
-export class Scanner {
+export class Scanner implements RecordView {
   buf: Buffer
   end = 0
   /** After DONE: behind the value. */
@@ -61,6 +50,10 @@ export class Scanner {
 
   constructor(buf: Buffer) {
     this.buf = buf
+  }
+  /** Of the record that `object` has just read. */
+  get size(): number {
+    return this.count === 0 ? 0 : this.pos - (this.nameFrom[0] as number)
   }
 
   /** The object that begins at `start`, in bytes up to `end` (exclusive; `buf` must be longer). */

@@ -1,6 +1,6 @@
 /** Is this text one JSON document? With the scanner that reads records, not with JSON.parse. */
 import { BAD, DONE, Scanner } from './scan.ts'
-import { firstInvalid } from './window.ts'
+import { firstInvalid } from '../window.ts'
 
 export type Verdict = { valid: true } | { valid: false; offset: number; message: string }
 

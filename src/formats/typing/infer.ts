@@ -3,7 +3,7 @@
  * function of the set: so it does not depend on the order of the records.
  */
 import type { ColumnType } from '../../core/schema.ts'
-import { DECIMAL, FALSE, INTEGER, NULL, STRING, TRUE } from '../json/scan.ts'
+import { DECIMAL, FALSE, INTEGER, NULL, STRING, TRUE } from '../record.ts'
 import { plain, small, survives } from './number.ts'
 import { Clockwork, LOCAL, ZONED, days } from './temporal.ts'
 

@@ -11,8 +11,8 @@ import { OFFSET_COLUMN } from '../../core/engine.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import { KEY_TYPES, MAX_COLUMNS, columnName, fold, isReserved } from '../../core/schema.ts'
 import type { Column, ColumnType, Schema } from '../../core/schema.ts'
-import { MAX_DEPTH, NESTED, NULL, STRING } from '../json/scan.ts'
-import type { Scanner } from '../json/scan.ts'
+import { MAX_DEPTH, NESTED, NULL, STRING } from '../record.ts'
+import type { RecordView } from '../record.ts'
 import { decode, repeatedName } from '../json/text.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
 import type { Parts } from '../parquet/parts.ts'
@@ -116,7 +116,7 @@ export class Records {
   }
 
   /** Writes the record that the scanner holds; answers why it is bad, and then nothing of it is written. */
-  add(s: Scanner, seq: number, row: number, offset: number, times: number): BadRecord | null {
+  add(s: RecordView, seq: number, row: number, offset: number, times: number): BadRecord | null {
     this.record++
     if (this.fresh.length > 0) this.fresh = []
     const bad = this.check(s) ?? (times === 0 ? null : this.write(s, seq, row, offset))
@@ -128,7 +128,7 @@ export class Records {
     return null
   }
 
-  private check(s: Scanner): BadRecord | null {
+  private check(s: RecordView): BadRecord | null {
     if (s.depth > MAX_DEPTH) return { code: 'DEPTH_EXCEEDED', message: `The record is nested ${s.depth} levels deep; ${MAX_DEPTH} are allowed.` }
     if (s.lone) return { code: 'TEXT_INVALID', message: 'A string of the record holds half of a surrogate pair.' }
     for (let i = 0; i < s.count; i++) {
@@ -165,7 +165,7 @@ export class Records {
   }
 
   /** The slot of member i; null: not tracked. */
-  private slotOf(s: Scanner, i: number): Slot | BadRecord | null {
+  private slotOf(s: RecordView, i: number): Slot | BadRecord | null {
     const from = s.nameFrom[i] as number
     const to = s.nameTo[i] as number
     const expected = this.shape[i]
@@ -206,7 +206,7 @@ export class Records {
     else this.columnCount--
   }
 
-  private write(s: Scanner, seq: number, row: number, offset: number): BadRecord | null {
+  private write(s: RecordView, seq: number, row: number, offset: number): BadRecord | null {
     const parts = this.parts
     const at = parts.row
     let assumed = false
@@ -237,12 +237,12 @@ export class Records {
     }
     this.place.i64(at, row, seq)
     this.offset.i64(at, offset, Math.floor(offset / 4_294_967_296))
-    parts.endRow(s.pos - (s.count === 0 ? s.pos : (s.nameFrom[0] as number)) + 16)
+    parts.endRow(s.size + 16)
     return null
   }
 
   /** True: a timestamp was taken as UTC. */
-  private infer(s: Scanner, i: number, slot: Slot, at: number): boolean {
+  private infer(s: RecordView, i: number, slot: Slot, at: number): boolean {
     const kind = s.kind[i] as number
     if (kind === NULL) return false
     const from = s.valueFrom[i] as number
@@ -308,7 +308,7 @@ export class Records {
   }
 }
 
-function refused(slot: Slot, code: 'TYPE_MISMATCH' | 'PRECISION_LOST', s: Scanner, i: number): BadRecord {
+function refused(slot: Slot, code: 'TYPE_MISMATCH' | 'PRECISION_LOST', s: RecordView, i: number): BadRecord {
   const value = shown(s.buf, s.kind[i] as number, s.valueFrom[i] as number, s.valueTo[i] as number, s.escaped[i] === 1)
   const why = code === 'PRECISION_LOST' ? 'has more than six fraction digits' : `is not a ${slot.type}`
   return { code, column: slot.name, value, message: `Column ${slot.name}: ${value} ${why}.` }

@@ -2,8 +2,8 @@
 import type { Code } from '../../core/codes.ts'
 import { shorten } from '../../core/errors.ts'
 import type { ColumnType } from '../../core/schema.ts'
-import { DECIMAL, FALSE, INTEGER, NESTED, NULL, STRING, TRUE } from '../json/scan.ts'
-import type { Scanner } from '../json/scan.ts'
+import { DECIMAL, FALSE, INTEGER, NESTED, NULL, STRING, TRUE } from '../record.ts'
+import type { RecordView } from '../record.ts'
 import { compact, decode } from '../json/text.ts'
 import { ByteList } from '../parquet/bytes.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
@@ -18,7 +18,7 @@ export const ASSUMED_UTC = 'assumed'
 export type Written = null | typeof ASSUMED_UTC | Extract<Code, 'TYPE_MISMATCH' | 'PRECISION_LOST'>
 
 /** Writes member `i` of the record that the scanner holds; null has no value and is written as none. */
-export type Writer = (column: ColumnBuffer, row: number, s: Scanner, i: number) => Written
+export type Writer = (column: ColumnBuffer, row: number, s: RecordView, i: number) => Written
 
 /** By type, chosen once per column: the branches that are left in them are those of the value. */
 export const WRITERS: Readonly<Record<ColumnType, Writer>> = {
@@ -32,7 +32,7 @@ export const WRITERS: Readonly<Record<ColumnType, Writer>> = {
   timestamp_local: writeWallTime,
 }
 
-function writeText(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+function writeText(column: ColumnBuffer, row: number, s: RecordView, i: number): Written {
   const kind = s.kind[i]
   if (kind === STRING) {
     if (s.escaped[i] === 0) column.text(row, s.buf, s.valueFrom[i] as number, s.valueTo[i] as number)
@@ -45,7 +45,7 @@ function writeText(column: ColumnBuffer, row: number, s: Scanner, i: number): Wr
   return null
 }
 
-function writeJson(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+function writeJson(column: ColumnBuffer, row: number, s: RecordView, i: number): Written {
   if (s.kind[i] === NULL) return null
   scratch.length = 0
   const quoted = s.kind[i] === STRING ? 1 : 0
@@ -54,7 +54,7 @@ function writeJson(column: ColumnBuffer, row: number, s: Scanner, i: number): Wr
   return null
 }
 
-function writeBoolean(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+function writeBoolean(column: ColumnBuffer, row: number, s: RecordView, i: number): Written {
   const kind = s.kind[i]
   if (kind === NULL) return null
   if (kind !== TRUE && kind !== FALSE) return 'TYPE_MISMATCH'
@@ -62,7 +62,7 @@ function writeBoolean(column: ColumnBuffer, row: number, s: Scanner, i: number):
   return null
 }
 
-function writeInteger(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+function writeInteger(column: ColumnBuffer, row: number, s: RecordView, i: number): Written {
   const kind = s.kind[i]
   if (kind === NULL) return null
   if (kind !== INTEGER && kind !== DECIMAL) return 'TYPE_MISMATCH'
@@ -77,7 +77,7 @@ function writeInteger(column: ColumnBuffer, row: number, s: Scanner, i: number):
   return null
 }
 
-function writeDouble(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+function writeDouble(column: ColumnBuffer, row: number, s: RecordView, i: number): Written {
   const kind = s.kind[i]
   if (kind === NULL) return null
   if (kind !== INTEGER && kind !== DECIMAL) return 'TYPE_MISMATCH'
@@ -90,7 +90,7 @@ function writeDouble(column: ColumnBuffer, row: number, s: Scanner, i: number): 
   return null
 }
 
-function writeDate(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+function writeDate(column: ColumnBuffer, row: number, s: RecordView, i: number): Written {
   const kind = s.kind[i]
   if (kind === NULL) return null
   if (kind !== STRING) return 'TYPE_MISMATCH'
@@ -104,7 +104,7 @@ function writeDate(column: ColumnBuffer, row: number, s: Scanner, i: number): Wr
   return null
 }
 
-function writeTimestamp(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+function writeTimestamp(column: ColumnBuffer, row: number, s: RecordView, i: number): Written {
   const kind = s.kind[i]
   if (kind === NULL) return null
   if (kind !== STRING) return 'TYPE_MISMATCH'
@@ -115,7 +115,7 @@ function writeTimestamp(column: ColumnBuffer, row: number, s: Scanner, i: number
   return found === LOCAL ? ASSUMED_UTC : null
 }
 
-function writeWallTime(column: ColumnBuffer, row: number, s: Scanner, i: number): Written {
+function writeWallTime(column: ColumnBuffer, row: number, s: RecordView, i: number): Written {
   const kind = s.kind[i]
   if (kind === NULL) return null
   if (kind !== STRING) return 'TYPE_MISMATCH'
@@ -127,14 +127,14 @@ function writeWallTime(column: ColumnBuffer, row: number, s: Scanner, i: number)
   return null
 }
 
-function timeOf(s: Scanner, i: number): number {
+function timeOf(s: RecordView, i: number): number {
   if (s.escaped[i] === 0) return clockwork.time(s.buf, s.valueFrom[i] as number, s.valueTo[i] as number)
   const bytes = decoded(s, i)
   return clockwork.time(bytes, 0, bytes.length)
 }
 
 /** A string with its escapes taken out. */
-function decoded(s: Scanner, i: number): Buffer {
+function decoded(s: RecordView, i: number): Buffer {
   return Buffer.from(decode(s.buf, s.valueFrom[i] as number, s.valueTo[i] as number, true), 'utf8')
 }
 

@@ -1,0 +1,40 @@
+/**
+ * One record as its format's reader found it: members as ranges of bytes, nothing decoded. What the typing room reads.
+ */
+
+/** Kinds of values. */
+export const NULL = 0
+export const TRUE = 1
+export const FALSE = 2
+/** Digits with an optional minus. */
+export const INTEGER = 3
+/** With fraction or exponent. */
+export const DECIMAL = 4
+/** Text between quotes, without them; `escaped` when it holds JSON escapes. */
+export const STRING = 5
+/** An array or object as JSON text. */
+export const NESTED = 6
+
+/** Levels that a record may have, itself included. */
+export const MAX_DEPTH = 256
+
+/** Valid until the reader goes on. Arrays are longer than `count`. */
+export interface RecordView {
+  /** Names and values lie here; UTF-8. */
+  readonly buf: Buffer
+  /** Members. */
+  readonly count: number
+  readonly nameFrom: Int32Array
+  readonly nameTo: Int32Array
+  readonly nameEscaped: Uint8Array
+  readonly valueFrom: Int32Array
+  readonly valueTo: Int32Array
+  readonly kind: Uint8Array
+  readonly escaped: Uint8Array
+  /** Levels of the deepest value. */
+  readonly depth: number
+  /** An escape stood for half a surrogate pair. */
+  readonly lone: boolean
+  /** Bytes of the record, about. */
+  readonly size: number
+}

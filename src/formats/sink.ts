@@ -1,0 +1,30 @@
+/** What a format's reader tells: records, what is none, and what is wrong with the file. */
+import type { Code } from '../core/codes.ts'
+import type { RecordView } from './record.ts'
+
+export interface Sink {
+  /** A whole record of at most 16 MB; its text is [from, to) of `raw`. The offset is in bytes of the (unpacked) file. */
+  record(record: RecordView, raw: Buffer, from: number, to: number, offset: number): void
+  /** A record that is none; [from, to) of the buffer is the beginning of its text. */
+  bad(code: Code, message: string, offset: number, raw: Buffer, from: number, to: number): void
+  /** What came so far were no records. */
+  restart(): void
+  progress(bytes: number): void
+}
+
+/** Thrown by a reader: the file as a whole cannot be loaded. */
+export class FileFault extends Error {
+  readonly code: Code | 'UNFINISHED' | 'EMPTY'
+  readonly offset: number
+  /** Set where the fault is that of a record. */
+  readonly row: number | undefined
+  constructor(code: Code | 'UNFINISHED' | 'EMPTY', message: string, offset: number, row?: number) {
+    super(message)
+    this.code = code
+    this.offset = offset
+    this.row = row
+  }
+}
+
+/** Beginning of a record that a reject keeps, bytes. */
+export const RAW_BYTES = 65_536
