@@ -4,10 +4,11 @@
  *
  * SLUICE_MEMORY_SCALE=0.1 makes everything ten times smaller, for a quick look.
  */
-import { createWriteStream, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { createWriteStream, rmSync } from 'node:fs'
 import type { WriteStream } from 'node:fs'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { watchTree } from '../processes.ts'
 import { close, inFolder, start } from './harness.ts'
 
 const SCALE = Number(process.env['SLUICE_MEMORY_SCALE'] ?? 1)
@@ -16,45 +17,12 @@ const TABLE_ROWS = 5e6 * SCALE
 const BATCH_ROWS = 2e5 * SCALE
 const LIMITS = { '1GB': 1e9, '512MB': 512e6 }
 
-/** Kilobytes of PSS of a process and its descendants; 0 when it is gone. */
-function pss(root: number): number {
-  const children = new Map<number, number[]>()
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    try {
-      const parent = Number(readFileSync(`/proc/${name}/stat`, 'utf8').replace(/^.*\) \S /s, '').split(' ')[0])
-      children.set(parent, [...(children.get(parent) ?? []), Number(name)])
-    } catch {
-      // It ended between the listing and the look.
-    }
-  }
-  let sum = 0
-  for (const queue = [root]; queue.length > 0; ) {
-    const pid = queue.pop() as number
-    queue.push(...(children.get(pid) ?? []))
-    try {
-      sum += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0)
-    } catch {
-      // Likewise.
-    }
-  }
-  return sum
-}
-
 async function measure(args: string[]): Promise<{ peak: number; seconds: number; out: string; code: number | null; err: string }> {
   const began = performance.now()
   const { child, ended } = start(args)
-  let peak = 0
-  let running = true
-  const sampling = (async () => {
-    while (running) {
-      peak = Math.max(peak, pss(child.pid ?? 0) * 1024)
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  })()
+  const watching = watchTree(child.pid ?? 0)
   const end = await ended
-  running = false
-  await sampling
+  const { memory: peak } = watching.stop()
   return { peak, seconds: (performance.now() - began) / 1000, out: end.stdout, code: end.code, err: end.stderr }
 }
 
