@@ -1,9 +1,10 @@
-/** Writes the generated pages of docs/reference/: errors.md from the table of codes, cli.md from the commands' own help. */
+/** Writes the generated pages of docs/reference/, each from what the program itself goes by: codes, commands, settings. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { Output } from '../src/cli/output.ts'
 import { programOf } from '../src/cli/program.ts'
+import { SCHEMA_FILE, jsonSchema } from '../src/config/schema.ts'
 import { CODES } from '../src/core/codes.ts'
 import type { Kind } from '../src/core/codes.ts'
 
@@ -62,9 +63,15 @@ export function cliPage(): string {
   return `${lines.join('\n').trimEnd()}\n`
 }
 
+/** docs/reference/sluice.config.schema.json */
+export function schemaPage(): string {
+  return `${JSON.stringify(jsonSchema(), null, 2)}\n`
+}
+
 if (import.meta.main) {
   const folder = join(import.meta.dirname, '../docs/reference')
   writeFileSync(join(folder, 'errors.md'), errorsPage())
   writeFileSync(join(folder, 'cli.md'), cliPage())
-  process.stdout.write('docs/reference/errors.md and cli.md are written.\n')
+  writeFileSync(join(folder, SCHEMA_FILE), schemaPage())
+  process.stdout.write(`docs/reference/errors.md, cli.md and ${SCHEMA_FILE} are written.\n`)
 }

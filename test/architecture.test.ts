@@ -21,9 +21,11 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   connectors: ['core', 'storage', 'formats', 'resolve', 'sql'],
   engines: ['core', 'storage', 'formats', 'resolve', 'sql'],
   registry: ['core', 'connectors', 'engines', 'ledger'],
-  service: ['core', 'pipeline', 'registry', 'storage', 'ledger', 'connectors'],
-  index: ['core', 'service'],
-  cli: ['core', 'formats', 'storage', 'sql', 'resolve', 'pipeline', 'ledger', 'connectors', 'engines', 'registry', 'service'],
+  config: ['core', 'storage'],
+  logging: ['core', 'storage'],
+  service: ['core', 'pipeline', 'registry', 'storage', 'ledger', 'connectors', 'config'],
+  index: ['core', 'service', 'config'],
+  cli: ['core', 'config', 'logging', 'formats', 'storage', 'sql', 'resolve', 'pipeline', 'ledger', 'connectors', 'engines', 'registry', 'service'],
 }
 
 interface SourceFile {

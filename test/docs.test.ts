@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'node:test'
-import { cliPage, errorsPage } from '../scripts/docs.ts'
+import { cliPage, errorsPage, schemaPage } from '../scripts/docs.ts'
 import { CODES } from '../src/core/codes.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -25,6 +25,10 @@ test('every code has a sentence and a next step', () => {
 
 test('cli.md is the help of the commands', () => {
   assert.equal(page('docs/reference/cli.md'), cliPage(), 'run node scripts/docs.ts')
+})
+
+test('sluice.config.schema.json is the schema of a configuration', () => {
+  assert.equal(page('docs/reference/sluice.config.schema.json'), schemaPage(), 'run node scripts/docs.ts')
 })
 
 // Items of the acceptance list that this version claims.

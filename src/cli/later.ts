@@ -24,10 +24,8 @@ const VERBS: Readonly<Record<string, string>> = {
   upload: 'Uploading to a server',
   sources: 'Configured sources',
   targets: 'Configured targets',
-  config: 'A configuration file',
   status: 'The server',
   down: 'The server',
-  clean: 'Collecting left-overs',
   completion: 'Completion for shells',
   service: 'The system service',
   top: 'The live screen',
@@ -58,11 +56,8 @@ const FLAGS: Readonly<Record<string, string>> = {
   '--check': 'Checks of records',
   '--detach': 'Loading in the background',
   '--dry-run': 'Showing what a load would do',
-  '--ndjson': 'Events as NDJSON',
   '--server': 'A remote server',
   '--profile': 'Profiles',
-  '--config': 'A configuration file',
-  '--log-level': 'Log levels',
 }
 
 /** Schemes of sources and targets that are named in the design. */

@@ -1,8 +1,11 @@
 /** `sluice load`: files into a table. The balance line is the last line of stdout. */
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { SluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
-import { FORMATS, extensions } from '../core/reading.ts'
+import { effective } from '../config/effective.ts'
+import { LOAD_SETTINGS } from '../config/load.ts'
+import type { LoadSettings } from '../config/load.ts'
+import { extensions } from '../core/reading.ts'
 import type { LoadResult } from '../service/load.ts'
 import type { LoadOptions } from '../service/options.ts'
 import { systemClock } from '../storage/system.ts'
@@ -11,45 +14,45 @@ import { balanceLine, bytes, duration, number, plural } from './format.ts'
 import { refuseLaterPlace } from './later.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
+import { choosePipeline } from './pipeline.ts'
 import { progressOf } from './progress.ts'
+import { addSettings } from './settings.ts'
 import { EXIT_OF, onInterruption } from './signals.ts'
 import type { Stop } from './signals.ts'
 
-export type LoadFlags = Omit<LoadOptions, 'paths' | 'into' | 'jobs' | 'dataDir' | 'onEvent' | 'signal' | 'now'> & { into?: string; jobs?: string }
-
-export function loadCommand(run: Run): Command {
-  return new Command('load')
-    .description('load files into a table, every record exactly once')
-    .argument('<path...>', `files, folders or quoted patterns: ${extensions()}`)
-    .option('--into <table>', 'name of the table (needed)')
-    .option('--to <target>', 'delta:, delta:DIR or sqlite:FILE (default: where the table is, else Delta in the data folder)')
-    .option('--key <columns>', 'columns that make two records the same, such as id,ts')
-    .option('--mode <mode>', 'append, dedupe or upsert (default: dedupe with a key, else append)')
-    .option('--keep <rule>', 'which record of a key stays: first, last, max:COL, min:COL, error')
-    .addOption(new Option('--format <format>', 'the format of all files (default: told from name and content)').choices([...FORMATS]))
-    .option('--records <path>', 'where the records are in a document: data.items, /data/items, or . for the root')
-    .option('--columns <list>', 'the only columns to load, with types: id:string,ts:timestamp')
-    .addOption(new Option('--on-bad <what>', 'what happens to bad records').choices(['quarantine', 'fail', 'skip']))
-    .option('--max-bad <limit>', 'more bad records than N or N% fail their file')
-    .option('--grace <time>', 'how long an unfinished file is waited for (default: 10m)')
-    .option('--reload', 'read files again although their bytes are in the table')
-    .option('--allow-partial', 'exit 0 also when something is quarantined, failed or waiting')
-    .option('--jobs <n>', 'worker processes at most')
-    .option('--memory <size>', 'what all processes together may hold (default: 1GB, at least 512MB)')
-    .action((paths: string[], flags: LoadFlags) => run(loadFiles)({ ...flags, paths }))
+interface LoadFlags extends Readonly<Record<string, unknown>> {
+  pipeline?: string
 }
 
-async function loadFiles(output: Output, flags: LoadFlags & { paths: string[] }): Promise<number> {
-  for (const path of flags.paths) refuseLaterPlace('path', path)
-  if (flags.to !== undefined) refuseLaterPlace('target', flags.to)
-  const { jobs, into, ...rest } = flags
-  if (into === undefined) throw new SluiceError('USAGE', 'load needs the name of the table: --into NAME.')
-  if (jobs !== undefined && !/^[1-9]\d{0,4}$/.test(jobs)) throw new SluiceError('USAGE', `--jobs ${jobs} is not a number of processes from 1.`)
-  const result = await runLoad(output, { ...rest, into, ...(jobs === undefined ? {} : { jobs: Number(jobs) }) })
+export function loadCommand(run: Run): Command {
+  const command = new Command('load')
+    .description('load files into a table, every record exactly once')
+    .argument('[path...]', `files, folders or quoted patterns: ${extensions()}; or the name of a pipeline`)
+  return addSettings(command, LOAD_SETTINGS)
+    .option('--pipeline <name>', 'the pipeline of the configuration; flags override what it says')
+    .action((words: string[], flags: LoadFlags) => run(loadFiles)({ words, flags }))
+}
+
+async function loadFiles(output: Output, { words, flags }: { words: string[]; flags: LoadFlags }): Promise<number> {
+  const options = loadOptions(output, words, flags)
+  for (const path of options.paths) refuseLaterPlace('path', path)
+  if (options.to !== undefined) refuseLaterPlace('target', options.to)
+  const result = await runLoad(output, options)
   output.document(result)
   summary(output, result)
   output.result(balanceLine(result.balance))
   return result.exit
+}
+
+/** What counts of flags, environment and configuration. @throws SluiceError USAGE when paths or the table are missing */
+export function loadOptions(output: Output, words: readonly string[], flags: LoadFlags): LoadSettings {
+  const sources = output.surroundings?.sources ?? { env: {}, envFile: null, config: null }
+  const { pipeline, paths } = choosePipeline('load', words, flags.pipeline, sources.config)
+  const { values } = effective(LOAD_SETTINGS, { ...sources, pipeline, flags: paths.length === 0 ? flags : { ...flags, paths } })
+  const { into } = values
+  if (values.paths === undefined) throw new SluiceError('USAGE', 'load needs at least one path: a file, a folder or a pattern.', sources.config === null ? {} : { hint: `${sources.config.path} has no pipeline to load.` })
+  if (into === undefined) throw new SluiceError('USAGE', 'load needs the name of the table: --into NAME.')
+  return { ...values, paths: values.paths, into }
 }
 
 /** Loads with progress on stderr and with the signals in hand. Also used by the demo. */

@@ -4,15 +4,21 @@
  * With --json stdout gets exactly one document, whatever happens; with -q nothing but errors is said.
  */
 import type { SluiceError } from '../core/errors.ts'
+import { redact } from '../core/secret.ts'
 import { renderError } from './failure.ts'
+import type { Surroundings } from './settings.ts'
 
 export type ProgressMode = 'auto' | 'bar' | 'plain' | 'none'
 
 /** The options that every command takes. */
 export interface Globals {
-  /** Absent: SLUICE_DATA_DIR, else ./sluice-data. */
+  /** Absent: SLUICE_DATA_DIR, the configuration, ./sluice-data. */
   dataDir?: string
+  config?: string
+  envFile?: string
   json?: boolean
+  /** Events on stdout while it runs, then the document of --json. */
+  ndjson?: boolean
   quiet?: boolean
   verbose?: boolean
   /** False under --no-color. */
@@ -46,6 +52,8 @@ export class Output {
   documented = false
   /** Clears a progress line that stands on the terminal; set while there is one. */
   beforeNote: (() => void) | null = null
+  /** Environment and configuration, once they are read. */
+  surroundings: Surroundings | null = null
   private readonly env: NodeJS.ProcessEnv
 
   constructor(globals: Globals, stdout: Stream = process.stdout, stderr: Stream = process.stderr, env: NodeJS.ProcessEnv = process.env) {
@@ -56,12 +64,12 @@ export class Output {
   }
 
   get json(): boolean {
-    return this.globals.json === true
+    return this.globals.json === true || this.globals.ndjson === true
   }
 
   /** The data folder that this command works in. */
   get dataDir(): string {
-    const named = this.globals.dataDir ?? this.env['SLUICE_DATA_DIR']
+    const named = this.globals.dataDir ?? this.surroundings?.globals.values.dataDir ?? this.env['SLUICE_DATA_DIR']
     return named === undefined || named === '' ? './sluice-data' : named
   }
 
@@ -85,11 +93,17 @@ export class Output {
     this.stdout.write(`${toJson(document)}\n`)
   }
 
+  /** A line of --ndjson while the command runs. */
+  event(event: object): void {
+    if (this.globals.ndjson !== true || this.documented) return
+    this.stdout.write(`${toJson(event)}\n`)
+  }
+
   /** What else is worth knowing. */
   note(text: string): void {
     if (this.globals.quiet === true) return
     this.beforeNote?.()
-    this.stderr.write(`${text}\n`)
+    this.stderr.write(`${redact(text)}\n`)
   }
 
   /** One line per arrival and phase, under -v. */
@@ -101,7 +115,7 @@ export class Output {
   fail(error: SluiceError, exit = error.exit): void {
     this.beforeNote?.()
     if (this.json && !this.documented) this.document(errorDocument(error, exit))
-    else this.stderr.write(`${renderError(error, (style, text) => this.style(style, text))}\n`)
+    else this.stderr.write(`${redact(renderError(error, (style, text) => this.style(style, text)))}\n`)
   }
 }
 

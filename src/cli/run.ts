@@ -59,7 +59,7 @@ function globalsGuessed(args: readonly string[]): Globals {
   const end = args.indexOf('--')
   const flags = end < 0 ? args : args.slice(0, end)
   return {
-    json: flags.includes('--json'),
+    json: flags.includes('--json') || flags.includes('--ndjson'),
     quiet: flags.includes('-q') || flags.includes('--quiet'),
     color: !flags.includes('--no-color'),
     progress: 'none' satisfies ProgressMode,

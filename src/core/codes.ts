@@ -27,6 +27,8 @@ export const CODES = {
   INTERRUPTED: { kind: 'transient', exit: 130, http: 503, means: 'The run was stopped before its end.', hint: 'Run the same command again: it goes on where it stopped.' },
   // configuration
   NODE_TOO_OLD: { kind: 'config', exit: 4, http: 500, means: 'This Node is older than 24.15.', hint: 'Install Node 24.15 or newer, or run npm ci in the clone: it brings one.' },
+  CONFIG_BROKEN: { kind: 'config', exit: 4, http: 500, means: 'The configuration file cannot be imported.', hint: 'Correct it at the place that is named.' },
+  CONFIG_INVALID: { kind: 'config', exit: 4, http: 422, means: 'The configuration file holds something that is no setting, or has no pipeline of this kind.', hint: 'Correct the member that is named; sluice config schema prints all there are.' },
   DATA_DIR_NEWER: { kind: 'config', exit: 4, http: 500, means: 'The data folder was written by a newer Sluice.', hint: 'Use that version or a newer one; nothing was changed.' },
   DEFINITION_INVALID: { kind: 'config', exit: 4, http: 422, means: 'Columns, key, mode or keep do not make a table.', hint: 'Correct the flag that the message names.' },
   DEFINITION_DIFFERS: { kind: 'config', exit: 4, http: 409, means: 'The flag differs from what the table was made with.', hint: 'Leave the flag out to use the value of the table, or load into a new table with --into.' },

@@ -1,6 +1,7 @@
 /** The one error class. What a code means and what to do about it stands in `codes.ts`. */
 import { CODES } from './codes.ts'
 import type { Code, CodeEntry } from './codes.ts'
+import { redact } from './secret.ts'
 
 export type { Code, Kind } from './codes.ts'
 
@@ -19,16 +20,17 @@ export interface Fault extends Where {
   message: string
 }
 
+/** Whatever an error says is free of secrets: it ends in logs, in the ledger and on screens. */
 export class SluiceError extends Error {
   readonly code: Code
   readonly where: Where
   readonly hint: string
   constructor(code: Code, message: string, options: { where?: Where; hint?: string; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(redact(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'SluiceError'
     this.code = code
-    this.where = options.where ?? {}
-    this.hint = options.hint ?? this.entry.hint
+    this.where = clean(options.where ?? {})
+    this.hint = options.hint === undefined ? this.entry.hint : redact(options.hint)
   }
   get entry(): CodeEntry {
     return CODES[this.code]
@@ -39,6 +41,11 @@ export class SluiceError extends Error {
   get exit(): number {
     return this.entry.exit
   }
+}
+
+function clean(where: Where): Where {
+  const { path, value } = where
+  return { ...where, ...(path === undefined ? {} : { path: redact(path) }), ...(value === undefined ? {} : { value: redact(value) }) }
 }
 
 /** Anything thrown as a SluiceError; what is unknown becomes INTERNAL and keeps its cause. */

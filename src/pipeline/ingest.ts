@@ -178,7 +178,7 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
       standing: (shas) => work.table.standing(shas),
     },
     (event) => {
-      if (event.kind === 'arrival.end') work.on({ kind: 'arrival.ended', path: paths.get(event.outcome.seq) ?? '', outcome: event.outcome, ms: work.clock.monotonic() - began })
+      if (event.kind === 'arrival.end') work.on({ kind: 'arrival.ended', batch: batch.id, path: paths.get(event.outcome.seq) ?? '', outcome: event.outcome, ms: work.clock.monotonic() - began })
       if (event.kind === 'progress') work.on({ ...event, batch: batch.id })
     },
     work.now,

@@ -2,38 +2,17 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { MODES } from '../core/definition.ts'
-import type { DefinitionRequest } from '../core/definition.ts'
 import type { StageJob } from '../core/engine.ts'
+import type { LoadSettings } from '../config/load.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
 import { FORMATS } from '../core/reading.ts'
 import type { Reading } from '../core/reading.ts'
 import { isTableName } from '../core/schema.ts'
-import { parseDuration, parseLimit, parseSize } from './units.ts'
+import { parseDuration, parseLimit, parseSize } from '../core/units.ts'
 
-/** Options of `load()`; each is the command's flag of the same name. */
-export interface LoadOptions extends DefinitionRequest {
-  /** Files, folders or patterns. */
-  paths: string[]
-  /** Name of the table. */
-  into: string
-  /** `delta:`, `delta:DIR` or `sqlite:FILE`; absent: where the table is, else Delta in the data folder. */
-  to?: string
-  /** Format of all files: json, ndjson. Absent: told from name and content. */
-  format?: string
-  onBad?: 'quarantine' | 'fail' | 'skip'
-  /** `N` or `N%` bad records per file, more fail the file. */
-  maxBad?: string
-  /** How long an unfinished file is waited for (10m). */
-  grace?: string
-  /** Read files again whose bytes are in the table. */
-  reload?: boolean
-  /** Exit 0 also when something is quarantined, failed or waiting. */
-  allowPartial?: boolean
-  /** Worker processes at most. */
-  jobs?: number
-  /** Memory of all processes together (1GB). */
-  memory?: string
+/** Options of `load()`: its settings, and what only a program can give. */
+export interface LoadOptions extends LoadSettings {
   /** Default: SLUICE_DATA_DIR, else ./sluice-data. */
   dataDir?: string
   onEvent?: (event: LoadEvent) => void
@@ -42,6 +21,11 @@ export interface LoadOptions extends DefinitionRequest {
   /** Aborted: stop at once; the same call goes on where it stopped. */
   now?: AbortSignal
 }
+
+/** Compiles only while every option is declared in `config/load.ts`, so that no source of settings can miss one. */
+type Undeclared = Exclude<keyof LoadOptions, keyof LoadSettings | 'dataDir' | 'onEvent' | 'signal' | 'now'>
+const DECLARED: [Undeclared] extends [never] ? true : Undeclared = true
+void DECLARED
 
 export interface Settings {
   dataDir: string

@@ -1,5 +1,5 @@
 /** Sizes, durations and shares as people write them. */
-import { SluiceError } from '../core/errors.ts'
+import { SluiceError } from './errors.ts'
 
 const SIZE: Readonly<Record<string, number>> = { '': 1, B: 1, KB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12, KIB: 2 ** 10, MIB: 2 ** 20, GIB: 2 ** 30 }
 const DURATION: Readonly<Record<string, number>> = { '': 1000, ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }

@@ -1,0 +1,50 @@
+/** The settings of `load`: the interface for programs, and the one table that declares them everywhere else. */
+import { MODES } from '../core/definition.ts'
+import type { DefinitionRequest } from '../core/definition.ts'
+import { FORMATS } from '../core/reading.ts'
+import type { SettingTable } from './settings.ts'
+
+/** Settings of `load()`; each is the command's flag of the same name. */
+export interface LoadSettings extends DefinitionRequest {
+  /** Files, folders or patterns. */
+  paths: string[]
+  /** Name of the table. */
+  into: string
+  /** `delta:`, `delta:DIR` or `sqlite:FILE`; absent: where the table is, else Delta in the data folder. */
+  to?: string
+  /** Format of all files: json, ndjson. Absent: told from name and content. */
+  format?: string
+  onBad?: 'quarantine' | 'fail' | 'skip'
+  /** `N` or `N%` bad records per file, more fail the file. */
+  maxBad?: string
+  /** How long an unfinished file is waited for (10m). */
+  grace?: string
+  /** Read files again whose bytes are in the table. */
+  reload?: boolean
+  /** Exit 0 also when something is quarantined, failed or waiting. */
+  allowPartial?: boolean
+  /** Worker processes at most. */
+  jobs?: number
+  /** Memory of all processes together (1GB). */
+  memory?: string
+}
+
+/** Declared once: flags, variables, members of a configuration, JSON Schema, help and reference are made from it. */
+export const LOAD_SETTINGS: SettingTable<LoadSettings> = {
+  paths: { kind: 'paths', of: 'table', flag: false, needed: true, help: 'files, folders or quoted patterns' },
+  into: { kind: 'text', of: 'table', value: 'table', needed: true, help: 'name of the table (needed)' },
+  to: { kind: 'target', of: 'run', value: 'target', fallback: 'where the table is, else Delta in the data folder', help: 'delta:, delta:DIR or sqlite:FILE' },
+  key: { kind: 'names', of: 'table', value: 'columns', help: 'columns that make two records the same, such as id,ts' },
+  mode: { kind: 'text', of: 'table', value: 'mode', fallback: 'dedupe with a key, else append', help: `${MODES.slice(0, -1).join(', ')} or ${MODES.at(-1) ?? ''}` },
+  keep: { kind: 'text', of: 'table', value: 'rule', help: 'which record of a key stays: first, last, max:COL, min:COL, error' },
+  records: { kind: 'text', of: 'table', value: 'path', help: 'where the records are in a document: data.items, /data/items, or . for the root' },
+  format: { kind: 'text', of: 'table', value: 'format', choices: FORMATS, fallback: 'told from name and content', help: 'the format of all files' },
+  columns: { kind: 'columns', of: 'table', value: 'list', help: 'the only columns to load, with types: id:string,ts:timestamp' },
+  onBad: { kind: 'text', of: 'run', value: 'what', choices: ['quarantine', 'fail', 'skip'], fallback: 'quarantine', help: 'what happens to bad records' },
+  maxBad: { kind: 'limit', of: 'run', value: 'limit', help: 'more bad records than N or N% fail their file' },
+  grace: { kind: 'time', of: 'run', value: 'time', fallback: '10m', help: 'how long an unfinished file is waited for' },
+  reload: { kind: 'switch', of: 'run', lasting: false, help: 'read files again although their bytes are in the table' },
+  allowPartial: { kind: 'switch', of: 'run', help: 'exit 0 also when something is quarantined, failed or waiting' },
+  jobs: { kind: 'count', of: 'run', value: 'n', fallback: 'as many as cores and memory allow', help: 'worker processes at most' },
+  memory: { kind: 'size', of: 'run', value: 'size', fallback: '1GB', help: 'what all processes together may hold, at least 512MB' },
+}
