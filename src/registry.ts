@@ -24,10 +24,13 @@ export interface EngineSettings {
   memory: number
   /** Processes at most; absent: as many as memory and cores allow. */
   jobs?: number
-  /** Folder for what spills. */
-  spool: string
+  /** Folder for what spills; asked when it is first needed. */
+  spool: () => string
 }
 
-export const ENGINES: Readonly<Record<string, (settings: EngineSettings) => Promise<Engine & { jobs: number; notice: string | null }>>> = {
+/** `jobs`: stages that can run at once; `notice`: said once; `warm` starts a process ahead of its first use. */
+export type OpenedEngine = Engine & { jobs: number; notice: string | null; warm(): void }
+
+export const ENGINES: Readonly<Record<string, (settings: EngineSettings) => Promise<OpenedEngine>>> = {
   duckdb: async (settings) => (await import('./engines/duckdb/engine.ts')).openDuckdbEngine(settings),
 }

@@ -15,6 +15,7 @@ import { openLedger } from '../ledger/sqlite.ts'
 import { localFs } from '../storage/local.ts'
 import { systemClock, systemRandom } from '../storage/system.ts'
 import { ENGINES } from '../registry.ts'
+import type { OpenedEngine } from '../registry.ts'
 import { openTarget, tableKey, tablesFolder } from './targets.ts'
 import type { Place } from './targets.ts'
 
@@ -49,10 +50,11 @@ export async function closeFolder(folder: DataFolder): Promise<void> {
   await folder.ledger.close()
 }
 
-export function openEngine(folder: DataFolder, settings: { memory: number; jobs?: number }): Promise<Engine & { jobs: number; notice: string | null }> {
+/** @param folder its spool is asked when it is first needed, so the engine may start while the folder is being opened */
+export function openEngine(folder: Pick<DataFolder, 'spool'>, settings: { memory: number; jobs?: number }): Promise<OpenedEngine> {
   const open = ENGINES['duckdb']
   if (open === undefined) throw new SluiceError('INTERNAL', 'There is no engine.')
-  return open({ memory: settings.memory, spool: folder.spool, ...(settings.jobs === undefined ? {} : { jobs: settings.jobs }) })
+  return open({ memory: settings.memory, spool: () => folder.spool, ...(settings.jobs === undefined ? {} : { jobs: settings.jobs }) })
 }
 
 /** Spool folders of processes that are gone. Called after recovery, which removes the files of dead workers. */

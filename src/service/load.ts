@@ -46,10 +46,15 @@ export interface LoadResult {
  */
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const settings = settingsOf(options)
-  const folder = await openFolder(settings.dataDir)
-  let engine: Awaited<ReturnType<typeof openEngine>> | null = null
+  const spooling = { spool: '' }
+  const engine = await openEngine(spooling, { memory: settings.memory, ...(options.jobs === undefined ? {} : { jobs: options.jobs }) })
+  engine.warm()
+  const folder = await openFolder(settings.dataDir).catch(async (thrown: unknown) => {
+    await engine.close()
+    throw thrown
+  })
+  spooling.spool = folder.spool
   try {
-    engine = await openEngine(folder, { memory: settings.memory, ...(options.jobs === undefined ? {} : { jobs: options.jobs }) })
     if (engine.notice !== null) options.onEvent?.({ kind: 'notice', text: engine.notice })
     const rebuilt = await rebuildLedger(folder, engine)
     if (rebuilt !== null) options.onEvent?.({ kind: 'notice', text: rebuilt })
@@ -62,7 +67,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
       await table.close()
     }
   } finally {
-    await engine?.close()
+    await engine.close()
     await closeFolder(folder)
   }
 }

@@ -14,8 +14,8 @@ export interface DuckdbOptions {
   memory: number
   /** Child processes wanted; lowered to what memory and cores allow. */
   jobs?: number
-  /** Existing folder for what does not fit into memory. */
-  spool: string
+  /** Existing folder for what does not fit into memory; a function is asked when it is first needed. */
+  spool: string | (() => string)
 }
 
 export interface DuckdbEngine extends Engine {
@@ -23,15 +23,19 @@ export interface DuckdbEngine extends Engine {
   jobs: number
   /** Said once to the user: the wanted number of jobs was lowered. */
   notice: string | null
+  /** Starts a process ahead of its first use. */
+  warm(): void
 }
 
 /** @throws SluiceError MEMORY_TOO_SMALL */
 export function openDuckdbEngine(options: DuckdbOptions): DuckdbEngine {
   const share = divide(options.memory, availableParallelism(), options.jobs)
-  const pool = new Pool(share, options.spool)
+  const { spool } = options
+  const pool = new Pool(share, typeof spool === 'string' ? () => spool : spool)
   return {
     jobs: share.jobs,
     notice: share.notice,
+    warm: () => pool.warm(),
     stage: (job, on, signal) => stage(pool, job, on, signal),
     read: (staged, what) => read(pool, { do: 'read', staged, what }),
     rejects: (staged) => read(pool, { do: 'read', staged, what: 'rejects' }),

@@ -22,14 +22,15 @@ interface Waiting {
 
 export class Pool {
   private readonly share: Share
-  private readonly spool: string
+  private readonly spool: () => string
   private readonly workers = new Set<Worker>()
   private readonly gone: Promise<void>[] = []
   private queue: Waiting[] = []
   private started = 0
   private closed = false
 
-  constructor(share: Share, spool: string) {
+  /** @param spool asked when a process gets its first call */
+  constructor(share: Share, spool: () => string) {
     this.share = share
     this.spool = spool
   }
@@ -84,21 +85,26 @@ export class Pool {
     return fit.toSorted((a, b) => a.shared - b.shared)[0] ?? null
   }
 
+  /** Starts the first process ahead of its first use: its start is a good part of a small load. */
+  warm(): void {
+    if (this.workers.size === 0) this.start()
+  }
+
   private start(): Worker {
     this.started += 1
-    const temp = join(this.spool, `duckdb-${process.pid}-${this.started}`)
-    const worker = new Worker({ threads: this.share.threads, memory: this.share.duckdb, temp }, this.share.flags)
+    const temp = (): string => join(this.spool(), `duckdb-${process.pid}-${worker.number}`)
+    const worker = new Worker(this.started, () => ({ threads: this.share.threads, memory: this.share.duckdb, temp: temp() }), this.share.flags)
     this.workers.add(worker)
     this.gone.push(this.bury(worker, temp))
     return worker
   }
 
   /** What DuckDB spilled is of no use to anyone after its process. */
-  private async bury(worker: Worker, temp: string): Promise<void> {
+  private async bury(worker: Worker, temp: () => string): Promise<void> {
     await worker.ended
     this.workers.delete(worker)
     // What cannot be removed is garbage of the spool, not a fault of the run.
-    await localFs.remove('engine.temp', temp).catch(() => undefined)
+    if (worker.used) await localFs.remove('engine.temp', temp()).catch(() => undefined)
     if (!this.closed) this.dispatch()
   }
 

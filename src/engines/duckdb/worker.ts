@@ -52,13 +52,20 @@ export class Worker {
   shared = 0
   /** Resolves when the process is gone and its calls are rejected. */
   readonly ended: Promise<void>
+  /** 1, 2, …: in the order of their starts. */
+  readonly number: number
+  private readonly settings: () => Settings
+  private told = false
   private readonly process: ChildProcess
   private readonly pending = new Map<number, Pending>()
   private calls = 0
   private death: SluiceError | null = null
   private lastWords = ''
 
-  constructor(settings: Settings, flags: readonly string[]) {
+  /** @param settings asked at the first call: a process may be started before its folder is known */
+  constructor(number: number, settings: () => Settings, flags: readonly string[]) {
+    this.number = number
+    this.settings = settings
     this.process = fork(CHILD, [], {
       serialization: 'advanced',
       execArgv: [...flags],
@@ -78,7 +85,11 @@ export class Worker {
       })
       this.process.on('close', (code, signal) => end(signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`))
     })
-    this.send({ to: 'settings', settings })
+  }
+
+  /** It has had a call. */
+  get used(): boolean {
+    return this.told
   }
 
   get alive(): boolean {
@@ -102,6 +113,10 @@ export class Worker {
         this.kill()
       }
       this.pending.set(id, pending)
+      if (!this.told) {
+        this.told = true
+        this.send({ to: 'settings', settings: this.settings() })
+      }
       signal?.addEventListener('abort', abort, { once: true })
       const settled = (): void => signal?.removeEventListener('abort', abort)
       promise.then(settled, settled)
