@@ -31,7 +31,7 @@ export async function rowsOf(uris: string[], order: string): Promise<Record<stri
 export async function give(splitter: Splitter, seq: number, path: string, text: Text, age = 0): Promise<SplitEnd> {
   const bytes = Buffer.from(text as string)
   let done = 0
-  return splitter.split({ seq, path, modified: 1_000_000 - age, read: (into, at, length) => {
+  return splitter.split({ seq, path, modified: 1_000_000 - age, size: bytes.length, read: (into, at, length) => {
     const n = bytes.copy(into, at, done, Math.min(bytes.length, done + length))
     done += n
     return n

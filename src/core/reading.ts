@@ -15,13 +15,22 @@ export interface Reading {
 /** Everything is told from the files themselves. */
 export const BY_ITSELF: Reading = { format: null }
 
-/** The format that a file's name tells; null: it tells none. */
-export function formatOfName(name: string): Format | null {
-  const at = name.lastIndexOf('.')
-  return at < 0 ? null : (EXTENSIONS[name.slice(at).toLowerCase()] ?? null)
+/** Endings of packed files, behind that of their format. */
+const PACKED = /\.(gz|zst|zstd)$/i
+
+/** True for `x.json.gz` and its like. What a file is packed with is told from its bytes; the name only promises it. */
+export function isPackedName(name: string): boolean {
+  return PACKED.test(name)
 }
 
-/** For messages: `.json, .ndjson, .jsonl`. */
+/** The format that a file's name tells, `.gz` and `.zst` left aside; null: it tells none. */
+export function formatOfName(name: string): Format | null {
+  const bare = name.replace(PACKED, '')
+  const at = bare.lastIndexOf('.')
+  return at < 0 ? null : (EXTENSIONS[bare.slice(at).toLowerCase()] ?? null)
+}
+
+/** For messages: `.json, .ndjson, .jsonl, each also with .gz or .zst`. */
 export function extensions(): string {
-  return Object.keys(EXTENSIONS).join(', ')
+  return `${Object.keys(EXTENSIONS).join(', ')}, each also with .gz or .zst`
 }

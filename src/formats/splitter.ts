@@ -12,9 +12,10 @@ import type { Fault } from '../core/errors.ts'
 import { tampering } from '../core/failpoint.ts'
 import { MAX_ROW, placeOf } from '../core/place.ts'
 import type { Column, Schema } from '../core/schema.ts'
-import { BY_ITSELF, formatOfName } from '../core/reading.ts'
+import { BY_ITSELF, formatOfName, isPackedName } from '../core/reading.ts'
 import type { Format, Reading } from '../core/reading.ts'
 import { JsonReader, pathOf } from './json/reader.ts'
+import { Unpacked } from './packing/unpack.ts'
 import { Parts } from './parquet/parts.ts'
 import type { PartLimits } from './parquet/parts.ts'
 import { FileFault, RAW_BYTES } from './sink.ts'
@@ -51,6 +52,8 @@ export interface SplitInput {
   path: string
   /** Milliseconds since 1970. */
   modified: number
+  /** Bytes of the file as it lies. */
+  size: number
   /** Up to `length` next bytes into `into` from index `at`; 0 at the end. */
   read(into: Uint8Array, at: number, length: number): number
 }
@@ -136,7 +139,8 @@ class FileSplitter implements Splitter {
     this.saved = { ...this.tally, faults: [...this.tally.faults], reasons: { ...this.tally.reasons } }
     this.reset()
     let failure: FileFault | null = null
-    const window = new Window((into, at, length) => input.read(into, at, length), this.options.window, this.spare)
+    const bytes = new Unpacked((into, at, length) => input.read(into, at, length), input.size)
+    const window = new Window((into, at, length) => bytes.read(into, at, length), this.options.window, this.spare)
     this.spare = null
     try {
       await this.read(input, window, this.sink(input, onProgress))
@@ -147,6 +151,7 @@ class FileSplitter implements Splitter {
       else if (!(thrown instanceof TooManyBad)) throw thrown
       else failure = this.tooMany()
     }
+    if (failure === null && bytes.layers.length === 0 && isPackedName(input.path)) this.records.notices.add(`${input.path} is named like a packed file, but it is not packed; it was read as it is.`)
     // A window that a large record made wide is not kept.
     if (this.options.window === undefined && window.buf.length <= KEPT_WINDOW) this.spare = window.buf
     const end = this.end

@@ -74,7 +74,7 @@ async function splitFile(arrival: Arrival, file: PinnedFile, splitter: Splitter,
   }
   let end: SplitEnd
   try {
-    end = await splitter.split({ seq, path: pin.uri, modified: pin.modified, read }, (_, records) => tell(got.bytes, records))
+    end = await splitter.split({ seq, path: pin.uri, modified: pin.modified, size: pin.size, read }, (_, records) => tell(got.bytes, records))
   } catch (thrown) {
     if (got.failed === null) throw thrown
     splitter.undo()
