@@ -1,5 +1,6 @@
 /** `sluice files ls|show`: what became of every file. */
 import { Command, Option } from 'commander'
+import { describeDeath } from '../core/death.ts'
 import type { ArrivalRow, ArrivalState } from '../core/ledger.ts'
 import { renderWhere } from './failure.ts'
 import { balanceLine, bytes, number, time } from './format.ts'
@@ -68,6 +69,7 @@ function show(output: Output, { file, to }: { file: string; to: string | undefin
       ['balance', item.counts === null ? '' : balanceLine(item.counts)],
       ['fault', fault === null ? '' : `${fault.code}: ${fault.message}`],
       ['where', fault === null ? '' : renderWhere(fault)],
+      ['deaths', item.deaths.map((death) => `${describeDeath(death)}${death.alone ? '' : ', others were with it'} · ${time(death.at)}`).join('\n')],
       ['run', item.run ?? ''],
       ['batch', item.batch ?? ''],
       ['worker', item.worker ?? ''],

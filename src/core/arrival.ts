@@ -1,4 +1,5 @@
 /** Arrivals: things that came in and can be read again, byte for byte. */
+import type { Death } from './death.ts'
 import type { Fault } from './errors.ts'
 
 /** What discovery saw of a thing, nothing read yet. Two equal pins: nothing happened in between. */
@@ -29,6 +30,8 @@ export interface Arrival {
   reload: boolean
   /** Set when the path brought other bytes before that are in the table (append refuses it: FILE_CHANGED). */
   replaced: boolean
+  /** Worker processes that died over it, oldest first; absent: none. With any, it is run alone. */
+  deaths?: readonly Death[]
 }
 
 /**

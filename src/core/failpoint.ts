@@ -13,6 +13,10 @@ export interface FailpointHandler {
 }
 export type Tampering = 'drop' | 'double'
 
+/** What a test does to the process that reads a certain file; `at`: bytes read so far, or `after` all files were read. */
+export type PoisonHandler = (path: string, at: number | 'after') => void
+
+let poisoning: PoisonHandler | null = null
 let handler: FailpointHandler | null = null
 
 /** Installs the handler of a test process (`storage/failpoints.ts` reads it from the environment). */
@@ -28,4 +32,14 @@ export function crash(point: string): void {
 /** A place where the rows may be falsified, to prove that the balance notices. */
 export function tampering(point: string): Tampering | null {
   return handler === null ? null : handler.tamper(point)
+}
+
+/** Installs the handler of a test process (`storage/poison.ts` reads it from the environment). */
+export function setPoisonHandler(next: PoisonHandler | null): void {
+  poisoning = next
+}
+
+/** A place behind all limits where a test may make a file deadly to its process. */
+export function poison(path: string, at: number | 'after'): void {
+  if (poisoning !== null) poisoning(path, at)
 }

@@ -10,6 +10,7 @@
 import type { ArrivalOutcome, Pin } from './arrival.ts'
 import type { Balance } from './balance.ts'
 import type { Definition } from './definition.ts'
+import type { Death, Mourned } from './death.ts'
 import type { Batch } from './engine.ts'
 import { SluiceError } from './errors.ts'
 import type { Fault } from './errors.ts'
@@ -76,6 +77,8 @@ export interface ArrivalRow {
   /** Number of the arrival that brought the same bytes first. */
   sameAs: number | null
   attempts: number
+  /** Worker processes that died over it, oldest first. */
+  deaths: readonly Death[]
   fault: Fault | null
   counts: Balance | null
   batch: string | null
@@ -170,7 +173,10 @@ export interface Ledger {
    * looked at, or of the stored size, but restored without a pin. The caller hashes them before it offers them.
    */
   young(table: string, pins: readonly Pin[]): Promise<Set<string>>
-  /** Pins the lowest-numbered PENDING arrivals of this run into a batch, up to the limit (one arrival may exceed it). */
+  /**
+   * Pins the lowest-numbered PENDING arrivals of this run into a batch, up to the limit (one arrival may exceed it).
+   * An arrival with deaths stands alone.
+   */
   claim(run: string, table: string, limit: { bytes: number; files: number }): Promise<Batch | null>
   /**
    * May this batch commit now? wait: a lower-numbered batch of the table is claimed by a living process ·
@@ -187,6 +193,14 @@ export interface Ledger {
    * arrivals are not claimed again by this run; without one they may be.
    */
   release(batch: Batch, fault: Fault | null): Promise<boolean>
+
+  /**
+   * A worker process died over this batch: ends the claim and pins its arrivals anew, each group as a batch of its own
+   * with a new id and a higher fence; all or nothing. The groups hold every arrival once. `death` is kept with its arrival
+   * (alone when the batch holds no other); null: nobody is suspected.
+   * @returns the batches in the order of the groups; null when the claim is no longer ours
+   */
+  split(batch: Batch, groups: readonly (readonly number[])[], death: Mourned | null): Promise<Batch[] | null>
 
   /** Claims whose process is dead. Recovery asks the table about each and calls `recover`. */
   orphans(table: string): Promise<Claim[]>

@@ -1,11 +1,12 @@
 /** Batches: claimed, taking turns, settled or given back, and recovered when their process died. */
 import type { Arrival, ArrivalOutcome } from '../core/arrival.ts'
+import type { Death } from '../core/death.ts'
 import type { Batch } from '../core/engine.ts'
 import type { Fault } from '../core/errors.ts'
 import type { Claim } from '../core/ledger.ts'
 import type { Receipt } from '../core/target.ts'
 import type { SqliteRow } from '../sql/sqlite.ts'
-import { claimNo, nextNo, number, runNo, tableNo } from './books.ts'
+import { claimNo, nextNo, number, runNo, structureOrNull, tableNo } from './books.ts'
 import type { Books } from './books.ts'
 import { addReceipt, complete, countsOf, endClaim, fail, giveBack, noteTried } from './endings.ts'
 
@@ -24,28 +25,35 @@ export function claim(books: Books, run: string, table: string, limit: { bytes: 
     const tableN = tableNo(books, table)
     const runN = runNo(books, run)
     const arrivals = pick(books, tableN, runN, limit)
-    const lowest = arrivals[0]?.seq
-    if (lowest === undefined) return null
-    const no = nextNo(books, 'batches')
-    const lane = takeLane(books, tableN, no)
-    const id = `b_${books.random.id(16)}`
-    db.change('INSERT INTO batches (no, id, table_no, lane, fence, run_no, worker, lowest, claimed_at, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)', [
-      no, id, tableN, lane.lane, lane.fence, runN, books.workers.own, lowest, books.clock.now(),
-    ])
-    for (const arrival of arrivals) {
-      db.change(
-        "UPDATE arrivals SET state = 'IN_PROGRESS', attempts = attempts + 1, batch_no = ?, replaced = ?, ended_at = NULL WHERE table_no = ? AND seq = ?",
-        [no, arrival.replaced, tableN, arrival.seq],
-      )
-    }
-    return { id, lane: lane.lane, fence: lane.fence, table, arrivals }
+    return arrivals.length === 0 ? null : pin(books, table, tableN, runN, arrivals)
   })
 }
 
-/** The lowest PENDING arrivals of the run that had no turn yet. CROSS JOIN keeps SQLite to the index of states. */
+/** A batch of these arrivals, in a lane of its own. Inside a transaction. */
+export function pin(books: Books, table: string, tableN: bigint, runN: bigint, arrivals: readonly Arrival[]): Batch {
+  const { db } = books
+  const no = nextNo(books, 'batches')
+  const lane = takeLane(books, tableN, no)
+  const id = `b_${books.random.id(16)}`
+  db.change('INSERT INTO batches (no, id, table_no, lane, fence, run_no, worker, lowest, claimed_at, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1)', [
+    no, id, tableN, lane.lane, lane.fence, runN, books.workers.own, arrivals[0]?.seq ?? 0, books.clock.now(),
+  ])
+  for (const arrival of arrivals) {
+    db.change(
+      "UPDATE arrivals SET state = 'IN_PROGRESS', attempts = attempts + 1, batch_no = ?, replaced = ?, ended_at = NULL WHERE table_no = ? AND seq = ?",
+      [no, arrival.replaced, tableN, arrival.seq],
+    )
+  }
+  return { id, lane: lane.lane, fence: lane.fence, table, arrivals }
+}
+
+/**
+ * The lowest PENDING arrivals of the run that had no turn yet, up to the first over which a process died: that one is
+ * picked alone. CROSS JOIN keeps SQLite to the index of states.
+ */
 function pick(books: Books, table: bigint, run: bigint, limit: { bytes: number; files: number }): Arrival[] {
   const rows = books.db.all(
-    `SELECT a.seq, p.path, a.size, a.stamp, a.modified, a.reload, a.replaced OR p.brought AS replaced
+    `SELECT a.seq, p.path, a.size, a.stamp, a.modified, a.reload, a.replaced OR p.brought AS replaced, a.deaths
      FROM arrivals a CROSS JOIN offers o ON o.run_no = ?1 AND o.seq = a.seq AND o.tried = 0 CROSS JOIN paths p ON p.no = a.path_no
      WHERE a.table_no = ?2 AND a.state = 'PENDING' ORDER BY a.seq LIMIT ?3`,
     [run, table, Math.max(1, limit.files)],
@@ -54,15 +62,17 @@ function pick(books: Books, table: bigint, run: bigint, limit: { bytes: number; 
   let bytes = 0
   for (const row of rows) {
     bytes += number(row, 'size')
-    if (picked.length > 0 && bytes > limit.bytes) break
+    if (picked.length > 0 && (bytes > limit.bytes || row['deaths'] !== null)) break
     picked.push(asArrival(row))
+    if (row['deaths'] !== null) break
   }
   return picked
 }
 
 function asArrival(row: SqliteRow): Arrival {
   const pin = { uri: String(row['path']), size: number(row, 'size'), stamp: String(row['stamp']), modified: number(row, 'modified') }
-  return { seq: number(row, 'seq'), pin, reload: row['reload'] === 1n, replaced: row['replaced'] === 1n }
+  const deaths = structureOrNull<Death[]>(row, 'deaths')
+  return { seq: number(row, 'seq'), pin, reload: row['reload'] === 1n, replaced: row['replaced'] === 1n, ...(deaths === null ? {} : { deaths }) }
 }
 
 /** The lowest lane nobody holds, with its next fence. */
@@ -142,7 +152,7 @@ function asClaimRow(row: SqliteRow): ClaimRow {
 
 function asClaim(books: Books, table: string, row: ClaimRow): Claim {
   const arrivals = books.db.all(
-    `SELECT a.seq, p.path, a.size, a.stamp, a.modified, a.reload, a.replaced
+    `SELECT a.seq, p.path, a.size, a.stamp, a.modified, a.reload, a.replaced, a.deaths
      FROM arrivals a JOIN paths p ON p.no = a.path_no WHERE a.batch_no = ? ORDER BY a.seq`,
     [row.no],
   )

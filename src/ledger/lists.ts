@@ -1,5 +1,6 @@
 /** Listings of files and runs, page by page. A page ends where the next begins: no offsets, nothing is counted. */
 import type { Balance } from '../core/balance.ts'
+import type { Death } from '../core/death.ts'
 import type { Definition } from '../core/definition.ts'
 import type { Fault } from '../core/errors.ts'
 import { readCursor } from '../core/ledger.ts'
@@ -58,7 +59,7 @@ function asArrivalRow(books: Books, row: SqliteRow): ArrivalRow {
   return {
     table: String(row['uri']), seq, state: String(row['state']) as ArrivalState, path, size: number(row, 'size'),
     sha256: textOrNull(row, 'sha256'), generation: number(row, 'generation'), sameAs: numberOrNull(row, 'same_as'),
-    attempts: number(row, 'attempts'), fault: structureOrNull<Fault>(row, 'fault'), counts: structureOrNull<Balance>(row, 'counts'),
+    attempts: number(row, 'attempts'), deaths: structureOrNull<Death[]>(row, 'deaths') ?? [], fault: structureOrNull<Fault>(row, 'fault'), counts: structureOrNull<Balance>(row, 'counts'),
     batch: textOrNull(row, 'batch'), run: textOrNull(row, 'run'), worker: textOrNull(row, 'worker'),
     offeredAt: number(row, 'offered_at'), startedAt: numberOrNull(row, 'claimed_at'), endedAt: numberOrNull(row, 'ended_at'),
     paths: [...new Set([path, ...copies.map((copy) => String(copy['path']))])],

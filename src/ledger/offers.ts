@@ -106,10 +106,11 @@ class Offering {
     return seq
   }
 
+  /** Deaths tell of the bytes that were there: they do not pass to others. */
   private repin(sighting: Sighting, latest: SqliteRow): void {
     const { pin } = sighting
     const seq = number(latest, 'seq')
-    this.books.db.change('UPDATE arrivals SET size = ?, stamp = ?, modified = ? WHERE table_no = ? AND seq = ?', [pin.size, pin.stamp, pin.modified, this.table, seq])
+    this.books.db.change('UPDATE arrivals SET deaths = CASE WHEN stamp = ?2 THEN deaths END, size = ?1, stamp = ?2, modified = ?3 WHERE table_no = ?4 AND seq = ?5', [pin.size, pin.stamp, pin.modified, this.table, seq])
     // Without a hash a second look at an unchanged pin proves nothing: once young, it stays so until it is hashed.
     const young = this.isYoung(sighting) || (latest['young'] === 1n && latest['stamp'] === pin.stamp && sighting.sha256 === undefined)
     this.books.db.change('UPDATE paths SET young = ? WHERE no = ?', [young, BigInt(String(latest['no']))])

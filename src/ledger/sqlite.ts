@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import type { ArrivalOutcome, Pin } from '../core/arrival.ts'
 import type { Clock, Random } from '../core/effects.ts'
+import type { Mourned } from '../core/death.ts'
 import type { Batch } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
@@ -17,6 +18,7 @@ import * as lists from './lists.ts'
 import { offer, young } from './offers.ts'
 import { adopt, forget, lanes, putTable, restore } from './restore.ts'
 import * as runs from './runs.ts'
+import { split } from './split.ts'
 import { checkLedgerFile, ledgerId, openLedgerFile } from './schema.ts'
 import { verify } from './verify.ts'
 import { Workers } from './workers.ts'
@@ -99,6 +101,9 @@ class SqliteLedger implements Ledger {
   }
   async release(batch: Batch, fault: Fault | null) {
     return claims.release(this.books, batch, fault)
+  }
+  async split(batch: Batch, groups: readonly (readonly number[])[], death: Mourned | null) {
+    return split(this.books, batch, groups, death)
   }
   async orphans(table: string) {
     return claims.orphans(this.books, table)

@@ -4,6 +4,8 @@ import { test } from 'node:test'
 import type { ArrivalOutcome } from '../core/arrival.ts'
 import type { Clock, Fs } from '../core/effects.ts'
 import type { Batch, Engine, Staged } from '../core/engine.ts'
+import { WorkerDied } from '../core/death.ts'
+import type { Mourned } from '../core/death.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Ledger } from '../core/ledger.ts'
 import type { Table } from '../core/target.ts'
@@ -11,16 +13,23 @@ import { BY_ITSELF } from '../core/reading.ts'
 import { ingest } from './ingest.ts'
 import type { Ingest } from './ingest.ts'
 
-/** Plays batches of one arrival each, claimed in this order. Answers what was committed, settled and given back. */
-async function played(claimed: readonly number[], broken: ReadonlySet<number> = new Set()): Promise<Record<'committed' | 'settled' | 'released', number[]> & { failure: unknown }> {
-  const batches = claimed.map((seq, n): Batch => ({ id: `b_${n}`, lane: n, fence: 1, table: 't', arrivals: [{ seq, pin: { uri: `/f${seq}`, size: 1, stamp: 's', modified: 0 }, reload: false, replaced: false }] }))
+interface Trouble {
+  /** Batches with these lowest arrivals cannot be committed. */
+  broken?: ReadonlySet<number>
+  /** Arrivals over which the process dies while it reads them, or afterwards. */
+  deadly?: Readonly<Record<number, 'read' | 'after'>>
+}
+
+/** Plays batches of these arrivals, claimed in this order. Answers what was committed, settled and given back. */
+async function played(claimed: readonly (number | number[])[], { broken = new Set(), deadly = {} }: Trouble = {}): Promise<Record<'committed' | 'settled' | 'released', number[]> & { failure: unknown; failed: string[] }> {
+  const batches = claimed.map((seqs, n): Batch => ({ id: `b_${n}`, lane: n, fence: 1, table: 't', arrivals: [seqs].flat().map((seq) => ({ seq, pin: { uri: `/f${seq}`, size: 1, stamp: 's', modified: 0 }, reload: false, replaced: false })) }))
   const open = new Set<Batch>()
   const lowest = (batch: Batch): number => batch.arrivals[0]?.seq ?? 0
   const end = (list: number[], batch: Batch): boolean => {
-    list.push(lowest(batch))
+    list.push(...batch.arrivals.map(({ seq }) => seq))
     return open.delete(batch)
   }
-  const seen = { committed: [] as number[], settled: [] as number[], released: [] as number[], failure: null as unknown }
+  const seen = { committed: [] as number[], settled: [] as number[], released: [] as number[], failed: [] as string[], failure: null as unknown }
   let sleeps = 0
   const work = {
     run: 'r_1', key: 't', definition: {}, spool: '/spool', width: 2, reading: BY_ITSELF, onBad: 'quarantine', maxBad: null, grace: 0,
@@ -42,18 +51,44 @@ async function played(claimed: readonly number[], broken: ReadonlySet<number> = 
         return batch
       },
       turn: async (batch: Batch) => ([...open].some((other) => lowest(other) < lowest(batch)) ? 'wait' : 'go'),
-      settle: async (batch: Batch) => end(seen.settled, batch),
+      settle: async (batch: Batch, outcomes: readonly ArrivalOutcome[]) => {
+        for (const { state, fault } of outcomes) if (state === 'failed') seen.failed.push(`${fault?.code} ${fault?.message}`)
+        return end(seen.settled, batch)
+      },
+      split: async (batch: Batch, groups: readonly (readonly number[])[], death: Mourned | null) => {
+        assert.ok(open.delete(batch), 'only a claim that is held is split')
+        const parts = groups.map((group, n): Batch => ({
+          ...batch,
+          id: `${batch.id}.${n}`,
+          arrivals: batch.arrivals.filter(({ seq }) => group.includes(seq)).map((arrival) => {
+            if (arrival.seq !== death?.seq) return arrival
+            const deaths = arrival.deaths ?? []
+            return { ...arrival, deaths: [...deaths, { attempt: deaths.length + 1, alone: batch.arrivals.length === 1, how: death.how, offset: death.offset, at: 0 }] }
+          }),
+        }))
+        for (const part of parts) open.add(part)
+        return parts
+      },
       release: async (batch: Batch) => end(seen.released, batch),
       elsewhere: async () => 0,
     } as unknown as Ledger,
     engine: {
-      stage: async ({ batch, attempt }: { batch: Batch; attempt: number }) => ({ batch, attempt, outcomes: batch.arrivals.map(({ seq }) => outcome(seq)), faults: [], reasons: {}, notices: [], leftOut: {} }) as unknown as Staged,
+      stage: async ({ batch, attempt }: { batch: Batch; attempt: number }) => {
+        await new Promise((resolve) => setImmediate(resolve))
+        const begun = batch.arrivals.find(({ seq }) => deadly[seq] === 'read')?.seq ?? null
+        if (begun !== null || batch.arrivals.some(({ seq }) => seq in deadly)) {
+          throw new WorkerDied('The worker process died.', { how: 'was killed by SIGSEGV', begun, offset: begun === null ? null : 7, guilty: true, stray: false })
+        }
+        return { batch, attempt, outcomes: batch.arrivals.map(({ seq }) => outcome(seq)), faults: [], reasons: {}, notices: [], leftOut: {} } as unknown as Staged
+      },
     } as unknown as Engine,
     table: {
       head: async () => ({ exists: true, schema: [] }),
+      committed: async () => null,
       apply: async ({ batch }: Staged) => {
         if (broken.has(lowest(batch))) throw new SluiceError('DISK_FULL', 'the disk is full')
-        seen.committed.push(lowest(batch))
+        assert.ok([...open].every((other) => lowest(other) >= lowest(batch)), 'no batch with a lower number is open')
+        seen.committed.push(...batch.arrivals.map(({ seq }) => seq))
         return { batch: batch.id, version: 1, arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
       },
     } as unknown as Table,
@@ -80,8 +115,36 @@ test('a batch that is claimed later with a lower number goes first, and nobody w
 })
 
 test('after a failure nothing more commits in this process: it is given back', async () => {
-  const { committed, released, failure } = await played([1, 2, 3], new Set([1]))
+  const { committed, released, failure } = await played([1, 2, 3], { broken: new Set([1]) })
   assert.ok(failure instanceof SluiceError && failure.code === 'DISK_FULL')
   assert.deepEqual(committed, [])
   assert.deepEqual(released.toSorted((a, b) => Number(a) - Number(b)), [1, 2])
+})
+
+test('a file that kills its process is found alone; the others are committed, in the order of what is left of them', async () => {
+  for (const when of ['read', 'after'] as const) {
+    for (const poison of [[1], [5], [8], [3, 4], [1, 12], [1, 2, 3, 4, 5, 6, 7, 8]]) {
+      const { committed, settled, failed, released, failure } = await played([[1, 2, 3, 4, 5, 6, 7, 8], [9, 10], [12, 13]], { deadly: Object.fromEntries(poison.map((seq) => [seq, when])) })
+      const what = `${when} ${poison.join()}`
+      assert.equal(failure, null, what)
+      assert.deepEqual(released, [], what)
+      assert.deepEqual(settled.toSorted((a, b) => a - b), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13], what)
+      assert.deepEqual(committed.toSorted((a, b) => a - b), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13].filter((seq) => !poison.includes(seq)), what)
+      assert.equal(failed.length, poison.length, what)
+      for (const fault of failed) assert.match(fault, /^FILE_POISONED .*died 3 times .*attempt \d+ was killed by SIGSEGV/, what)
+    }
+  }
+})
+
+test('a part of a split batch that comes to lie behind a later batch waits for it', async () => {
+  const { committed, failure } = await played([[1, 20], [5, 6]], { deadly: { 20: 'read' } })
+  assert.equal(failure, null)
+  assert.deepEqual(committed, [1, 5, 6])
+})
+
+test('when processes die of every file after it was read, it is not the files: the run stops', async () => {
+  const all = Array.from({ length: 20 }, (_, n) => n + 1)
+  const { committed, failed, failure } = await played([all], { deadly: Object.fromEntries(all.map((seq) => [seq, 'after'])) })
+  assert.deepEqual([committed.length, failed.length], [0, 10])
+  assert.ok(failure instanceof SluiceError && failure.code === 'ENGINE_DIED')
 })

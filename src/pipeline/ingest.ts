@@ -2,12 +2,15 @@
  * The ingestion loop of one process: claim → stage → wait for the turn → commit → settle.
  *
  *   claim ──▶ stage ──▶ turn ──▶ apply ──▶ settle
- *               ▲                  │ conflict: the table moved on · worker died
- *               └──────────────────┘
+ *     ▲         ▲                  │ conflict: the table moved on
+ *     │         └──────────────────┤
+ *     └── split into smaller batches┘ a worker process died: docs/decisions/poison.md
  * Several batches are staged at once; they commit in the order of their numbers, here and across processes. A graceful
  * stop claims nothing more and finishes what is claimed.
  */
 import type { ArrivalOutcome } from '../core/arrival.ts'
+import { poisoned } from '../core/death.ts'
+import type { LastSeen } from '../core/death.ts'
 import type { Definition } from '../core/definition.ts'
 import type { Clock, Fs } from '../core/effects.ts'
 import type { Batch, Engine, StageJob, Staged } from '../core/engine.ts'
@@ -16,9 +19,9 @@ import type { Fault } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
 import type { Ledger } from '../core/ledger.ts'
 import { rowOf, seqOf } from '../core/place.ts'
-import type { Receipt, Table } from '../core/target.ts'
+import type { CommittedArrival, Receipt, Table } from '../core/target.ts'
 import { recover } from './recover.ts'
-import { judge } from './retry.ts'
+import { MAX_CONDEMNED, groupsOf, isCondemned, isSuspect, judge, lastSeen } from './retry.ts'
 
 /** A batch holds arrivals up to this many bytes and files; a larger arrival stands alone. */
 export const BATCH_LIMIT = { bytes: 256_000_000, files: 10_000 }
@@ -59,13 +62,21 @@ export interface Tally {
   madeTable: boolean
 }
 
+/** What batches of one run tell each other. */
+interface Course {
+  /** SHA-256 of contents that this run reloaded. */
+  reloaded: Set<string>
+  /** Files in a row that were condemned for deaths after they were read. */
+  condemned: number
+}
+
 /**
  * Works until nothing of the run is left to claim, here or in other processes.
  * @throws SluiceError what stopped the run: its batches are given back, nothing of them is lost
  */
 export async function ingest(work: Ingest): Promise<Tally> {
   const tally: Tally = { faults: [], interrupted: false, madeTable: false }
-  const reloaded = new Set<string>()
+  const course: Course = { reloaded: new Set(), condemned: 0 }
   const inWork = new Map<Promise<void>, number>()
   let failure: SluiceError | null = null
   const start = (batch: Batch): void => {
@@ -82,7 +93,9 @@ export async function ingest(work: Ingest): Promise<Tally> {
     }
     const run = async (): Promise<void> => {
       try {
-        await processBatch(work, batch, before, tally, reloaded)
+        if (failure !== null) return void (await work.ledger.release(batch, null))
+        // Started at once, whatever the width: who waits for its turn waits for every batch that is pinned.
+        for (const part of await processBatch(work, batch, before, tally, course)) start(part)
       } catch (thrown) {
         failure ??= asSluiceError(thrown)
       } finally {
@@ -125,30 +138,30 @@ function lowestOf(batch: Batch): number {
 /** Waits until no batch of this process has a lower number. @throws SluiceError INTERRUPTED after a failure of one */
 type Before = () => Promise<void>
 
-async function processBatch(work: Ingest, batch: Batch, before: Before, tally: Tally, reloaded: Set<string>): Promise<void> {
-  let deaths = 0
+/** @returns the batches into which this one was split, because a worker process died over it; they are pinned already */
+async function processBatch(work: Ingest, batch: Batch, before: Before, tally: Tally, course: Course): Promise<Batch[]> {
+  let unexplained = 0
   for (let attempt = 1; ; attempt++) {
     const folder = `${work.spool}/${batch.id}-${batch.fence}-${attempt}`
     try {
-      await attemptBatch(work, batch, attempt, folder, before, tally, reloaded)
-      return
+      await attemptBatch(work, batch, attempt, folder, before, tally, course)
+      course.condemned = 0
+      return []
     } catch (thrown) {
       const error = asSluiceError(thrown)
-      if (error.code === 'ENGINE_DIED') deaths++
+      const last = lastSeen(error)
+      if (error.code === 'ENGINE_DIED' && last?.guilty !== true) unexplained++
       // Staged while there was no table: now there may be one, and the rule for first files does not hold for these.
       const early = error.code === 'KEY_UNKNOWN' && attempt === 1 && (await madeMeanwhile(work, before))
-      const verdict = early ? 'again' : work.now.aborted ? 'stop' : judge(error, deaths, attempt, batch.arrivals.length === 1)
+      const first = last !== null && batch.arrivals.length > 1 && !(await work.table.head()).exists
+      const verdict = early ? 'again' : work.now.aborted ? 'stop' : judge(error, unexplained, attempt, first)
       const fault = { ...error.where, code: error.code, message: error.message }
       if (verdict === 'drop') {
         // Nobody took it over although the table says so: the ledger is wrong about its lanes, and silence would lose files.
         if (await work.ledger.release(batch, fault)) throw error
-        return
+        return []
       }
-      if (verdict === 'condemn') {
-        await settle(work, batch, batch.arrivals.map((arrival) => condemned(arrival.seq, fault)), null)
-        for (const arrival of batch.arrivals) note(tally, { ...fault, path: arrival.pin.uri })
-        return
-      }
+      if (verdict === 'split' && last !== null) return await isolate(work, batch, error.message, last, tally, course)
       if (verdict === 'stop') {
         await work.ledger.release(batch, work.now.aborted ? null : fault).catch(() => false)
         throw error
@@ -160,12 +173,54 @@ async function processBatch(work: Ingest, batch: Batch, before: Before, tally: T
   }
 }
 
+/** After the death of a process: pins the arrivals anew in smaller batches; an arrival that had enough of them alone is FAILED. */
+async function isolate(work: Ingest, batch: Batch, why: string, last: LastSeen, tally: Tally, course: Course): Promise<Batch[]> {
+  // What is committed stays: the process died after that.
+  const receipt = await work.table.committed(batch.id)
+  if (receipt !== null) {
+    await settle(work, batch, receipt.arrivals.map(asLoaded), receipt)
+    return []
+  }
+  const groups = groupsOf(batch, last.begun)
+  const seq = groups.length === 1 || last.begun !== null ? groups[0]?.[0] : undefined
+  const parts = await work.ledger.split(batch, groups, seq === undefined ? null : { seq, how: last.how, offset: last.begun === seq ? last.offset : null })
+  // Another process has taken the claim over: it is at work on it.
+  if (parts === null) return []
+  const [part] = parts
+  if (part === undefined || !isCondemned(part)) {
+    const how = parts.map(({ arrivals }) => (arrivals.length === 1 ? `${arrivals[0]?.pin.uri} alone` : `${arrivals.length} files`)).join(', ')
+    work.on({ kind: 'phase', batch: batch.id, phase: 'recovered', ms: 0, detail: `${why} Next: ${how}.` })
+    return parts
+  }
+  const deaths = part.arrivals[0]?.deaths ?? []
+  const fault = poisoned(part.arrivals[0]?.pin.uri ?? '', deaths)
+  course.condemned = deaths.at(-1)?.offset === null ? course.condemned + 1 : 0
+  if (course.condemned > MAX_CONDEMNED) {
+    const error = new SluiceError('ENGINE_DIED', `The worker processes of ${course.condemned} files in a row died after they had read their file: this is not the files' fault. ${why}`)
+    await work.ledger.release(part, { code: error.code, message: error.message })
+    throw error
+  }
+  await settle(work, part, part.arrivals.map((arrival) => condemned(arrival.seq, fault)), null)
+  note(tally, fault)
+  return []
+}
+
+/** What a commit says of its arrivals, for a batch whose staged outcomes are lost. */
+function asLoaded({ seq, sha256, generation, size, counts }: CommittedArrival): ArrivalOutcome {
+  return { seq, state: 'loaded', sha256, generation, sameAs: null, bytes: size, read: counts.read, skipped: counts.skipped, rejected: counts.quarantined, fault: null }
+}
+
 async function madeMeanwhile(work: Ingest, before: Before): Promise<boolean> {
   await before().catch(() => {})
   return (await work.table.head()).exists
 }
 
-async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder: string, before: Before, tally: Tally, reloaded: Set<string>): Promise<void> {
+async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder: string, before: Before, tally: Tally, { reloaded }: Course): Promise<void> {
+  if (isSuspect(batch)) {
+    // Its process may die: nothing that is being committed shall share it.
+    await before()
+    await turn(work, batch)
+  }
   const began = work.clock.monotonic()
   const paths = pathsOf(batch)
   await work.fs.makeFolder('spool.make', folder)

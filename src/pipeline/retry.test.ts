@@ -1,25 +1,52 @@
 /** The policy of trying again, as a table. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { WorkerDied } from '../core/death.ts'
+import type { LastSeen } from '../core/death.ts'
+import type { Batch } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Code } from '../core/errors.ts'
-import { judge } from './retry.ts'
+import { groupsOf, isCondemned, judge } from './retry.ts'
 
-const CASES: readonly [Code, { deaths?: number; attempts?: number; alone?: boolean }, string][] = [
+const CASES: readonly [Code, { unexplained?: number; attempts?: number; last?: Partial<LastSeen>; first?: boolean }, string][] = [
   ['ARRIVAL_COMMITTED', {}, 'again'],
   ['SCHEMA_MOVED', { attempts: 99 }, 'again'],
   ['SCHEMA_MOVED', { attempts: 100 }, 'stop'],
   ['FENCED', {}, 'drop'],
-  ['ENGINE_DIED', { deaths: 2 }, 'again'],
-  ['ENGINE_DIED', { deaths: 3 }, 'stop'],
-  ['ENGINE_DIED', { deaths: 3, alone: true }, 'condemn'],
+  ['ENGINE_DIED', { unexplained: 9 }, 'again'],
+  ['ENGINE_DIED', { unexplained: 10 }, 'stop'],
+  ['ENGINE_DIED', { unexplained: 1, last: { guilty: false } }, 'again'],
+  ['ENGINE_DIED', { last: { guilty: true } }, 'split'],
+  ['ENGINE_DIED', { last: { guilty: true, stray: true } }, 'split'],
+  ['ENGINE_DIED', { last: { guilty: true }, first: true }, 'split'],
+  ['ENGINE_DIED', { last: { guilty: true, stray: true }, first: true }, 'again'],
+  ['ENGINE_DIED', { last: { guilty: true, stray: true }, first: true, attempts: 2 }, 'split'],
   ['DISK_FULL', {}, 'stop'],
   ['BALANCE_BROKEN', {}, 'stop'],
   ['KEY_UNKNOWN', {}, 'stop'],
 ]
 
-for (const [code, { deaths = 0, attempts = 1, alone = false }, verdict] of CASES) {
-  test(`${code} after ${attempts} attempts and ${deaths} deaths${alone ? ', one file' : ''}: ${verdict}`, () => {
-    assert.equal(judge(new SluiceError(code, 'x'), deaths, attempts, alone), verdict)
+for (const [code, { unexplained = 0, attempts = 1, last, first = false }, verdict] of CASES) {
+  test(`${code} after ${attempts} attempts and ${unexplained} deaths${last === undefined ? '' : ` ${JSON.stringify(last)}`}${first ? ', no table yet' : ''}: ${verdict}`, () => {
+    const error = last === undefined ? new SluiceError(code, 'x') : new WorkerDied('x', { how: 'died', begun: null, offset: null, guilty: false, stray: false, ...last })
+    assert.equal(judge(error, unexplained, attempts, first), verdict)
   })
 }
+
+function batchOf(seqs: readonly number[], alone: readonly boolean[] = []): Batch {
+  const deaths = alone.map((each, n) => ({ attempt: n + 1, alone: each, how: 'died', offset: 0, at: 0 }))
+  return { id: 'b', lane: 0, fence: 1, table: 't', arrivals: seqs.map((seq) => ({ seq, pin: { uri: `/${seq}`, size: 1, stamp: 's', modified: 0 }, reload: false, replaced: false, deaths })) }
+}
+
+test('the arrival that was being read is cut out; without one the batch is halved', () => {
+  assert.deepEqual(groupsOf(batchOf([1, 2, 3]), 2), [[2], [1, 3]])
+  assert.deepEqual(groupsOf(batchOf([1, 2, 3]), null), [[1, 2], [3]])
+  assert.deepEqual(groupsOf(batchOf([1, 2, 3]), 9), [[1, 2], [3]])
+  assert.deepEqual([groupsOf(batchOf([4]), 4), groupsOf(batchOf([4]), null)], [[[4]], [[4]]])
+})
+
+test('only deaths alone count to three', () => {
+  assert.equal(isCondemned(batchOf([1], [false, true, true])), false)
+  assert.equal(isCondemned(batchOf([1], [false, true, true, true])), true)
+  assert.equal(isCondemned(batchOf([1, 2], [true, true, true])), false)
+})

@@ -1,32 +1,63 @@
 /**
  * What to do after a failed attempt at a batch. The only place that decides about trying again.
  */
+import { DEADLY, WorkerDied, deathsAlone } from '../core/death.ts'
+import type { LastSeen } from '../core/death.ts'
+import type { Batch } from '../core/engine.ts'
 import type { SluiceError } from '../core/errors.ts'
 
-/** Deaths of a worker process after which a batch is not tried again by this run. */
-const MAX_DEATHS = 3
+/** Deaths of a worker process that nothing in the batch can explain, after which the run stops. */
+const MAX_DEATHS = 10
 /** Each conflict leaves something out or takes a newer schema; more of them than this, and somebody is wrong. */
 const MAX_ATTEMPTS = 100
+/** So many files in a row, condemned though none was being read when its process died: then it is not the files. */
+export const MAX_CONDEMNED = 10
 
 export type Verdict =
-  /** Stage the batch again at once: the table moved on, or the worker died and may live the next time. */
+  /** Stage the batch again at once: the table moved on, or its process died of something else. */
   | 'again'
   /** Somebody else has the batch: let go of it. */
   | 'drop'
-  /** Its only file is FAILED: three workers died of it alone. */
-  | 'condemn'
+  /** A process died of it: pin its arrivals anew in smaller batches. */
+  | 'split'
   /** Give the batch back, stop the run and say why; the same command goes on later. */
   | 'stop'
 
 /**
- * @param deaths how many workers died of this batch so far, this one included
+ * @param unexplained how many processes died of nothing in particular while they had this batch, this one included
  * @param attempts how often the batch was staged
- * @param alone the batch holds one file: nobody else can be guilty
+ * @param first the batch is the first of its table: its files together decide the column types, so an accident shall not
+ *   tear them apart
  */
-export function judge(error: SluiceError, deaths: number, attempts: number, alone: boolean): Verdict {
+export function judge(error: SluiceError, unexplained: number, attempts: number, first: boolean): Verdict {
   if (error.code === 'FENCED') return 'drop'
+  const last = lastSeen(error)
+  if (last?.guilty === true) return first && last.stray && attempts === 1 ? 'again' : 'split'
   if (attempts >= MAX_ATTEMPTS) return 'stop'
   if (error.kind === 'conflict') return 'again'
-  if (error.code === 'ENGINE_DIED') return deaths < MAX_DEATHS ? 'again' : alone ? 'condemn' : 'stop'
+  if (error.code === 'ENGINE_DIED') return unexplained < MAX_DEATHS ? 'again' : 'stop'
   return 'stop'
+}
+
+export function lastSeen(error: SluiceError): LastSeen | null {
+  return error instanceof WorkerDied ? error.last : null
+}
+
+/** How a batch is cut after a death: the arrival that was being read alone, and the rest; none was: in halves. */
+export function groupsOf({ arrivals }: Batch, begun: number | null): number[][] {
+  const seqs = arrivals.map(({ seq }) => seq)
+  if (seqs.length === 1) return [seqs]
+  if (begun !== null && seqs.includes(begun)) return [[begun], seqs.filter((seq) => seq !== begun)]
+  const half = Math.ceil(seqs.length / 2)
+  return [seqs.slice(0, half), seqs.slice(half)]
+}
+
+/** A batch of one arrival over which a process died is under suspicion: nothing else of this process commits beside it. */
+export function isSuspect({ arrivals }: Batch): boolean {
+  return (arrivals[0]?.deaths?.length ?? 0) > 0
+}
+
+/** Enough processes died of this arrival alone. */
+export function isCondemned({ arrivals }: Batch): boolean {
+  return arrivals.length === 1 && deathsAlone(arrivals[0]?.deaths ?? []) >= DEADLY
 }

@@ -6,6 +6,7 @@ import { noBalance } from '../../src/core/balance.ts'
 import type { Batch } from '../../src/core/engine.ts'
 import type { Ledger, Sighting } from '../../src/core/ledger.ts'
 import type { CommittedArrival, Receipt } from '../../src/core/target.ts'
+import { deaths } from './ledger-deaths.ts'
 
 /** One folder with its processes. Wall time is fixed at NOW for `ledger`. */
 export interface LedgerWorld {
@@ -16,16 +17,16 @@ export interface LedgerWorld {
 }
 
 export const NOW = 1_800_000_000_000
-const T = 'delta:/tables/events'
-const ALL = { bytes: 1e12, files: 1e6 }
-const KEPT = { reload: false }
+export const T = 'delta:/tables/events'
+export const ALL = { bytes: 1e12, files: 1e6 }
+export const KEPT = { reload: false }
 
 export function sight(path: string, version = 1, more: Partial<Sighting> & { modified?: number; size?: number } = {}): Sighting {
   const { modified = NOW - 60_000, size = 10, ...rest } = more
   return { pin: { uri: `/in/${path}`, size, stamp: `1:${path}:${version}`, modified }, ...rest }
 }
 
-function outcome(seq: number, state: ArrivalOutcome['state'], more: Partial<ArrivalOutcome> = {}): ArrivalOutcome {
+export function outcome(seq: number, state: ArrivalOutcome['state'], more: Partial<ArrivalOutcome> = {}): ArrivalOutcome {
   const fault = state === 'failed' || state === 'waiting' ? { code: 'FILE_EMPTY' as const, message: 'empty' } : null
   return { seq, state, sha256: `sha-${seq}`, generation: 0, sameAs: null, bytes: 10, read: 3, skipped: 0, rejected: 0, fault, ...more }
 }
@@ -34,16 +35,16 @@ function committed(seq: number, read = 3): CommittedArrival {
   return { seq, sha256: `sha-${seq}`, generation: 0, path: `/in/${seq}`, size: 10, counts: { ...noBalance(), read, inserted: read } }
 }
 
-function receipt(batch: Batch, seqs: readonly number[] = batch.arrivals.map((arrival) => arrival.seq), read = 3): Receipt {
+export function receipt(batch: Batch, seqs: readonly number[] = batch.arrivals.map((arrival) => arrival.seq), read = 3): Receipt {
   return { batch: batch.id, version: 1, arrivals: seqs.map((seq) => committed(seq, read)), evicted: 1, reasons: { KEY_REPEATED: 2 }, faults: [], rewritten: 0 }
 }
 
-async function begun(ledger: Ledger, run = 'r_1', table = T): Promise<void> {
+export async function begun(ledger: Ledger, run = 'r_1', table = T): Promise<void> {
   await ledger.putTable({ uri: table, name: 'events', definition: null })
   await ledger.begin({ id: run, table, command: 'load in' })
 }
 
-async function claimAll(ledger: Ledger, run = 'r_1', limit = ALL): Promise<Batch> {
+export async function claimAll(ledger: Ledger, run = 'r_1', limit = ALL): Promise<Batch> {
   const batch = await ledger.claim(run, T, limit)
   assert.ok(batch !== null, 'there is something to claim')
   return batch
@@ -58,7 +59,7 @@ async function load(ledger: Ledger, run: string, sightings: readonly Sighting[],
   return batch
 }
 
-const seqs = (batch: Batch): number[] => batch.arrivals.map((arrival) => arrival.seq)
+export const seqs = (batch: Batch): number[] => batch.arrivals.map((arrival) => arrival.seq)
 
 export function ledgerContract(name: string, make: () => Promise<LedgerWorld>): void {
   const it = (what: string, body: (world: LedgerWorld, ledger: Ledger) => Promise<void>): void => {
@@ -75,10 +76,11 @@ export function ledgerContract(name: string, make: () => Promise<LedgerWorld>): 
   describe(`${name}: offers`, () => offers(it))
   describe(`${name}: claims`, () => claims(it))
   describe(`${name}: processes`, () => processes(it))
+  describe(`${name}: deaths`, () => deaths(it))
   describe(`${name}: memory`, () => memory(it))
 }
 
-type It = (what: string, body: (world: LedgerWorld, ledger: Ledger) => Promise<void>) => void
+export type It = (what: string, body: (world: LedgerWorld, ledger: Ledger) => Promise<void>) => void
 
 function offers(it: It): void {
   it('numbers are dense per table and follow the order of the sightings', async (_, ledger) => {

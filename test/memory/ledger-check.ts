@@ -1,6 +1,6 @@
 /** How the ledger in memory shows its arrivals, and what must hold in its state, table by table. */
 import type { ArrivalRow } from '../../src/core/ledger.ts'
-import type { Entry, TableState } from './ledger.ts'
+import type { Entry, TableState } from './ledger-state.ts'
 
 export function checkState(table: TableState): string[] {
   const wrong: string[] = []
@@ -23,10 +23,10 @@ export function inOrder(table: TableState): Entry[] {
 }
 
 export function rowOf(table: TableState, entry: Entry): ArrivalRow {
-  const { seq, state, pin, sha256, generation, sameAs, attempts, fault, counts, claim, offeredAt, endedAt } = entry
+  const { seq, state, pin, sha256, generation, sameAs, attempts, deaths, fault, counts, claim, offeredAt, endedAt } = entry
   const copies = inOrder(table).filter((other) => other.sameAs === seq).map((other) => other.pin.uri)
   return {
-    table: table.row.uri, seq, state, path: pin.uri, size: pin.size, sha256, generation, sameAs, attempts, fault, counts, offeredAt, endedAt,
+    table: table.row.uri, seq, state, path: pin.uri, size: pin.size, sha256, generation, sameAs, attempts, deaths, fault, counts, offeredAt, endedAt,
     batch: claim?.batch.id ?? null, run: claim?.run ?? null, worker: claim?.worker ?? null, startedAt: claim?.startedAt ?? null,
     paths: [...new Set([pin.uri, ...copies])],
   }

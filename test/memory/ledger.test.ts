@@ -1,7 +1,8 @@
 /** The contract, on the ledger in memory. */
 import { ledgerContract, NOW } from '../contract/ledger.ts'
 import { systemClock, systemRandom } from '../../src/storage/system.ts'
-import { MemoryLedger, MemoryState } from './ledger.ts'
+import { MemoryLedger } from './ledger.ts'
+import { MemoryState } from './ledger-state.ts'
 
 ledgerContract('memory', async () => {
   const state = new MemoryState()

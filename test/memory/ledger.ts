@@ -6,70 +6,16 @@ import type { Arrival, ArrivalOutcome, Pin } from '../../src/core/arrival.ts'
 import { addBalance, missing, noBalance } from '../../src/core/balance.ts'
 import type { Balance } from '../../src/core/balance.ts'
 import type { Clock, Random } from '../../src/core/effects.ts'
+import { KEPT_DEATHS } from '../../src/core/death.ts'
+import type { Mourned } from '../../src/core/death.ts'
 import type { Batch } from '../../src/core/engine.ts'
 import { SluiceError } from '../../src/core/errors.ts'
 import type { Fault } from '../../src/core/errors.ts'
 import { YOUNG_MS, addReasons, overtaken, readCursor } from '../../src/core/ledger.ts'
-import type { ArrivalState, Claim, FileCounts, FilesQuery, Ledger, Offer, RunRow, RunState, Sighting, TableRow } from '../../src/core/ledger.ts'
+import type { Claim, FileCounts, FilesQuery, Ledger, Offer, RunRow, RunState, Sighting, TableRow } from '../../src/core/ledger.ts'
 import type { CommittedArrival, Receipt } from '../../src/core/target.ts'
 import { checkState, inOrder, rowOf } from './ledger-check.ts'
-
-export interface Entry {
-  seq: number
-  state: ArrivalState
-  pin: Pin
-  reload: boolean
-  replaced: boolean
-  sha256: string | null
-  generation: number
-  sameAs: number | null
-  attempts: number
-  fault: Fault | null
-  counts: Balance | null
-  claim: OpenClaim | null
-  offeredAt: number
-  endedAt: number | null
-}
-export interface OpenClaim {
-  batch: Batch
-  run: string
-  worker: string
-  startedAt: number
-  open: boolean
-}
-interface PathEntry {
-  seq: number
-  young: boolean
-  brought: boolean
-}
-export interface TableState {
-  row: TableRow
-  last: number
-  lost: number
-  paths: Map<string, PathEntry>
-  arrivals: Map<number, Entry>
-  claims: OpenClaim[]
-  lanes: Map<number, { fence: number; claim: OpenClaim | null }>
-}
-interface RunEntry {
-  row: RunRow
-  worker: string
-  /** Numbers offered to the run, and whether they had their turn. */
-  offers: Map<number, boolean>
-}
-
-/** What the processes of one folder share. */
-export class MemoryState {
-  id = 'l_memory'
-  readonly tables = new Map<string, TableState>()
-  readonly runs = new Map<string, RunEntry>()
-  readonly dead = new Set<string>()
-  workers = 0
-
-  declareDead(worker: string): void {
-    this.dead.add(worker)
-  }
-}
+import type { Entry, MemoryState, OpenClaim, RunEntry, TableState } from './ledger-state.ts'
 
 export class MemoryLedger implements Ledger {
   readonly worker: string
@@ -177,6 +123,7 @@ export class MemoryLedger implements Ledger {
       const unchanged = latest.pin.stamp === pin.stamp && pin.stamp !== ''
       if (latest.state === 'COMPLETED') {
         if (reload || !(sha256 === undefined ? unchanged : sha256 === latest.sha256)) return add()
+        if (!unchanged) latest.deaths = []
         path.young = isYoung || (path.young && unchanged && sha256 === undefined)
         latest.pin = pin
         return answer('known', latest.seq)
@@ -185,6 +132,7 @@ export class MemoryLedger implements Ledger {
         if (reload ? !latest.reload : !unchanged) return add()
         return answer(latest.claim?.run === runId ? 'queued' : 'elsewhere', latest.seq)
       }
+      if (!unchanged) latest.deaths = []
       path.young = isYoung || (path.young && unchanged && sha256 === undefined)
       latest.pin = pin
       latest.reload ||= reload
@@ -212,11 +160,16 @@ export class MemoryLedger implements Ledger {
     for (const entry of inOrder(table)) {
       if (entry.state !== 'PENDING' || run.offers.get(entry.seq) !== false) continue
       bytes += entry.pin.size
-      if (arrivals.length > 0 && (bytes > limit.bytes || arrivals.length >= limit.files)) break
+      if (arrivals.length > 0 && (bytes > limit.bytes || arrivals.length >= limit.files || entry.deaths.length > 0)) break
       const brought = table.paths.get(entry.pin.uri)?.brought === true
-      arrivals.push({ seq: entry.seq, pin: entry.pin, reload: entry.reload, replaced: entry.replaced || brought })
+      arrivals.push(arrivalOf(entry, entry.replaced || brought))
+      if (entry.deaths.length > 0) break
     }
-    if (arrivals.length === 0) return null
+    return arrivals.length === 0 ? null : this.pin(table, runId, arrivals)
+  }
+
+  private pin(table: TableState, runId: string, arrivals: Arrival[]): Batch {
+    const uri = table.row.uri
     let lane = 0
     while ((table.lanes.get(lane)?.claim ?? null) !== null) lane++
     const fence = (table.lanes.get(lane)?.fence ?? 0) + 1
@@ -272,6 +225,20 @@ export class MemoryLedger implements Ledger {
     }
     this.endClaim(table, claim, null)
     return true
+  }
+
+  async split(batch: Batch, groups: readonly (readonly number[])[], death: Mourned | null) {
+    const own = batch.arrivals.map(({ seq }) => seq)
+    if (groups.flat().toSorted((a, b) => a - b).join() !== own.join() || groups.some((group) => group.length === 0)) throw new SluiceError('INTERNAL', 'Groups that are none.')
+    const claim = this.openClaim(batch, this.worker)
+    if (claim === null) return null
+    const table = this.table(batch.table)
+    if (death !== null) {
+      const entry = this.entry(table, death.seq)
+      entry.deaths = [...entry.deaths, { attempt: entry.attempts, alone: own.length === 1, how: death.how, offset: death.offset, at: this.clock.now() }].slice(-KEPT_DEATHS)
+    }
+    this.endClaim(table, claim, null)
+    return groups.map((group) => this.pin(table, claim.run, own.filter((seq) => group.includes(seq)).map((seq) => arrivalOf(this.entry(table, seq), this.entry(table, seq).replaced))))
   }
 
   async orphans(uri: string) {
@@ -396,7 +363,7 @@ export class MemoryLedger implements Ledger {
   }
   private enter(table: TableState, seq: number, pin: Pin, reload: boolean): Entry {
     const entry: Entry = {
-      seq, pin, reload, state: 'PENDING', replaced: false, sha256: null, generation: 0, sameAs: null, attempts: 0,
+      seq, pin, reload, state: 'PENDING', replaced: false, sha256: null, generation: 0, sameAs: null, attempts: 0, deaths: [],
       fault: null, counts: null, claim: null, offeredAt: this.clock.now(), endedAt: null,
     }
     table.arrivals.set(seq, entry)
@@ -432,6 +399,10 @@ export class MemoryLedger implements Ledger {
     row.evicted += receipt?.evicted ?? 0
     addReasons(row.reasons, receipt?.reasons ?? {})
   }
+}
+
+function arrivalOf({ seq, pin, reload, deaths }: Entry, replaced: boolean): Arrival {
+  return { seq, pin, reload, replaced, ...(deaths.length === 0 ? {} : { deaths }) }
 }
 
 function countsOf(outcome: ArrivalOutcome, receipt: Receipt | null): Balance {

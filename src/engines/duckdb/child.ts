@@ -6,17 +6,27 @@ import type { StageEvent, Standing } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { openSplitter } from '../../formats/splitter.ts'
 import { installFailpoints } from '../../storage/failpoints.ts'
+import { installPoison } from '../../storage/poison.ts'
+import { Pulse } from '../../storage/pulse.ts'
 import { Database } from './database.ts'
 import type { Connection } from './database.ts'
-import { fromWire, toWire } from './protocol.ts'
+import { PULSE_FD, fromWire, toWire } from './protocol.ts'
 import type { Call, ToChild, ToParent } from './protocol.ts'
+import { moves } from './motion.ts'
 import { stage } from './stage.ts'
 import { Flow, readStaged } from './streams.ts'
 
 installFailpoints('child')
+installPoison()
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
 process.on('disconnect', () => process.exit(0))
+
+/** Between two signs of life while nothing is read; milliseconds. */
+const BEAT_MS = 1_000
+
+const pulse = new Pulse(PULSE_FD)
+setInterval(() => moves() && pulse.beat(), BEAT_MS).unref()
 
 let opened: Promise<Database> | null = null
 let sessions = 0
@@ -50,7 +60,7 @@ async function answer(id: number, call: Call): Promise<unknown> {
         return question.promise
       }
       const on = (event: StageEvent): void => tell({ from: 'event', id, event })
-      return stage(call.job, { database: await database(), openSplitter, standing, on })
+      return stage(call.job, { database: await database(), openSplitter, standing, on, pulse })
     }
     case 'read': {
       const flow = new Flow()
@@ -97,7 +107,11 @@ process.on('message', (message: ToChild) => {
     opened.catch(() => undefined)
     // It is killed in the end, and Node writes its cache of compiled sources only when a process ends by itself.
     flushCompileCache()
-  } else if (message.to === 'call') void serve(message.id, message.call)
+  } else if (message.to === 'call') {
+    // From here on a death is this call's.
+    pulse.beat()
+    void serve(message.id, message.call)
+  }
   else if (message.to === 'more') flows.get(message.id)?.more()
   else if (message.to === 'stop') flows.get(message.id)?.stop()
   else {

@@ -12,6 +12,7 @@ import { crash } from '../../core/failpoint.ts'
 import type { Row } from '../../core/schema.ts'
 import { quoteText } from '../../sql/quote.ts'
 import { localFs } from '../../storage/local.ts'
+import { forgetConnection, running, watchConnection } from './motion.ts'
 import type { Settings } from './protocol.ts'
 
 export type Answer = Record<string, string | number | bigint | boolean | null>
@@ -58,6 +59,7 @@ export class Connection {
   constructor(raw: DuckDBConnection, memory: number) {
     this.raw = raw
     this.memory = memory
+    watchConnection(raw)
   }
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -114,7 +116,10 @@ export class Connection {
 
   /** After what runs. */
   async close(): Promise<void> {
-    await this.inTurn(async () => this.raw.closeSync())
+    await this.inTurn(async () => {
+      forgetConnection(this.raw)
+      this.raw.closeSync()
+    })
   }
 }
 
@@ -170,7 +175,7 @@ function statsOf(told: ReadonlyMap<string, string>): ColumnStats {
 
 async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await work()
+    return await running(work)
   } catch (thrown) {
     throw databaseError(thrown, sql)
   }

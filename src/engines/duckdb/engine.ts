@@ -47,16 +47,9 @@ export function openDuckdbEngine(options: DuckdbOptions): DuckdbEngine {
 async function stage(pool: Pool, job: StageJob, on: (event: StageEvent) => void, signal: AbortSignal): Promise<Staged> {
   const worker = await pool.take('stage', signal)
   const { standing, ...plain } = job
-  let begun: number | null = null
-  let bytes = 0
   const listener = {
-    event(event: StageEvent) {
-      if (event.kind === 'arrival.begin') begun = event.seq
-      if (event.kind === 'progress') bytes = event.bytes
-      on(event)
-    },
+    event: on,
     async standing(shas: string[]) {
-      begun = null
       worker.asking = true
       pool.dispatch()
       try {
@@ -65,11 +58,10 @@ async function stage(pool: Pool, job: StageJob, on: (event: StageEvent) => void,
         worker.asking = false
       }
     },
-    underWay() {
-      const arrival = job.batch.arrivals.find(({ seq }) => seq === begun)
-      const path = arrival?.pin.uri
-      const text = path === undefined ? `while it staged batch ${job.batch.id}` : `while it read ${path} (arrival ${begun})`
-      return { text: `${text}, after ${bytes} bytes of the batch`, where: path === undefined ? {} : { path } }
+    underWay(begun: number | null, bytes: number) {
+      const path = job.batch.arrivals.find(({ seq }) => seq === begun)?.pin.uri
+      if (path === undefined) return { text: `while it staged batch ${job.batch.id}`, where: {} }
+      return { text: `while it read ${path} (arrival ${begun}), after ${bytes} bytes of it`, where: { path, offset: bytes } }
     },
   }
   try {

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { SluiceError } from '../../core/errors.ts'
 import { localFs } from '../../storage/local.ts'
 import type { Share } from './share.ts'
+import { LOOK_MS, Watch } from './watch.ts'
 import { Worker } from './worker.ts'
 
 export type Use = 'stage' | 'shared'
@@ -29,9 +30,13 @@ export class Pool {
   private started = 0
   private closed = false
 
+  private readonly watch: Watch
+  private looking: NodeJS.Timeout | null = null
+
   /** @param spool asked when a process gets its first call */
   constructor(share: Share, spool: () => string) {
     this.share = share
+    this.watch = new Watch(share.most)
     this.spool = spool
   }
 
@@ -66,7 +71,14 @@ export class Pool {
   dispatch(): void {
     for (const use of ['shared', 'stage'] as const) {
       for (const waiting of this.queue.filter((other) => other.use === use)) {
-        const worker = this.choose(use)
+        let worker: Worker | null
+        try {
+          worker = this.choose(use)
+        } catch (thrown) {
+          this.queue = this.queue.filter((other) => other !== waiting)
+          waiting.refuse(thrown)
+          continue
+        }
         if (worker === null) break
         this.queue = this.queue.filter((other) => other !== waiting)
         if (use === 'shared') worker.shared += 1
@@ -96,6 +108,7 @@ export class Pool {
     const worker = new Worker(this.started, () => ({ threads: this.share.threads, memory: this.share.duckdb, temp: temp() }), this.share.flags)
     this.workers.add(worker)
     this.gone.push(this.bury(worker, temp))
+    this.looking ??= setInterval(() => this.watch.look(this.workers), LOOK_MS).unref()
     return worker
   }
 
@@ -112,7 +125,8 @@ export class Pool {
     this.closed = true
     for (const { refuse } of this.queue) refuse(closed())
     this.queue = []
-    for (const worker of this.workers) worker.kill()
+    if (this.looking !== null) clearInterval(this.looking)
+    for (const worker of this.workers) worker.dismiss()
     await Promise.all(this.gone)
   }
 }

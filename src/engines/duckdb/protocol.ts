@@ -22,6 +22,9 @@ export interface Settings {
   temp: string
 }
 
+/** File descriptor of a child's pulse: behind those of its standard streams and of the channel to its parent. */
+export const PULSE_FD = 4
+
 /** A stage job without its functions. */
 export type PlainJob = Omit<StageJob, 'standing'>
 

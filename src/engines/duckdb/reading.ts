@@ -5,16 +5,18 @@ import type { Arrival, ArrivalOutcome } from '../../core/arrival.ts'
 import type { Batch, StageEvent } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { Fault } from '../../core/errors.ts'
+import { poison } from '../../core/failpoint.ts'
 import type { SplitEnd, Splitter } from '../../formats/splitter.ts'
 import { lookAt, openPinned } from '../../storage/pin.ts'
 import type { PinnedFile } from '../../storage/pin.ts'
+import type { Pulse } from '../../storage/pulse.ts'
 import { systemClock } from '../../storage/system.ts'
 
 /** At most every so many milliseconds progress is told, and other calls of the process get their turn. */
 const PULSE = 100
 
 /** Reads every arrival in order. Outcomes are `loaded`, `failed` or `waiting`; which contents are known is decided later. */
-export async function readArrivals(batch: Batch, splitter: Splitter, on: (event: StageEvent) => void): Promise<ArrivalOutcome[]> {
+export async function readArrivals(batch: Batch, splitter: Splitter, on: (event: StageEvent) => void, pulse?: Pulse): Promise<ArrivalOutcome[]> {
   const total = { bytes: 0, records: 0 }
   const outcomes: ArrivalOutcome[] = []
   let told = systemClock.monotonic()
@@ -26,7 +28,8 @@ export async function readArrivals(batch: Batch, splitter: Splitter, on: (event:
   let paused = systemClock.monotonic()
   for (const arrival of batch.arrivals) {
     on({ kind: 'arrival.begin', seq: arrival.seq })
-    const outcome = await readArrival(arrival, splitter, tell)
+    pulse?.begin(arrival.seq)
+    const outcome = await readArrival(arrival, splitter, tell, pulse)
     outcomes.push(outcome)
     total.bytes += outcome.bytes
     total.records += outcome.read
@@ -36,11 +39,12 @@ export async function readArrivals(batch: Batch, splitter: Splitter, on: (event:
       paused = systemClock.monotonic()
     }
   }
+  pulse?.done()
   on({ kind: 'progress', files: outcomes.length, ...total })
   return outcomes
 }
 
-async function readArrival(arrival: Arrival, splitter: Splitter, tell: (bytes: number, records: number) => void): Promise<ArrivalOutcome> {
+async function readArrival(arrival: Arrival, splitter: Splitter, tell: (bytes: number, records: number) => void, pulse?: Pulse): Promise<ArrivalOutcome> {
   let file: PinnedFile | null
   try {
     file = openPinned(arrival.pin)
@@ -49,13 +53,13 @@ async function readArrival(arrival: Arrival, splitter: Splitter, tell: (bytes: n
     return unreadable(arrival, thrown, 0)
   }
   try {
-    return await splitFile(arrival, file, splitter, tell)
+    return await splitFile(arrival, file, splitter, tell, pulse)
   } finally {
     file.close()
   }
 }
 
-async function splitFile(arrival: Arrival, file: PinnedFile, splitter: Splitter, tell: (bytes: number, records: number) => void): Promise<ArrivalOutcome> {
+async function splitFile(arrival: Arrival, file: PinnedFile, splitter: Splitter, tell: (bytes: number, records: number) => void, pulse?: Pulse): Promise<ArrivalOutcome> {
   const { seq, pin } = arrival
   const hash = createHash('sha256')
   const got = { bytes: 0, ended: false, failed: null as unknown }
@@ -70,11 +74,16 @@ async function splitFile(arrival: Arrival, file: PinnedFile, splitter: Splitter,
     if (n === 0) got.ended = length > 0 || got.ended
     else hash.update(into.subarray(at, at + n))
     got.bytes += n
+    pulse?.at(got.bytes)
+    poison(pin.uri, got.bytes)
     return n
   }
   let end: SplitEnd
   try {
-    end = await splitter.split({ seq, path: pin.uri, modified: pin.modified, size: pin.size, read }, (_, records) => tell(got.bytes, records))
+    end = await splitter.split({ seq, path: pin.uri, modified: pin.modified, size: pin.size, read }, (_, records) => {
+      pulse?.at(got.bytes)
+      tell(got.bytes, records)
+    })
   } catch (thrown) {
     if (got.failed === null) throw thrown
     splitter.undo()

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import type { Batch, StageEvent, Staged, Standing } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { checkKeepColumn } from '../../core/definition.ts'
+import { poison } from '../../core/failpoint.ts'
 import { placeOf } from '../../core/place.ts'
 import { KEY_TYPES, findColumn } from '../../core/schema.ts'
 import type { ArrivalOutcome } from '../../core/arrival.ts'
 import type { SplitOptions, SplitResult, Splitter } from '../../formats/splitter.ts'
+import type { Pulse } from '../../storage/pulse.ts'
 import { localFs } from '../../storage/local.ts'
 import { rejectsSql } from '../../resolve/duckdb-batch.ts'
 import type { Database } from './database.ts'
@@ -24,6 +26,7 @@ export interface Surroundings {
   openSplitter(options: SplitOptions): Splitter
   standing(shas: string[]): Promise<ReadonlyMap<string, Standing>>
   on(event: StageEvent): void
+  pulse?: Pulse
 }
 
 type Split = Extract<SplitResult, { again: null }>
@@ -33,6 +36,7 @@ export async function stage(job: PlainJob, around: Surroundings): Promise<Staged
   const { read, split } = await readBatch(job, around)
   const shas = [...new Set(read.flatMap(({ state, sha256 }) => (state === 'loaded' && sha256 !== null ? [sha256] : [])))]
   const standing = shas.length === 0 ? new Map<string, Standing>() : await around.standing(shas)
+  for (const { pin } of batch.arrivals) poison(pin.uri, 'after')
   const { outcomes, excluded } = decide(batch.arrivals, read, standing, job.reloaded, definition.mode === 'append')
   for (const outcome of outcomes) around.on({ kind: 'arrival.end', outcome })
 
@@ -71,7 +75,7 @@ async function readBatch(job: PlainJob, around: Surroundings): Promise<{ read: A
     let split: SplitResult
     let read: ArrivalOutcome[]
     try {
-      read = await readArrivals(batch, splitter, around.on)
+      read = await readArrivals(batch, splitter, around.on, around.pulse)
       split = splitter.finish()
     } catch (thrown) {
       splitter.discard()

@@ -7,9 +7,12 @@ import { getCompileCacheDir } from 'node:module'
 import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StageEvent, Standing } from '../../core/engine.ts'
-import { SluiceError } from '../../core/errors.ts'
+import { WorkerDied } from '../../core/death.ts'
+import type { LastSeen } from '../../core/death.ts'
 import type { Where } from '../../core/errors.ts'
 import type { Row } from '../../core/schema.ts'
+import { makePulse } from '../../storage/pulse.ts'
+import type { PulseReader, Seen } from '../../storage/pulse.ts'
 import { fromWire, toWire } from './protocol.ts'
 import type { Call, Settings, ToChild, ToParent } from './protocol.ts'
 
@@ -32,11 +35,13 @@ export interface Listener {
   event?(event: StageEvent): void
   standing?(shas: string[]): Promise<ReadonlyMap<string, Standing>>
   chunk?(rows: Row[]): void
-  /** What was under way when the process died: ends the sentence of ENGINE_DIED. */
-  underWay?(): { text: string; where: Where }
+  /** What was under way when the process died, ends the sentence of ENGINE_DIED; `begun`: the arrival that was being read. */
+  underWay?(begun: number | null, bytes: number): { text: string; where: Where }
 }
 
 interface Pending {
+  /** Signs of life when it was asked: without a later one the process has not begun it. */
+  beats: number
   resolve(value: unknown): void
   reject(reason: unknown): void
   listener: Listener
@@ -59,18 +64,23 @@ export class Worker {
   private readonly process: ChildProcess
   private readonly pending = new Map<number, Pending>()
   private calls = 0
-  private death: SluiceError | null = null
+  private death: WorkerDied | null = null
   private lastWords = ''
+  private readonly pulse: PulseReader
+  /** Why it was ended from here; null: it was not. */
+  private stopped: string | null = null
+  private dismissed = false
 
   /** @param settings asked at the first call: a process may be started before its folder is known */
   constructor(number: number, settings: () => Settings, flags: readonly string[]) {
     this.number = number
     this.settings = settings
+    this.pulse = makePulse()
     this.process = fork(CHILD, [], {
       serialization: 'advanced',
       execArgv: [...flags],
       env: { ...process.env, ...compileCache(), UV_THREADPOOL_SIZE: THREADPOOL },
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', this.pulse.fd],
     })
     this.process.stderr?.on('data', (bytes: Buffer) => (this.lastWords = (this.lastWords + bytes.toString()).slice(-LAST_WORDS)))
     this.process.on('message', (message: ToParent) => this.hear(message))
@@ -98,13 +108,30 @@ export class Worker {
   get pid(): number | undefined {
     return this.process.pid
   }
+  get busy(): boolean {
+    return this.pending.size > 0
+  }
+  seen(): Seen {
+    return this.pulse.read()
+  }
+  /** The watchdog ends it: a death as any other, with its reason. */
+  stop(why: string): void {
+    if (this.stopped !== null || this.death !== null) return
+    this.stopped = why
+    this.process.kill('SIGKILL')
+  }
+  /** It is needed no more; whatever it still does, its end is nobody's fault. */
+  dismiss(): void {
+    this.dismissed = true
+    this.kill()
+  }
 
   /** One call. An aborted signal kills the process and rejects with the signal's reason. */
   call(call: Call, listener: Listener = {}, signal?: AbortSignal): { id: number; answer: Promise<unknown> } {
     this.calls += 1
     const id = this.calls
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const pending: Pending = { resolve, reject, listener, reason: null }
+    const pending: Pending = { beats: this.pulse.read().beats, resolve, reject, listener, reason: null }
     if (this.death !== null) reject(this.death)
     else if (signal?.aborted === true) reject(signal.reason)
     else {
@@ -172,11 +199,21 @@ export class Worker {
   private die(how: string): void {
     const said = /(FATAL ERROR: .*|Error: .*)/.exec(this.lastWords)?.[1]
     const tail = said === undefined ? '' : ` It said: ${said}`
-    this.death = new SluiceError('ENGINE_DIED', `The worker process ${how}.${tail}`)
-    for (const { reject, reason, listener } of this.pending.values()) {
-      const under = listener.underWay?.()
-      if (reason !== null) reject(reason.thrown)
-      else reject(under === undefined ? this.death : new SluiceError('ENGINE_DIED', `The worker process ${how} ${under.text}.${tail}`, { where: under.where }))
+    const told = this.stopped === null ? how : `was stopped: ${this.stopped}`
+    const seen = this.pulse.read()
+    this.pulse.close()
+    const last = (pending: Pending | null): LastSeen => {
+      // Who reads has the process to himself: no other call gets on meanwhile.
+      const reads = pending?.listener.underWay !== undefined && seen.seq !== null
+      const alone = this.pending.size === 1 && seen.seq === null
+      const guilty = pending !== null && !this.dismissed && pending.beats !== seen.beats && (reads || alone)
+      return { how: told, begun: reads ? seen.seq : null, offset: reads ? seen.bytes : null, guilty, stray: this.stopped === null && how.endsWith('SIGKILL') }
+    }
+    this.death = new WorkerDied(`The worker process ${told}.${tail}`, last(null))
+    for (const pending of this.pending.values()) {
+      const under = pending.listener.underWay?.(seen.seq, seen.bytes)
+      const text = under === undefined ? '' : ` ${under.text}`
+      pending.reject(pending.reason === null ? new WorkerDied(`The worker process ${told}${text}.${tail}`, last(pending), under?.where) : pending.reason.thrown)
     }
     this.pending.clear()
   }

@@ -1,0 +1,106 @@
+/**
+ * The watchdog: stops a process that gives no sign of life or takes more memory than its share, so that one file can
+ * neither hold up nor starve the others. Why these limits: docs/decisions/poison.md.
+ *
+ * Silence is counted in the process's own time: while it waits for the processor or for a disk it does not count. Memory
+ * and that time are read from /proc; elsewhere silence is wall time, and memory is bounded by V8's and DuckDB's own limits.
+ */
+import { readFileSync } from 'node:fs'
+import type { Seen } from '../../storage/pulse.ts'
+import { systemClock } from '../../storage/system.ts'
+
+/** Milliseconds of its own time after which a silent process is stopped. A sign of life comes every second or 16 MB. */
+export const SILENCE_MS = 8_000
+/** Between two looks; milliseconds. Memory can be taken by a gigabyte a second. */
+export const LOOK_MS = 100
+/** A look that comes late counts for no more than this. */
+const LONGEST_LOOK_MS = 1_000
+/** /proc counts processor time in hundredths of a second on every Linux. */
+const TICK_MS = 10
+
+export interface Watched {
+  readonly pid: number | undefined
+  /** It has been asked for something. */
+  readonly busy: boolean
+  seen(): Seen
+  /** Ends it; `why` completes "The worker process was stopped: …". */
+  stop(why: string): void
+}
+
+interface Record {
+  beats: number
+  cpu: number
+  at: number
+  silent: number
+  /** Bytes of its resident memory that belong to others. */
+  shared: number
+}
+
+export class Watch {
+  /** Bytes of memory that one process may take. */
+  private readonly memory: number
+  private readonly records = new WeakMap<Watched, Record>()
+
+  constructor(memory: number) {
+    this.memory = memory
+  }
+
+  look(processes: Iterable<Watched>): void {
+    for (const process of processes) if (process.pid !== undefined) this.lookAt(process, process.pid)
+  }
+
+  private lookAt(process: Watched, pid: number): void {
+    const last = this.records.get(process)
+    const resident = residentOf(pid)
+    const counted = resident - (last?.shared ?? 0) > this.memory
+    const bytes = counted ? proportionalOf(pid) : 0
+    if (last !== undefined && counted) last.shared = resident - bytes
+    if (bytes > this.memory) return process.stop(`it took ${mb(bytes)} MB of memory, more than the ${mb(this.memory)} MB it may have`)
+    const now = systemClock.monotonic()
+    const { beats } = process.seen()
+    if (last === undefined || !process.busy || last.beats !== beats) {
+      this.records.set(process, { beats, cpu: timeOf(pid).cpu, at: now, silent: 0, shared: last?.shared ?? 0 })
+      return
+    }
+    const passed = Math.min(LONGEST_LOOK_MS, now - last.at)
+    const { cpu, state } = timeOf(pid)
+    const used = Math.min(passed, cpu - last.cpu)
+    // Asleep in its own code it is idle for no reason that another could give.
+    last.silent += state === 'S' ? passed : used
+    last.cpu = cpu
+    last.at = now
+    if (last.silent >= SILENCE_MS) process.stop(`it made no progress for ${SILENCE_MS / 1000} s`)
+  }
+}
+
+function mb(bytes: number): number {
+  return Math.round(bytes / 1e6)
+}
+
+/** Resident bytes, shared ones included; 0 without /proc, or when the process has just ended. */
+function residentOf(pid: number): number {
+  return kilobytes(`/proc/${pid}/status`, /^VmRSS:\s+(\d+) kB/m)
+}
+
+/** Bytes, the shared ones divided among those who share them. Costs a walk over all pages: only asked when it matters. */
+function proportionalOf(pid: number): number {
+  return kilobytes(`/proc/${pid}/smaps_rollup`, /^Pss:\s+(\d+) kB/m)
+}
+
+function kilobytes(path: string, pattern: RegExp): number {
+  try {
+    return Number(pattern.exec(readFileSync(path, 'latin1'))?.[1] ?? 0) * 1024
+  } catch {
+    return 0
+  }
+}
+
+/** Processor time in milliseconds and the state of the main thread; without /proc: always asleep, so that wall time counts. */
+function timeOf(pid: number): { cpu: number; state: string } {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ')
+    return { cpu: (Number(fields[11]) + Number(fields[12])) * TICK_MS, state: fields[0] ?? '' }
+  } catch {
+    return { cpu: 0, state: 'S' }
+  }
+}
