@@ -1,8 +1,8 @@
 /** What every ledger must do when worker processes die over a batch. Part of `ledgerContract`. */
 import assert from 'node:assert/strict'
 import type { Batch } from '../../src/core/engine.ts'
-import { KEPT, NOW, T, begun, claimAll, outcome, receipt, seqs, sight } from './ledger.ts'
-import type { It } from './ledger.ts'
+import { KEPT, NOW, T, begun, claimAll, outcome, receipt, seqs, sight } from './ledger-scene.ts'
+import type { It } from './ledger-scene.ts'
 
 export function deaths(it: It): void {
   it('split: the old batch is abandoned, its arrivals are pinned anew, the death stays with its arrival', async (_, ledger) => {

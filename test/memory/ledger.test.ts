@@ -1,5 +1,6 @@
 /** The contract, on the ledger in memory. */
-import { ledgerContract, NOW } from '../contract/ledger.ts'
+import { ledgerContract } from '../contract/ledger.ts'
+import { NOW } from '../contract/ledger-scene.ts'
 import { systemClock, systemRandom } from '../../src/storage/system.ts'
 import { MemoryLedger } from './ledger.ts'
 import { MemoryState } from './ledger-state.ts'

@@ -16,6 +16,7 @@ const UNDISTURBED: Readonly<Record<string, string>> = {
   'ledger.recover': 'after a death (the run after each kill passes it)',
   'ledger.release': 'after a failure or a stop',
   'ledger.close': 'after a death',
+  'ledger.split': 'after the death of a worker process (test/e2e/poison.test.ts dies there)',
   'ledger.sweep': 'after a death',
   'ledger.adopt': 'after the loss of a ledger',
   'spool.sweep': 'after a death',

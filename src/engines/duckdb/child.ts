@@ -60,7 +60,11 @@ async function answer(id: number, call: Call): Promise<unknown> {
         return question.promise
       }
       const on = (event: StageEvent): void => tell({ from: 'event', id, event })
-      return stage(call.job, { database: await database(), openSplitter, standing, on, pulse })
+      try {
+        return await stage(call.job, { database: await database(), openSplitter, standing, on, pulse })
+      } finally {
+        pulse.done()
+      }
     }
     case 'read': {
       const flow = new Flow()

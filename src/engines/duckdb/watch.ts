@@ -41,8 +41,11 @@ export class Watch {
   private readonly memory: number
   private readonly records = new WeakMap<Watched, Record>()
 
-  constructor(memory: number) {
+  private readonly silence: number
+
+  constructor(memory: number, silence: number = SILENCE_MS) {
     this.memory = memory
+    this.silence = silence
   }
 
   look(processes: Iterable<Watched>): void {
@@ -69,7 +72,7 @@ export class Watch {
     last.silent += state === 'S' ? passed : used
     last.cpu = cpu
     last.at = now
-    if (last.silent >= SILENCE_MS) process.stop(`it made no progress for ${SILENCE_MS / 1000} s`)
+    if (last.silent >= this.silence) process.stop(`it made no progress for ${this.silence / 1000} s`)
   }
 }
 
