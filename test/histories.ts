@@ -12,8 +12,8 @@ import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { define } from '../src/core/definition.ts'
 import type { Definition, DefinitionRequest } from '../src/core/definition.ts'
-import { KEY_TYPES } from '../src/core/schema.ts'
-import type { ColumnType } from '../src/core/schema.ts'
+import { KEY_TYPES, canBeKey, hasOrder } from '../src/core/types.ts'
+import type { ColumnType } from '../src/core/types.ts'
 import { fileOf } from './history-files.ts'
 import type { HistoryFile } from './history-files.ts'
 import { POOLS, memberName, recordText } from './history-values.ts'
@@ -71,11 +71,11 @@ interface Shape {
 
 const anyType = fc.constantFrom<ColumnType>(...(Object.keys(POOLS) as ColumnType[]))
 const shape: fc.Arbitrary<Shape> = fc
-  .tuple(fc.constantFrom(...KEY_TYPES), fc.array(anyType, { minLength: 1, maxLength: 6 }), fc.noBias(fc.boolean()))
+  .tuple(fc.constantFrom<ColumnType>(...KEY_TYPES, 'decimal(10,2)'), fc.array(anyType, { minLength: 1, maxLength: 6 }), fc.noBias(fc.boolean()))
   .chain(([first, rest, dense]) => {
     const types = [first, ...(dense ? rest.slice(0, 2) : rest)]
-    const able = types.flatMap((type, index) => (KEY_TYPES.includes(type) ? [index] : []))
-    const ordered = types.flatMap((type, index) => (type === 'json' || (dense && index === 0) ? [] : [index]))
+    const able = types.flatMap((type, index) => (canBeKey(type) ? [index] : []))
+    const ordered = types.flatMap((type, index) => (!hasOrder(type) || (dense && index === 0) ? [] : [index]))
     const some = fc.oneof({ weight: 1, arbitrary: fc.constant<number[]>([]) }, { weight: 6, arbitrary: fc.subarray(able, { minLength: 1, maxLength: Math.min(3, able.length) }) })
     const byValue = fc.tuple(fc.constantFrom('max', 'min'), fc.constantFrom(...(ordered.length > 0 ? ordered : [0]))).map(([rule, index]) => `${rule}:${memberName(index)}`)
     return fc.record({

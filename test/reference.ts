@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { Definition } from '../src/core/definition.ts'
 import { placeOf } from '../src/core/place.ts'
-import { fold } from '../src/core/schema.ts'
+import { fold, rankOf } from '../src/core/schema.ts'
 import type { Row, Schema, Value } from '../src/core/schema.ts'
 import { reference } from '../src/resolve/rule.ts'
 import { typeRecord } from './typing.ts'
@@ -50,7 +50,7 @@ function winners(definition: Definition, schema: Schema, good: readonly Row[]): 
   const at = (name: string): number => schema.findIndex((column) => fold(column.name) === fold(name))
   const keys = definition.key.map(at)
   const by = 'column' in keep ? at(keep.column) : -1
-  const candidates = good.map((row) => ({ row, place: row.at(-1) as bigint, value: row[by] ?? null }))
+  const candidates = good.map((row) => ({ row, place: row.at(-1) as bigint, value: by < 0 ? null : rankOf(schema[by]?.type ?? 'string', row[by] ?? null) }))
   const groups = Map.groupBy(candidates, (candidate) => showRow(keys.map((index) => candidate.row[index] ?? null)))
   const best = [...groups.values()].flatMap((group) => reference(keep, group) ?? [])
   return best.toSorted((a, b) => Number(a.place - b.place)).map((candidate) => candidate.row)

@@ -1,7 +1,7 @@
 /** The model's own typing, held to examples of docs/reference/semantics.md. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ColumnType } from '../src/core/schema.ts'
+import type { ColumnType } from '../src/core/types.ts'
 import { minify, parseJson, typeRecord, typeValue } from './typing.ts'
 
 const typed = (type: ColumnType, text: string): unknown => {
@@ -21,6 +21,15 @@ test('doubles take the nearest value; text keeps the number as it is written', (
   assert.ok(Object.is(typed('double', '-0.0'), -0))
   assert.equal(typed('double', '1e999'), 'TYPE_MISMATCH')
   assert.equal(typed('string', '1.10'), '1.10')
+})
+
+test('decimals have all digits of their scale, lists and structs one form', () => {
+  for (const [type, text, value] of [
+    ['decimal(10,2)', '1.1', '1.10'], ['decimal(10,2)', '1e3', '1000.00'], ['decimal(10,2)', '-0', '0.00'], ['decimal(10,2)', '1.100', '1.10'], ['decimal(10,2)', '12345e-2', '123.45'], ['decimal(3,3)', '-0.5', '-0.500'],
+    ['decimal(38,0)', '99999999999999999999999999999999999999', '99999999999999999999999999999999999999'], ['decimal(10,2)', '1.101', 'PRECISION_LOST'], ['decimal(10,2)', '1e8', 'TYPE_MISMATCH'], ['decimal(10,2)', '"1"', 'TYPE_MISMATCH'],
+    ['decimal(3,3)', '1', 'TYPE_MISMATCH'], ['decimal(5,0)', '1e-1', 'PRECISION_LOST'],
+    ['list<double>', '[ 1, 0.5 , null,-0.0,1e21 ]', '[1.0,0.5,null,0.0,1e21]'], ['struct<b:string,a:decimal(3,1)>', '{"A":1,"c":2}', '{"b":null,"a":1.0}'], ['struct<a:int64>', '{"a":1,"A":1}', 'MEMBER_REPEATED'], ['list<int64>', '[1.5]', 'TYPE_MISMATCH'],
+  ] as const) assert.equal(typed(type, text), value, `${text} into ${type}`)
 })
 
 test('instants are UTC with six digits; wall time is kept', () => {

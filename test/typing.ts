@@ -8,6 +8,8 @@
 import type { Code } from '../src/core/codes.ts'
 import { columnName, findColumn, fold, isReserved } from '../src/core/schema.ts'
 import type { ColumnType, Row, Schema, Value } from '../src/core/schema.ts'
+import { formatType, nodeOf } from '../src/core/types.ts'
+import type { TypeNode } from '../src/core/types.ts'
 
 /** A number as it was written. */
 export class NumberText {
@@ -73,10 +75,68 @@ function halfSurrogate(json: Json): boolean {
   return typeof json === 'string' && /\p{Surrogate}/u.test(json)
 }
 
+/**
+ * A list or struct as the one JSON text of its type. Written from the reference page, too: no white space, declared order,
+ * absent members null, numbers with the digits of their type, doubles with a fraction or an exponent.
+ */
+function nestedText(node: TypeNode, json: Json): string | { code: Code } {
+  if (json === null) return 'null'
+  if (node.kind === 'list') {
+    if (!Array.isArray(json)) return MISMATCH
+    const parts = json.map((one) => nestedText(node.element, one))
+    return parts.find((part) => typeof part !== 'string') ?? `[${parts.join(',')}]`
+  }
+  if (node.kind === 'struct') {
+    if (typeof json !== 'object' || Array.isArray(json) || json instanceof NumberText) return MISMATCH
+    const given = Object.entries(json).map(([name, value]) => [fold(columnName(name)), value] as const)
+    const parts = node.members.map(({ name, type }) => {
+      const values = given.filter(([member]) => member === fold(name))
+      if (values.length > 1) return { code: 'MEMBER_REPEATED' as const }
+      const text = nestedText(type, values[0]?.[1] ?? null)
+      return typeof text === 'string' ? `${JSON.stringify(name)}:${text}` : text
+    })
+    return parts.find((part) => typeof part !== 'string') ?? `{${parts.join(',')}}`
+  }
+  const value = typeValue(formatType(node), json)
+  if (typeof value === 'object' && value !== null) return value
+  if (node.kind === 'double') return doubleText(value as number)
+  return node.kind === 'json' || node.kind === 'decimal' || typeof value === 'bigint' ? String(value) : escaped(JSON.stringify(value))
+}
+
+function doubleText(value: number): string {
+  const text = String(value === 0 ? 0 : value).replace('e+', 'e')
+  return /^-?\d+$/.test(text) ? `${text}.0` : text
+}
+
+/** As DuckDB writes it: digits of an escape are capital letters. */
+function escaped(text: string): string {
+  return text.replaceAll(/\\u00(..)/g, (_, digits: string) => `\\u00${digits.toUpperCase()}`)
+}
+
+/** The number that a text means, with exactly `scale` digits behind the point. */
+function decimalOf(text: string, precision: number, scale: number): string | { code: Code } {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text)
+  if (match === null) return MISMATCH
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = match
+  const shift = Number(exponent)
+  // Point and digits moved by hand, then cut: what is cut away must be zeros.
+  const left = shift >= 0 ? whole + fraction.padEnd(shift, '0').slice(0, shift) : whole.padStart(1 - shift, '0').slice(0, shift)
+  const right = shift >= 0 ? fraction.slice(shift) : whole.padStart(1 - shift, '0').slice(shift) + fraction
+  const digits = left.replace(/^0+(?=\d)/, '')
+  if (digits !== '0' && digits.length > precision - scale) return MISMATCH
+  if (/[1-9]/.test(right.slice(scale))) return { code: 'PRECISION_LOST' }
+  const kept = right.slice(0, scale).padEnd(scale, '0')
+  const text0 = scale === 0 ? digits : `${digits}.${kept}`
+  return sign === '-' && /[1-9]/.test(text0) ? `-${text0}` : text0
+}
+
 /** A value of a column, or the code of the reason why it is none. Null stays null under every type. */
 export function typeValue(type: ColumnType, json: Json): Value | { code: Code } {
   if (json === null) return null
-  switch (type) {
+  const node = nodeOf(type)
+  if (node.kind === 'decimal') return json instanceof NumberText ? decimalOf(json.text, node.precision, node.scale) : MISMATCH
+  if (node.kind === 'list' || node.kind === 'struct') return nestedText(node, json)
+  switch (node.kind) {
     case 'json':
       return minify(json)
     case 'string':
@@ -91,7 +151,7 @@ export function typeValue(type: ColumnType, json: Json): Value | { code: Code } 
       return typeof json === 'string' && /^\d{4}-\d\d-\d\d$/.test(json) && daysOf(json) !== null ? json : MISMATCH
     case 'timestamp':
     case 'timestamp_local':
-      return typeof json === 'string' ? timestampOf(json, type === 'timestamp') : MISMATCH
+      return typeof json === 'string' ? timestampOf(json, node.kind === 'timestamp') : MISMATCH
   }
 }
 

@@ -131,3 +131,9 @@ export function toJson(value: unknown): string {
 
 // TypeScript's library does not know it yet; Node has had it since 21.
 const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON
+
+/** A JSON text as a value whose numbers keep all their digits when it is written again. */
+export function exactJson(text: string): unknown {
+  const exact = (_: string, value: unknown, context?: { source?: string }): unknown => (typeof value === 'number' ? rawJson(context?.source ?? String(value)) : value)
+  return JSON.parse(text, exact)
+}

@@ -1,8 +1,10 @@
 /** `sluice tables ls|head|schema|count`: what is in the tables. */
 import { Command } from 'commander'
 import type { Row, Schema, Value } from '../core/schema.ts'
+import { isDecimal, isJsonText } from '../core/types.ts'
 import type { TableItem } from '../service/browse.ts'
 import { columns, number } from './format.ts'
+import { exactJson } from './output.ts'
 import { browsing, limitOf, printPage } from './listing.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
@@ -49,14 +51,18 @@ async function head(output: Output, { table, to, limit }: TableFlags): Promise<n
     const { schema: shape, rows } = await browser.head(table, most, to)
     output.document({ schema: 'sluice.tables.head/1', items: rows.map((row) => itemOf(shape, row)), next: null })
     if (rows.length === 0) output.note('The table has no rows.')
-    else output.result(columns(shape.map((column) => ({ name: column.name, right: column.type === 'int64' || column.type === 'double' })), rows.map((row) => shape.map((_, i) => shown(row[i] ?? null)))))
+    else output.result(columns(shape.map((column) => ({ name: column.name, right: column.type === 'int64' || column.type === 'double' || isDecimal(column.type) })), rows.map((row) => shape.map((_, i) => shown(row[i] ?? null)))))
     return 0
   })
 }
 
 /** A row as an object; the place stays out, it is no column of the user's. */
-function itemOf(shape: Schema, row: Row): Record<string, Value> {
-  return Object.fromEntries(shape.map((column, i) => [column.name, row[i] ?? null]))
+function itemOf(shape: Schema, row: Row): Record<string, unknown> {
+  return Object.fromEntries(shape.map(({ name, type }, i) => {
+    const value = row[i] ?? null
+    // Decimals, lists and structs are JSON already; a json column stays the text that it is.
+    return [name, type !== 'json' && isJsonText(type) && typeof value === 'string' ? exactJson(value) : value]
+  }))
 }
 
 const WIDEST = 60

@@ -1,6 +1,6 @@
 /** The schema of a configuration, made from the tables of settings: for checking, and as JSON Schema for editors. */
 import { z } from 'zod'
-import { COLUMN_TYPES } from '../core/schema.ts'
+import { SCALARS } from '../core/types.ts'
 import { GLOBAL_SETTINGS } from './globals.ts'
 import { LOAD_SETTINGS } from './load.ts'
 import { VERBS } from './pipeline.ts'
@@ -44,7 +44,7 @@ function zodOf(setting: Setting): z.ZodType {
 }
 
 /** A type of a column: one of the names, or one with arguments (`decimal(12,2)`); what is in them is checked when it is read. */
-const TYPE = new RegExp(`^(${COLUMN_TYPES.join('|')}|[a-z_]+[(<].*[)>])$`)
+const TYPE = new RegExp(`^(${SCALARS.join('|')}|[a-z_]+[(<].*[)>])$`)
 
 function membersOf(table: AnyTable, wanted: (name: string, setting: Setting) => boolean): Record<string, z.ZodType> {
   return Object.fromEntries(

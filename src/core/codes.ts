@@ -78,7 +78,7 @@ export const CODES = {
   KEY_MISSING: { kind: 'data', exit: 3, http: 422, means: 'A key column is missing, null or empty.', hint: 'Deliver the record with its key.' },
   KEY_REPEATED: { kind: 'data', exit: 3, http: 409, means: 'Another record of this key, with other content, came first (--keep error).', hint: 'Look at both with sluice rejects show, and correct the one that is wrong.' },
   TYPE_MISMATCH: { kind: 'data', exit: 3, http: 422, means: 'The value does not fit the type of its column.', hint: 'Correct the value, or load into a table whose column has another type.' },
-  PRECISION_LOST: { kind: 'data', exit: 3, http: 422, means: 'The timestamp has more than six fraction digits.', hint: 'Deliver microseconds, or declare the column as string.' },
+  PRECISION_LOST: { kind: 'data', exit: 3, http: 422, means: 'The value has more fraction digits than its column keeps: six of a timestamp, those of a decimal.', hint: 'Deliver fewer digits, or declare a wider decimal, or string.' },
   // between processes
   ARRIVAL_COMMITTED: { kind: 'conflict', exit: 1, http: 409, means: 'Part of the batch was committed by another process meanwhile.', hint: 'Nothing to do: Sluice looks again and leaves it out.' },
   FENCED: { kind: 'conflict', exit: 1, http: 409, means: 'Another process took this batch over.', hint: 'Nothing to do: the other process finishes it.' },

@@ -36,12 +36,16 @@ test('keys', () => {
   refused({ key: 'a,A' }, /twice/)
   refused({ key: '_place' }, /reserved/)
   refused({ key: 'x', columns: 'id:string' }, /not among --columns/)
-  for (const type of ['double', 'json']) refused({ key: 'id', columns: `id:${type}` }, /cannot be a key/)
+  for (const type of ['double', 'json', 'list<string>', 'struct<a:int64>']) refused({ key: 'id', columns: `id:${type}` }, /cannot be a key/)
+  assert.deepEqual(define('t', { key: 'id', columns: 'id:decimal(4,1)' }).key, ['id'])
 })
 
 test('columns', () => {
   assert.deepEqual(parseColumns('id:int64, order by :string,a:b:json'), [
     { name: 'id', type: 'int64' }, { name: 'order_by', type: 'string', original: 'order by' }, { name: 'a:b', type: 'json' },
+  ])
+  assert.deepEqual(parseColumns('p:decimal( 10 , 2 ),t: LIST< String >, a (b):double ,s:struct<Zip Code:string, n: list<struct<q:int64,d:decimal(4,1)>>>,x:y:decimal(1,0),a<b:date').map(({ name, type }) => `${name} ${type}`), [
+    'p decimal(10,2)', 't list<string>', 'a__b_ double', 's struct<Zip_Code:string,n:list<struct<q:int64,d:decimal(4,1)>>>', 'x:y decimal(1,0)', 'a<b date',
   ])
   refused({ columns: 'id' }, /not name:type/)
   refused({ columns: 'id:' }, /not name:type/)
@@ -49,7 +53,9 @@ test('columns', () => {
   refused({ columns: 'id:varchar' }, /unknown type varchar/)
   refused({ columns: 'id:string,ID:int64' }, /twice/)
   refused({ columns: '_sluice_x:string' }, /reserved/)
-  for (const type of ['decimal(10;2)', 'list<string>', 'struct']) refused({ columns: `x:${type}` }, /not built/, 'LATER')
+  for (const type of ['decimal(10;2)', 'decimal', 'decimal(39,0)', 'decimal(2,3)', 'decimal(0,0)', 'list', 'list<>', 'list<x>', 'list<string', 'list<string>>', 'struct<>', 'struct<a>', 'struct<a:string,A:int64>', 'struct<:string>', 'string x', `${'list<'.repeat(40)}string${'>'.repeat(40)}`]) {
+    refused({ columns: `x:${type}` }, /--columns: x: The type .* cannot be understood/)
+  }
 })
 
 test('keep', () => {
@@ -58,6 +64,8 @@ test('keep', () => {
   for (const text of ['max', 'max:', 'newest', 'FIRST']) assert.throws(() => parseKeep(text), { code: 'DEFINITION_INVALID' }, text)
   refused({ key: 'id', mode: 'upsert', keep: 'max:v', columns: 'id:int64' }, /no such column/)
   refused({ key: 'id', mode: 'upsert', keep: 'max:v', columns: 'id:int64,v:json' }, /no order/)
+  refused({ key: 'id', mode: 'upsert', keep: 'max:v', columns: 'id:int64,v:list<int64>' }, /a list<int64> column has no order/)
+  assert.equal(pair({ key: 'id', mode: 'upsert', keep: 'min:v', columns: 'id:int64,v:decimal(3,3)' }), 'upsert min:v')
   checkKeepColumn({ rule: 'max', column: 'v' }, { name: 'v', type: 'double' })
 })
 

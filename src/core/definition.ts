@@ -3,8 +3,10 @@
  */
 import { SluiceError } from './errors.ts'
 import { checkRecordsPath } from './records-path.ts'
-import { COLUMN_TYPES, KEY_TYPES, columnName, findColumn, fold, isReserved, isTableName } from './schema.ts'
-import type { Column, ColumnType } from './schema.ts'
+import { columnName, findColumn, fold, isReserved, isTableName } from './schema.ts'
+import type { Column } from './schema.ts'
+import { KEY_WORDS, TYPE_WORDS, canBeKey, formatType, hasOrder, parseType } from './types.ts'
+import type { TypeNode } from './types.ts'
 
 export const MODES = ['append', 'dedupe', 'upsert'] as const
 export type Mode = (typeof MODES)[number]
@@ -46,16 +48,12 @@ export function formatKeep(keep: Keep | null): string {
   return keep === null ? 'none' : 'column' in keep ? `${keep.rule}:${keep.column}` : keep.rule
 }
 
-/** `id:string,ts:timestamp`. @throws SluiceError DEFINITION_INVALID or LATER */
+/** `id:string,price:decimal(10,2),tags:list<string>`. @throws SluiceError DEFINITION_INVALID */
 export function parseColumns(text: string): Column[] {
   const columns: Column[] = []
-  for (const part of text.split(',')) {
-    const at = part.lastIndexOf(':')
-    const member = (at < 0 ? part : part.slice(0, at)).trim()
-    const type = at < 0 ? '' : part.slice(at + 1).trim()
-    if (member === '' || type === '') throw invalid(`--columns: "${part.trim()}" is not name:type.`, `Types: ${COLUMN_TYPES.join(', ')}.`)
-    if (/^(decimal|list|struct)\b/.test(type)) throw new SluiceError('LATER', `--columns: the type ${type} of ${member} is not built yet.`)
-    if (!isColumnType(type)) throw invalid(`--columns: ${member} has the unknown type ${type}.`, `Types: ${COLUMN_TYPES.join(', ')}.`)
+  for (const { name: member, type: spelled, whole } of declarations(text)) {
+    if (member === '' || spelled === '') throw invalid(`--columns: "${whole}" is not name:type.`, `Types: ${TYPE_WORDS}.`)
+    const type = formatType(columnType(member, spelled))
     const name = columnName(member)
     if (isReserved(name)) throw invalid(`--columns: ${member} is a reserved name.`, 'Names _place and _sluice… belong to Sluice.')
     if (findColumn(columns, name) !== undefined) throw invalid(`--columns names ${name} twice (names are matched without case).`)
@@ -64,8 +62,32 @@ export function parseColumns(text: string): Column[] {
   return columns
 }
 
-function isColumnType(type: string): type is ColumnType {
-  return (COLUMN_TYPES as readonly string[]).includes(type)
+function columnType(member: string, spelled: string): TypeNode {
+  try {
+    return parseType(spelled)
+  } catch (thrown) {
+    throw thrown instanceof SluiceError ? invalid(`--columns: ${member}: ${thrown.message}`, thrown.hint) : thrown
+  }
+}
+
+/** Cuts at commas, and each part at its last colon; brackets that belong to a type hold both together. */
+function declarations(text: string): { name: string; type: string; whole: string }[] {
+  const found: { name: string; type: string; whole: string }[] = []
+  let [start, colon, depth] = [0, -1, 0]
+  for (let at = 0; at <= text.length; at++) {
+    const sign = text[at]
+    // A bracket in a column's name is no bracket of a type.
+    if ((sign === '<' || sign === '(') && (depth > 0 || /:\s*(decimal|list|struct)\s*$/i.test(text.slice(start, at)))) depth++
+    else if ((sign === '>' || sign === ')') && depth > 0) depth--
+    else if (sign === ':' && depth === 0) colon = at
+    else if (sign === undefined || (sign === ',' && depth === 0)) {
+      const whole = text.slice(start, at).trim()
+      found.push(colon < 0 ? { name: whole, type: '', whole } : { name: text.slice(start, colon).trim(), type: text.slice(colon + 1, at).trim(), whole })
+      start = at + 1
+      colon = -1
+    }
+  }
+  return found
 }
 
 function isMode(mode: string): mode is Mode {
@@ -118,7 +140,7 @@ function checkColumns(columns: readonly Column[] | null, key: readonly string[],
   for (const name of key) {
     const column = findColumn(columns, name)
     if (column === undefined) throw invalid(`--key ${name} is not among --columns.`)
-    if (!KEY_TYPES.includes(column.type)) throw invalid(`--key ${name}: a ${column.type} cannot be a key.`, `Types of a key: ${KEY_TYPES.join(', ')}.`)
+    if (!canBeKey(column.type)) throw invalid(`--key ${name}: a ${column.type} cannot be a key.`, `Types of a key: ${KEY_WORDS}.`)
   }
   if (keep !== null && 'column' in keep) checkKeepColumn(keep, findColumn(columns, keep.column))
 }
@@ -126,7 +148,7 @@ function checkColumns(columns: readonly Column[] | null, key: readonly string[],
 /** A column that decides the winner must exist and have an order. @throws SluiceError DEFINITION_INVALID */
 export function checkKeepColumn(keep: { rule: string; column: string }, column: Column | undefined): void {
   if (column === undefined) throw invalid(`--keep ${keep.rule}:${keep.column}: there is no such column.`)
-  if (column.type === 'json') throw invalid(`--keep ${keep.rule}:${keep.column}: a json column has no order.`)
+  if (!hasOrder(column.type)) throw invalid(`--keep ${keep.rule}:${keep.column}: a ${column.type} column has no order.`)
 }
 
 /**
@@ -172,7 +194,7 @@ function describeDefinition({ columns, key, mode, keep, records }: Definition): 
 }
 
 function show(columns: readonly Column[]): string {
-  return columns.map((column) => `${fold(column.name)}:${column.type}`).join(',')
+  return columns.map((column) => fold(`${column.name}:${column.type}`)).join(',')
 }
 
 function invalid(message: string, hint?: string): SluiceError {

@@ -4,9 +4,13 @@
  * A value in memory (`Value`) is neutral and exact: string and json are text; int64 is a bigint; double a number;
  * boolean a boolean; a date is `YYYY-MM-DD`; a timestamp is `YYYY-MM-DDTHH:MM:SS.ffffffZ` (UTC instant, six fraction
  * digits), a timestamp_local the same without `Z`. Text of dates and timestamps has a fixed width, so it sorts as time.
+ * A decimal is text with all digits of its scale (`1.10`); lists and structs are JSON text of one form: no white space,
+ * every member in declared order, absent ones null, numbers with the digits of their type, doubles with a fraction.
  */
-export const COLUMN_TYPES = ['string', 'boolean', 'int64', 'double', 'date', 'timestamp', 'timestamp_local', 'json'] as const
-export type ColumnType = (typeof COLUMN_TYPES)[number]
+import { isDecimal, unscaledOf } from './types.ts'
+import type { ColumnType } from './types.ts'
+
+export type { ColumnType } from './types.ts'
 
 export interface Column {
   /** As it is in the table: Delta's forbidden characters are replaced, see `columnName`. */
@@ -23,8 +27,11 @@ export type Value = string | number | bigint | boolean | null
 /** One value per column of a schema, in its order. */
 export type Row = Value[]
 
-/** Key columns compare exactly; a double or a nested value cannot be one. */
-export const KEY_TYPES: readonly ColumnType[] = ['string', 'boolean', 'int64', 'date', 'timestamp', 'timestamp_local']
+/** What a value is compared by: of a decimal its digits, of everything else the value itself. */
+export function rankOf(type: ColumnType, value: Value): Value {
+  return isDecimal(type) && typeof value === 'string' ? unscaledOf(value) : value
+}
+
 /** Most columns that a table may have. */
 export const MAX_COLUMNS = 4000
 

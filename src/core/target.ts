@@ -86,6 +86,8 @@ export interface Target {
 
 export interface Table {
   readonly uri: string
+  /** Refuses what this target cannot keep exactly, before anything is read. @throws SluiceError TABLE_UNSUPPORTED with the way out */
+  suits(definition: Definition): void
   /** Newest state. */
   head(): Promise<Head>
   /** What this batch did, or null. Recovery asks it; makes what it found durable before answering. */

@@ -10,23 +10,10 @@ import { REJECT_COLUMNS } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import { PLACE_COLUMN } from '../core/place.ts'
 import { findColumn } from '../core/schema.ts'
-import type { Column, ColumnType, Schema } from '../core/schema.ts'
+import type { Column, Schema } from '../core/schema.ts'
+import { isDecimal, isNested } from '../core/types.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
-
-const DUCK_TYPES: Readonly<Record<ColumnType, string>> = {
-  string: 'VARCHAR',
-  boolean: 'BOOLEAN',
-  int64: 'BIGINT',
-  double: 'DOUBLE',
-  date: 'DATE',
-  timestamp: 'TIMESTAMPTZ',
-  timestamp_local: 'TIMESTAMP',
-  json: 'VARCHAR',
-}
-
-export function duckType(type: ColumnType): string {
-  return DUCK_TYPES[type]
-}
+import { duckType, jsonTextSql, ofTextSql, timeSql } from './nested.ts'
 
 /** Files of parts as DuckDB's list literal. Its readers take paths as patterns, so their special characters are escaped. */
 export function filesSql(parts: readonly Pick<Part, 'uri'>[]): string {
@@ -49,8 +36,16 @@ function relation(parts: readonly Part[], columns: readonly Typed[]): string {
 
 const PLACE: Typed = { name: PLACE_COLUMN, duck: 'BIGINT' }
 
+/** Types of columns in parts: lists and structs lie there as text. */
 function typed(columns: readonly Column[]): Typed[] {
-  return [...columns.map(({ name, type }) => ({ name, duck: duckType(type) })), PLACE]
+  return [...columns.map(({ name, type }) => ({ name, duck: isNested(type) ? 'VARCHAR' : duckType(type) })), PLACE]
+}
+
+/** A relation of parts with real lists and structs. */
+function opened(relation: string, columns: readonly Column[]): string {
+  const nested = columns.filter(({ type }) => isNested(type))
+  if (nested.length === 0) return relation
+  return `SELECT * REPLACE (${nested.map(({ name, type }) => `${ofTextSql(type, quoteName(name))} AS ${quoteName(name)}`).join(', ')}) FROM (${relation})`
 }
 
 /** The named columns of a schema (all by default), in the order asked. @throws SluiceError INTERNAL for an unknown name */
@@ -75,7 +70,8 @@ export type Lying = Pick<Staged, 'schema' | 'records' | 'excluded' | 'losers'>
 
 /** All good records that count, winners and losers: the named columns (default: all), then `_place`. */
 export function recordsSql(staged: Omit<Lying, 'losers'>, columns?: readonly string[]): string {
-  return `SELECT * FROM (${relation(staged.records, typed(pick(staged.schema, columns)))})${counting(staged.excluded)}`
+  const picked = pick(staged.schema, columns)
+  return `SELECT * FROM (${opened(relation(staged.records, typed(picked)), picked)})${counting(staged.excluded)}`
 }
 
 /** The winners of a batch, one per key (append: every record): the named columns (default: all), then `_place`. */
@@ -88,7 +84,8 @@ export function winnersSql(staged: Lying, columns?: readonly string[]): string {
 
 /** Records that lost to another one of the batch: the named columns (default: all), then `_place`. */
 export function losersSql(staged: Pick<Lying, 'schema' | 'losers'>, columns?: readonly string[]): string {
-  return relation(staged.losers, typed(pick(staged.schema, columns)))
+  const picked = pick(staged.schema, columns)
+  return opened(relation(staged.losers, typed(picked)), picked)
 }
 
 /** Rejects of the arrivals that count, columns as in REJECT_COLUMNS. */
@@ -97,12 +94,11 @@ export function rejectsSql(staged: Pick<Staged, 'rejects' | 'excluded'>): string
   return `SELECT * FROM (${relation(staged.rejects, columns)})${counting(staged.excluded)}`
 }
 
-/** What `Value` is of a column: dates and timestamps as text of fixed width, everything else as it is. */
-export function valueSql(column: Column, expression = quoteName(column.name)): string {
-  if (column.type === 'date') return `strftime(${expression}, '%Y-%m-%d')`
-  if (column.type === 'timestamp') return `strftime(${expression} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')`
-  if (column.type === 'timestamp_local') return `strftime(${expression}, '%Y-%m-%dT%H:%M:%S.%f')`
-  return expression
+/** What `Value` is of a column: dates, timestamps, decimals, lists and structs as text, everything else as it is. */
+export function valueSql({ name, type }: Column, expression = quoteName(name)): string {
+  if (type === 'date' || type === 'timestamp' || type === 'timestamp_local') return timeSql(type, expression)
+  if (isDecimal(type)) return `CAST(${expression} AS VARCHAR)`
+  return isNested(type) ? jsonTextSql(type, expression) : expression
 }
 
 /** Temporary tables of the separation. LOST has the `_place` of every loser; REPEATED is of one slice of the keys. */
@@ -163,7 +159,7 @@ export function forgetSql(what: 'groups' | 'all'): string[] {
   return [...(what === 'all' ? [LOST] : []), REPEATED, `${REPEATED}_value`].map((table) => `DROP TABLE IF EXISTS ${table}`)
 }
 
-/** Whole rows of the losers that lie in one records part and this range, in place order. */
+/** Whole rows of the losers that lie in one records part and this range, in place order and as they lie in parts. */
 export function losersOfPartSql(staged: Omit<Lying, 'losers'>, part: Part, range: { lowest: bigint; highest: bigint }): string {
   const place = quoteName(PLACE_COLUMN)
   const lost = `SELECT ${place} FROM ${LOST} WHERE ${place} BETWEEN ${range.lowest} AND ${range.highest}`

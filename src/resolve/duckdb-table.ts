@@ -19,7 +19,8 @@ import type { Tampering } from '../core/failpoint.ts'
 import { findColumn } from '../core/schema.ts'
 import type { Column, Schema } from '../core/schema.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
-import { duckType, filesSql, losersSql, recordsSql } from './duckdb-batch.ts'
+import { filesSql, losersSql, recordsSql } from './duckdb-batch.ts'
+import { duckType, jsonTextSql } from './nested.ts'
 
 /** Column of losers files beside the schema's: duplicate, stale, or evicted (it was in the table and was replaced). */
 const OUTCOME_COLUMN = '_sluice_outcome'
@@ -252,19 +253,8 @@ export function repeatedSql(job: Resolution, keep: Keep, hitPaths: readonly stri
 
 /** A row as JSON text, null for what is absent. Values of json columns are JSON already. */
 function rowJsonSql(schema: Schema): string {
-  const members = schema.map((column) => {
-    const name = quoteName(column.name)
-    const value = column.type === 'json' ? name : column.type === 'string' || column.type === 'double' ? `CAST(to_json(${name}) AS VARCHAR)` : jsonScalar(column, name)
-    return `${quoteText(`${JSON.stringify(column.name)}:`)} || coalesce(${value}, 'null')`
-  })
+  const members = schema.map(({ name, type }) => `${quoteText(`${JSON.stringify(name)}:`)} || coalesce(${jsonTextSql(type, quoteName(name))}, 'null')`)
   return `'{' || concat_ws(',', ${members.join(', ')}) || '}'`
-}
-
-function jsonScalar(column: Column, name: string): string {
-  if (column.type === 'int64' || column.type === 'boolean') return `CAST(${name} AS VARCHAR)`
-  if (column.type === 'date') return `'"' || strftime(${name}, '%Y-%m-%d') || '"'`
-  const [from, zone] = column.type === 'timestamp' ? [`${name} AT TIME ZONE 'UTC'`, 'Z'] : [name, '']
-  return `'"' || strftime(${from}, '%Y-%m-%dT%H:%M:%S.%f${zone}') || '"'`
 }
 
 /** Rows that were written to new data files, per arrival: seq, inserted, updated. */

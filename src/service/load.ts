@@ -88,6 +88,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const began = clock.monotonic()
   const before = await table.head()
   const definition = before.definition === null ? define(options.into, options) : agree(before.definition, options)
+  table.suits(definition)
   if (options.reload === true && definition.mode === 'append') throw new SluiceError('RELOAD_APPEND', `${options.into} is an append table: --reload would store every record twice.`)
   const source = openFilesSource({ paths: options.paths, dataDir: folder.path, tableDirs: work.place.scheme === 'delta' ? [table.uri] : [] })
   const never = new AbortController().signal

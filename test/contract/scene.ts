@@ -26,6 +26,8 @@ export interface Variant {
   target(ledger: string): Target
   /** An engine whose children run with SLUICE_TAMPER=`spec`; the suite closes it. In-process engines: a fresh one. */
   tampered(spec: string): Engine
+  /** False: decimals are text there, so they can be no key and decide no winner. */
+  exactDecimals?: false
   /** Folder for input files and parts; removed by `dispose`. */
   folder: string
   dispose(): Promise<void>
@@ -69,6 +71,7 @@ export class Scene {
   static async open(variant: Variant, request: DefinitionRequest, ledger = 'l_contract'): Promise<Scene> {
     const scene = new Scene(variant, define(`t${++files}`, request), ledger)
     scene.table = await scene.another()
+    scene.table.suits(scene.definition)
     return scene
   }
 

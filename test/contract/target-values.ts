@@ -4,20 +4,23 @@ import { describe, test } from 'node:test'
 import { Scene, counted } from './scene.ts'
 import type { Variant } from './scene.ts'
 
-const ALL = 'k:int64,s:string,b:boolean,i:int64,d:double,day:date,ts:timestamp,tl:timestamp_local,j:json'
+const ALL = 'k:int64,s:string,b:boolean,i:int64,d:double,day:date,ts:timestamp,tl:timestamp_local,j:json,p:decimal(10,2),w:decimal(38,9),l:list<string>,st:struct<a:int64,b:list<struct<t:timestamp,d:decimal(20,3),x:double>>,j:json,ok:boolean,day:date,tl:timestamp_local>'
+
+const NOTHING = '{"a":null,"b":null,"j":null,"ok":null,"day":null,"tl":null}'
 
 /** Records as JSON text, and the rows they must come back as (without k and place). */
 const EXTREMES: readonly (readonly [string, readonly unknown[]])[] = [
-  ['"s":"","b":false,"i":-9223372036854775808,"d":-1.7976931348623157e308,"day":"0001-01-01","ts":"0001-01-01T00:00:00Z","tl":"0001-01-01T00:00:00","j":{}',
-    ['', false, -(2n ** 63n), -Number.MAX_VALUE, '0001-01-01', '0001-01-01T00:00:00.000000Z', '0001-01-01T00:00:00.000000', '{}']],
-  ['"s":"a\\u0000b","b":true,"i":9223372036854775807,"d":5e-324,"day":"9999-12-31","ts":"9999-12-31T23:59:59.999999Z","tl":"9999-12-31T23:59:59.999999","j":[ ]',
-    ['a\0b', true, 2n ** 63n - 1n, 5e-324, '9999-12-31', '9999-12-31T23:59:59.999999Z', '9999-12-31T23:59:59.999999', '[]']],
-  ['"s":"😀 ￿ \\" \' \\\\ \\n","b":null,"i":9007199254740993,"d":0.1,"day":"2024-02-29","ts":"2026-03-29T02:30:00.5+02:00","tl":"2026-03-29T02:30:00.5","j":{"b": 1.10, "a": [1e3, 18446744073709551616, "x y"]}',
-    ['😀 \u{FFFF} " \' \\ \n', null, 2n ** 53n + 1n, 0.1, '2024-02-29', '2026-03-29T00:30:00.500000Z', '2026-03-29T02:30:00.500000', '{"b":1.10,"a":[1e3,18446744073709551616,"x y"]}']],
-  ['"s":1.10,"b":true,"i":1e3,"d":1,"day":"1969-12-31","ts":"1969-12-31T23:59:59.999999Z","tl":"1582-10-10T00:00:00","j":"text"',
-    ['1.10', true, 1000n, 1, '1969-12-31', '1969-12-31T23:59:59.999999Z', '1582-10-10T00:00:00.000000', '"text"']],
-  ['"s":null,"i":-0,"d":123456789012345680000', [null, null, 0n, 123456789012345680000, null, null, null, null]],
-  ['"x":1', [null, null, null, null, null, null, null, null]],
+  ['"s":"","b":false,"i":-9223372036854775808,"d":-1.7976931348623157e308,"day":"0001-01-01","ts":"0001-01-01T00:00:00Z","tl":"0001-01-01T00:00:00","j":{},"p":-99999999.99,"w":-99999999999999999999999999999.999999999,"l":[],"st":{}',
+    ['', false, -(2n ** 63n), -Number.MAX_VALUE, '0001-01-01', '0001-01-01T00:00:00.000000Z', '0001-01-01T00:00:00.000000', '{}', '-99999999.99', '-99999999999999999999999999999.999999999', '[]', NOTHING]],
+  ['"s":"a\\u0000b","b":true,"i":9223372036854775807,"d":5e-324,"day":"9999-12-31","ts":"9999-12-31T23:59:59.999999Z","tl":"9999-12-31T23:59:59.999999","j":[ ],"p":99999999.99,"w":99999999999999999999999999999.999999999,"l":[null,"",1.10,true],"st":{"a":9223372036854775807,"b":[null,{}]}',
+    ['a\0b', true, 2n ** 63n - 1n, 5e-324, '9999-12-31', '9999-12-31T23:59:59.999999Z', '9999-12-31T23:59:59.999999', '[]', '99999999.99', '99999999999999999999999999999.999999999', '[null,"","1.10","true"]', NOTHING.replace('null,"b":null', '9223372036854775807,"b":[null,{"t":null,"d":null,"x":null}]')]],
+  ['"s":"😀 ￿ \\" \' \\\\ \\n","b":null,"i":9007199254740993,"d":0.1,"day":"2024-02-29","ts":"2026-03-29T02:30:00.5+02:00","tl":"2026-03-29T02:30:00.5","j":{"b": 1.10, "a": [1e3, 18446744073709551616, "x y"]},"p":1e3,"w":1.10,"l":["😀 ￿ \\" \' \\\\ \\n\\u0000\\u001f/"],"st":{ "J" : {"b": 1.10}, "tl":"2026-03-29T02:30:00.5","day":"2024-02-29","ok":false,"b":[{"t":"2026-03-29T02:30:00.5+02:00","d":1.10,"x":0.1},{"x":-0.0,"d":-12345678901234567.890},{"x":1e300}],"a":-9223372036854775808}',
+    ['😀 \u{FFFF} " \' \\ \n', null, 2n ** 53n + 1n, 0.1, '2024-02-29', '2026-03-29T00:30:00.500000Z', '2026-03-29T02:30:00.500000', '{"b":1.10,"a":[1e3,18446744073709551616,"x y"]}', '1000.00', '1.100000000', '["😀 ￿ \\" \' \\\\ \\n\\u0000\\u001F/"]',
+      '{"a":-9223372036854775808,"b":[{"t":"2026-03-29T00:30:00.500000Z","d":1.100,"x":0.1},{"t":null,"d":-12345678901234567.890,"x":0.0},{"t":null,"d":null,"x":1e300}],"j":{"b":1.10},"ok":false,"day":"2024-02-29","tl":"2026-03-29T02:30:00.500000"}']],
+  ['"s":1.10,"b":true,"i":1e3,"d":1,"day":"1969-12-31","ts":"1969-12-31T23:59:59.999999Z","tl":"1582-10-10T00:00:00","j":"text","p":0.0100,"w":0,"l":null,"st":null',
+    ['1.10', true, 1000n, 1, '1969-12-31', '1969-12-31T23:59:59.999999Z', '1582-10-10T00:00:00.000000', '"text"', '0.01', '0.000000000', null, null]],
+  ['"s":null,"i":-0,"d":123456789012345680000,"p":-0,"w":-0.000000001', [null, null, 0n, 123456789012345680000, null, null, null, null, '0.00', '-0.000000001', null, null]],
+  ['"x":1', [null, null, null, null, null, null, null, null, null, null, null, null]],
 ]
 
 /** Two values of each key type that lie as near as can be. */
@@ -55,6 +58,38 @@ export function valueCases(get: () => Variant): void {
         await scene.check()
       })
     }
+
+    test('decimals are compared as numbers: as keys, and by max; a target that cannot refuses the definition', async () => {
+      const columns = 'k:decimal(12,3),v:decimal(38,2)'
+      if (get().exactDecimals === false) {
+        await assert.rejects(Scene.open(get(), { columns, key: 'k' }), { code: 'TABLE_UNSUPPORTED', message: /--key k: .*decimal\(12,3\)/ })
+        await assert.rejects(Scene.open(get(), { columns: 'k:int64,v:decimal(38,2)', key: 'k', mode: 'upsert', keep: 'max:v' }), { code: 'TABLE_UNSUPPORTED', message: /--keep max:v: / })
+        return
+      }
+      const scene = await Scene.open(get(), { columns, key: 'k', mode: 'upsert', keep: 'max:v' })
+      counted(await scene.load([{ seq: 1, records: ['{"k":9,"v":9.5}', '{"k":10.000,"v":-1}', '{"k":1e1,"v":-2}', '{"k":-0,"v":100000000000000000000000000000000000.01}'] }]), { 1: { inserted: 3, stale: 1 } })
+      counted(await scene.load([{ seq: 2, records: ['{"k":9.0,"v":10}', '{"k":10,"v":-3}', '{"k":0.0,"v":100000000000000000000000000000000000.02}', '{"k":9.001,"v":1}', '{"k":9.0001}'] }]), { 2: { inserted: 1, updated: 2, stale: 1, quarantined: 1 } })
+      await scene.check()
+    })
+
+    test('lists and structs: equal content is known again, every other content is not', async () => {
+      const scene = await Scene.open(get(), { columns: 'k:int64,v:struct<a:list<double>,s:string>', key: 'k', mode: 'upsert' })
+      const contents = ['{"a":[0.1,null],"s":""}', '{"a":[0.1],"s":""}', '{"a":[null,0.1],"s":""}', '{"a":[],"s":""}', '{"a":null,"s":""}', '{"a":[],"s":null}', 'null', '{}']
+      const records = contents.map((v, k) => `{"k":${k},"v":${v}}`)
+      counted(await scene.load([{ seq: 1, records }]), { 1: { inserted: 8 } })
+      counted(await scene.load([{ seq: 2, records: [...records.map((record) => record.replace('"a":[0.1', '"more":{"a":1}, "A" : [ 1e-1')), ' '] }]), { 2: { duplicate: 8 } })
+      // Every record gets the content of the next one.
+      counted(await scene.load([{ seq: 3, records: contents.map((v, k) => `{"k":${(k + 1) % 8},"v":${v}}`) }]), { 3: { updated: 8 } })
+      await scene.check()
+    })
+
+    test('a bad value inside says where it is', async () => {
+      const scene = await Scene.open(get(), { columns: 'k:int64,v:list<struct<q:int64,d:decimal(4,1)>>' })
+      const bad = ['[{"q":1},{"q":"1"}]', '[{"d":1.11}]', '[{"d":1000}]', '[1]', '{}', '[{"q":1,"Q":1}]', '[[]]', '[{"q":1.5}]']
+      counted(await scene.load([{ seq: 1, records: [...bad.map((v) => `{"k":1,"v":${v}}`), '{"k":1,"v":[{"q":1.0}]}'] }]), { 1: { inserted: 1, quarantined: 8 } })
+      assert.deepEqual((await scene.rejects()).map(({ code }) => code), ['TYPE_MISMATCH', 'PRECISION_LOST', 'TYPE_MISMATCH', 'TYPE_MISMATCH', 'TYPE_MISMATCH', 'MEMBER_REPEATED', 'TYPE_MISMATCH', 'TYPE_MISMATCH'])
+      await scene.check()
+    })
 
     test('one instant written in three ways is one key', async () => {
       const scene = await Scene.open(get(), { columns: 'ts:timestamp,v:int64', key: 'ts' })

@@ -13,9 +13,9 @@ import { SluiceError, asSluiceError } from '../../src/core/errors.ts'
 import type { Code, Fault } from '../../src/core/errors.ts'
 import { tampering } from '../../src/core/failpoint.ts'
 import { placeOf, seqOf } from '../../src/core/place.ts'
-import { fold } from '../../src/core/schema.ts'
+import { fold, rankOf } from '../../src/core/schema.ts'
 import type { Row, Schema, Value } from '../../src/core/schema.ts'
-import { beats } from '../../src/resolve/rule.ts'
+import { beats, compareValues } from '../../src/resolve/rule.ts'
 import { openPinned } from '../../src/storage/pin.ts'
 import { minify, typeRecord } from '../typing.ts'
 import { schemaOf } from './infer.ts'
@@ -195,7 +195,7 @@ function separate(definition: Definition, schema: Schema, rows: readonly Row[]):
   const at = (name: string): number => schema.findIndex((column) => fold(column.name) === fold(name))
   const keys = definition.key.map(at)
   const by = 'column' in keep ? at(keep.column) : -1
-  const candidate = (row: Row): { place: bigint; value: Value } => ({ place: row.at(-2) as bigint, value: row[by] ?? null })
+  const candidate = (row: Row): { place: bigint; value: Value } => ({ place: row.at(-2) as bigint, value: by < 0 ? null : rankOf(schema[by]?.type ?? 'string', row[by] ?? null) })
   const best = new Map<string, Row>()
   for (const row of rows) {
     const key = JSON.stringify(keys.map((index) => String(row[index])))
@@ -215,7 +215,7 @@ function keyRange(definition: Definition, schema: Schema, rows: readonly Row[]):
   return definition.key.map((name) => {
     const index = schema.findIndex((column) => fold(column.name) === fold(name))
     const values = rows.map((row) => row[index] ?? null)
-    const sorted = values.toSorted((a, b) => (typeof a === 'string' && typeof b === 'string' ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : (a ?? 0) < (b ?? 0) ? -1 : 1))
+    const sorted = values.toSorted((a, b) => compareValues(rankOf(schema[index]?.type ?? 'string', a), rankOf(schema[index]?.type ?? 'string', b)))
     return { name, min: String(sorted[0]), max: String(sorted.at(-1)) }
   })
 }

@@ -5,12 +5,16 @@
 import { join } from 'node:path'
 import { REJECT_COLUMNS } from '../../src/core/engine.ts'
 import type { Engine, Part, Staged } from '../../src/core/engine.ts'
-import type { Row, Value } from '../../src/core/schema.ts'
+import type { Row, Schema, Value } from '../../src/core/schema.ts'
 import { Database } from '../../src/engines/duckdb/database.ts'
 import type { Connection } from '../../src/engines/duckdb/database.ts'
-import { duckType } from '../../src/resolve/duckdb-batch.ts'
+import { isNested, nodeOf } from '../../src/core/types.ts'
+import type { TypeNode } from '../../src/core/types.ts'
+import { duckType } from '../../src/resolve/nested.ts'
 import { quoteName, quoteText } from '../../src/sql/quote.ts'
 import { collect } from '../contract/scene.ts'
+import { minify, parseJson } from '../typing.ts'
+import type { Json } from '../typing.ts'
 import { memoryEngine } from './engine.ts'
 
 /** @param folder existing folder for parts and for what spills */
@@ -46,7 +50,7 @@ export async function hybridEngine(folder: string): Promise<Engine> {
 }
 
 async function asParquet(staged: Staged, inner: Engine, connection: Connection, folder: string): Promise<Staged> {
-  const types = [...staged.schema.map(({ name, type }) => [name, duckType(type)] as const), ['_place', 'BIGINT'] as const]
+  const types = [...staged.schema.map(({ name, type }) => [name, isNested(type) ? 'VARCHAR' : duckType(type)] as const), ['_place', 'BIGINT'] as const]
   const rejectTypes = REJECT_COLUMNS.map((name) => [name, name === '_place' || name === 'offset' ? 'BIGINT' : 'VARCHAR'] as const)
   let n = 0
   const put = async (rows: Row[], columns: readonly (readonly [string, string])[]): Promise<Part[]> => {
@@ -62,10 +66,27 @@ async function asParquet(staged: Staged, inner: Engine, connection: Connection, 
   const records = await rowsOf('winners', { ...staged, losers: [], excluded: [] })
   return {
     ...staged,
-    records: await put(records, types),
-    losers: await put(await rowsOf('losers'), types),
+    records: await put(asParts(records, staged.schema), types),
+    losers: await put(asParts(await rowsOf('losers'), staged.schema), types),
     rejects: await put(await collect(inner.rejects(staged)), rejectTypes),
   }
+}
+
+/** Lists and structs lie in parts with every value inside as a string. */
+function asParts(rows: readonly Row[], schema: Schema): Row[] {
+  return rows.map((row) =>
+    row.map((value, at) => {
+      const type = schema[at]?.type
+      return type !== undefined && isNested(type) && typeof value === 'string' ? quoted(parseJson(value), nodeOf(type)) : value
+    }),
+  )
+}
+
+function quoted(json: Json, node: TypeNode): string {
+  if (json === null) return 'null'
+  if (node.kind === 'list' && Array.isArray(json)) return `[${json.map((one) => quoted(one, node.element)).join(',')}]`
+  if (node.kind === 'struct') return `{${node.members.map(({ name, type }) => `${JSON.stringify(name)}:${quoted((json as { [member: string]: Json })[name] ?? null, type)}`).join(',')}}`
+  return JSON.stringify(node.kind !== 'json' && typeof json === 'string' ? json : minify(json))
 }
 
 function literal(value: Value): string {

@@ -1,6 +1,6 @@
 /** What becomes of every record of a batch, one key after another: the reference for the SQL of the real targets. */
 import type { Definition, Keep } from '../../src/core/definition.ts'
-import { fold } from '../../src/core/schema.ts'
+import { fold, rankOf } from '../../src/core/schema.ts'
 import type { Row, Schema, Value } from '../../src/core/schema.ts'
 import { beats, reference } from '../../src/resolve/rule.ts'
 
@@ -38,7 +38,7 @@ export function resolve(definition: Definition, schema: Schema, incoming: Incomi
   const group = (rows: readonly Row[]): Map<string, Row[]> => Map.groupBy(rows, (row) => keyOf(definition, schema, row))
   const [rows, history, losers] = [group(incoming.rows), group(incoming.history), group(incoming.losers)]
   const by = 'column' in keep ? schema.findIndex((column) => fold(column.name) === fold(keep.column)) : -1
-  const candidate = (row: Row): { place: bigint; value: Value } => ({ place: splitRow(row).place, value: row[by] ?? null })
+  const candidate = (row: Row): { place: bigint; value: Value } => ({ place: splitRow(row).place, value: by < 0 ? null : rankOf(schema[by]?.type ?? 'string', row[by] ?? null) })
   const decided: Resolution['decided'] = []
   const replaced: Row[] = []
   const finals = new Map<string, Row>()

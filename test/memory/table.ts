@@ -11,6 +11,7 @@ import { tampering } from '../../src/core/failpoint.ts'
 import { seqOf } from '../../src/core/place.ts'
 import { describeSchema, fits, fold, mergeSchema } from '../../src/core/schema.ts'
 import type { Row, Schema } from '../../src/core/schema.ts'
+import { isJsonText } from '../../src/core/types.ts'
 import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../src/core/target.ts'
 import { keyOf, resolve, splitRow } from './resolve.ts'
 import type { Outcome } from './resolve.ts'
@@ -69,6 +70,8 @@ class MemoryTable implements Table {
     }
     return state
   }
+
+  suits(): void {}
 
   async head(): Promise<Head> {
     const state = this.state()
@@ -251,7 +254,7 @@ function repeatOf(row: Row, schema: Schema, batch: string): RejectRow {
   const { values, place } = splitRow(row)
   const members = schema.map((column, index) => {
     const value = values[index] ?? null
-    const text = typeof value === 'bigint' || (column.type === 'json' && value !== null) ? String(value) : JSON.stringify(value)
+    const text = typeof value === 'bigint' || (isJsonText(column.type) && value !== null) ? String(value) : JSON.stringify(value)
     return `${JSON.stringify(column.name)}:${text}`
   })
   const message = 'Another record of this key, with other content, came first.'

@@ -5,6 +5,8 @@
 import { SluiceError } from '../../core/errors.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import type { Column, ColumnType, Schema } from '../../core/schema.ts'
+import { SCALARS, formatType, isNested, nodeOf, parseType } from '../../core/types.ts'
+import type { Scalar, TypeNode } from '../../core/types.ts'
 
 export interface AddAction {
   /** URI-encoded, relative to the table's folder. */
@@ -84,7 +86,7 @@ export function laneApp(ledger: string, lane: number): string {
   return `sluice:${ledger}:${lane}`
 }
 
-const DELTA_TYPES: Readonly<Record<ColumnType, string>> = {
+const DELTA_TYPES: Readonly<Record<Scalar, string>> = {
   string: 'string',
   boolean: 'boolean',
   int64: 'long',
@@ -93,6 +95,14 @@ const DELTA_TYPES: Readonly<Record<ColumnType, string>> = {
   timestamp: 'timestamp',
   timestamp_local: 'timestamp_ntz',
   json: 'string',
+}
+
+/** A type as Delta spells it: a word, or an object of a list or struct in which everything is nullable. */
+function deltaType(node: TypeNode): unknown {
+  if (node.kind === 'decimal') return formatType(node)
+  if (node.kind === 'list') return { type: 'array', elementType: deltaType(node.element), containsNull: true }
+  if (node.kind === 'struct') return { type: 'struct', fields: node.members.map(({ name, type }): Field => ({ name, type: deltaType(type), nullable: true, metadata: {} })) }
+  return DELTA_TYPES[node.kind]
 }
 
 interface Field {
@@ -115,8 +125,9 @@ export function schemaString(schema: Schema, placeAt: number): string {
 function field(column: Column): Field {
   const metadata: Record<string, string> = {}
   if (column.original !== undefined) metadata['comment'] = column.original
-  if (column.type === 'json') metadata['sluice.type'] = 'json'
-  return { name: column.name, type: DELTA_TYPES[column.type], nullable: true, metadata }
+  // What Delta's own type does not tell: text that is JSON, also inside.
+  if (column.type === 'json' || isNested(column.type)) metadata['sluice.type'] = column.type
+  return { name: column.name, type: deltaType(nodeOf(column.type)), nullable: true, metadata }
 }
 
 const FIELD_METADATA = new Set(['comment', 'sluice.type'])
@@ -133,9 +144,9 @@ export function parseSchema(text: string, path: string): { schema: Column[]; pla
       placeAt = schema.length
       continue
     }
-    const found = (Object.keys(DELTA_TYPES) as ColumnType[]).find((key) => DELTA_TYPES[key] === type && key !== 'json')
+    const found = ourType(type, metadata['sluice.type'])
     if (found === undefined) throw new SluiceError('TABLE_UNSUPPORTED', `${path}: the column ${name} has the type ${JSON.stringify(type)}, which Sluice does not know.`)
-    const column: Column = { name, type: metadata['sluice.type'] === 'json' ? 'json' : found }
+    const column: Column = { name, type: found }
     if (typeof metadata['comment'] === 'string') column.original = metadata['comment']
     schema.push(column)
   }
@@ -143,8 +154,24 @@ export function parseSchema(text: string, path: string): { schema: Column[]; pla
   return { schema, placeAt }
 }
 
+/** The type of ours that Delta's stands for; `told` says which when there are several. */
+function ourType(type: unknown, told: unknown): ColumnType | undefined {
+  if (typeof told === 'string') {
+    const node = parseType(told)
+    return JSON.stringify(deltaType(node)) === JSON.stringify(type) ? formatType(node) : undefined
+  }
+  if (typeof type !== 'string') return undefined
+  return /^decimal\(\d{1,2},\d{1,2}\)$/.test(type) ? formatType(parseType(type)) : SCALARS.find((key) => DELTA_TYPES[key] === type && key !== 'json')
+}
+
 /** (1, 2) is read by everything; a local timestamp needs a named feature. Older features must be named with it. */
 export function protocolFor(schema: Schema): Protocol {
-  if (!schema.some((column) => column.type === 'timestamp_local')) return { minReaderVersion: 1, minWriterVersion: 2 }
+  if (!schema.some((column) => hasLocal(nodeOf(column.type)))) return { minReaderVersion: 1, minWriterVersion: 2 }
   return { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['timestampNtz'], writerFeatures: ['timestampNtz', 'appendOnly', 'invariants'] }
+}
+
+function hasLocal(node: TypeNode): boolean {
+  if (node.kind === 'list') return hasLocal(node.element)
+  if (node.kind === 'struct') return node.members.some(({ type }) => hasLocal(type))
+  return node.kind === 'timestamp_local'
 }

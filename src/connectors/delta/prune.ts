@@ -3,6 +3,7 @@
  */
 import type { Staged } from '../../core/engine.ts'
 import type { ColumnType, Schema } from '../../core/schema.ts'
+import { MAX_PRECISION, isDecimal } from '../../core/types.ts'
 import { columnOf } from '../../resolve/duckdb-table.ts'
 import type { AddAction } from './actions.ts'
 import { CUT, HIGHEST, readBounds } from './stats.ts'
@@ -22,10 +23,26 @@ export function mayHold(add: AddAction, schema: Schema, keyRange: Staged['keyRan
 
 function overlaps(type: ColumnType, { min: low, max: high }: Bounds, min: string, max: string): boolean {
   if (type === 'int64') return (low === undefined || BigInt(low) <= BigInt(max)) && (high === undefined || BigInt(high) >= BigInt(min))
+  if (isDecimal(type)) return !(low !== undefined && above(low, max)) && !(high !== undefined && above(min, high))
   if (type === 'timestamp' || type === 'timestamp_local') return (low === undefined || micros(low) <= bare(max)) && (high === undefined || micros(high) >= bare(min))
   if (type === 'date') return (low === undefined || low <= max) && (high === undefined || high >= min)
   if (type === 'string') return (low === undefined || order(low, max) <= 0) && (high === undefined || reaches(high, min))
   return true
+}
+
+/** True when both are numbers and the first is the larger one; other writers may use exponents. */
+function above(a: string, b: string): boolean {
+  const [x, y] = [scaled(a), scaled(b)]
+  return x !== null && y !== null && x > y
+}
+
+/** A number as digits of which MAX_PRECISION are behind the point, or null for what no decimal column holds. */
+function scaled(text: string): bigint | null {
+  const match = /^(-?)(\d{1,99})(?:\.(\d{1,99}))?(?:[eE]([+-]?\d{1,2}))?$/.exec(text)
+  if (match === null) return null
+  const fraction = match[3] ?? ''
+  const shift = Number(match[4] ?? 0) - fraction.length + MAX_PRECISION
+  return shift < 0 ? null : BigInt(`${match[1]}${match[2]}${fraction}`) * 10n ** BigInt(shift)
 }
 
 /** Bounds have milliseconds, values microseconds; text of equal width sorts as time. The maximum is rounded up already. */

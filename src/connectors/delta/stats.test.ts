@@ -26,6 +26,16 @@ describe('statistics', () => {
     assert.deepEqual(readBounds(stats, ['n']).get('n'), { min: '-9223372036854775808', max: '9007199254740993' })
     assert.equal((JSON.parse(stats) as { numRecords: number }).numRecords, 3)
   })
+  test('decimals are raw digits, and prune as numbers however they are written', () => {
+    const p: Column = { name: 'p', type: 'decimal(38,2)' }
+    const stats = text(p, { min: '-99999999999999999999999999999999.99', max: '9.00', nulls: 0 })
+    assert.ok(stats.includes('"maxValues":{"p":9.00}'))
+    const add = (told: string): Parameters<typeof mayHold>[0] => ({ path: 'x', partitionValues: {}, size: 1, modificationTime: 0, dataChange: true, stats: told })
+    const holds = (told: string, min: string, max: string): boolean => mayHold(add(told), [p], [{ name: 'p', min, max }])
+    assert.ok(holds(stats, '9.00', '10.00') && !holds(stats, '9.01', '10.00') && !holds(stats, '-99999999999999999999999999999999999.00', '-99999999999999999999999999999999.995'))
+    const foreign = '{"numRecords":1,"minValues":{"p":1E+1},"maxValues":{"p":2.0e1}}'
+    assert.ok(holds(foreign, '10.00', '10.00') && holds(foreign, '15.00', '15.00') && !holds(foreign, '20.01', '20.01') && !holds(foreign, '9.99', '9.99'))
+  })
   test('texts are cut by code points, and a cut maximum reaches further', () => {
     const long = '😀'.repeat(CUT + 5)
     assert.deepEqual(bounds(s, { min: long, max: long, nulls: 0 }), { min: '😀'.repeat(CUT), max: '😀'.repeat(CUT) + HIGHEST })

@@ -7,6 +7,7 @@
 import type { ColumnStats, Written } from '../../core/engine.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import type { ColumnType, Schema } from '../../core/schema.ts'
+import { isDecimal } from '../../core/types.ts'
 
 /** Longer texts are cut; a cut maximum gets the highest code point behind it. */
 export const CUT = 32
@@ -37,11 +38,12 @@ function boundsOf(type: ColumnType, stats: ColumnStats, rows: number): { min: st
   if (min === undefined || max === undefined || stats.nan === true || stats.nulls === rows) return null
   if (type === 'string') return { min: JSON.stringify(cut(min).text), max: highEnd(max) }
   if (type === 'int64') return INTEGER.test(min) && INTEGER.test(max) ? { min, max } : null
+  if (isDecimal(type)) return NUMBER.test(min) && NUMBER.test(max) ? { min, max } : null
   // The zeros are equal, yet some readers order them.
   if (type === 'double') return NUMBER.test(min) && NUMBER.test(max) ? { min: min === '0.0' ? '-0.0' : min, max: max === '-0.0' ? '0.0' : max } : null
   if (type === 'date') return DATE.test(min) && DATE.test(max) ? { min: JSON.stringify(min), max: JSON.stringify(max) } : null
   if (type === 'timestamp' || type === 'timestamp_local') return timeBounds(min, max, type === 'timestamp' ? 'Z' : '')
-  // boolean: no reader expects bounds; json: nobody filters on its text.
+  // boolean: no reader expects bounds; json: nobody filters on its text; lists and structs have none.
   return null
 }
 

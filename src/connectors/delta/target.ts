@@ -53,6 +53,10 @@ class DeltaTable implements Table {
     return { table, engine, clock, random }
   }
 
+  suits(): void {
+    // Every type is a type of Delta's.
+  }
+
   async head(): Promise<Head> {
     const state = await this.table.forward()
     const { exists, definition, schema, rows, highest, ledger } = state

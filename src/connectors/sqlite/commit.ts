@@ -14,7 +14,7 @@ import { SluiceError } from '../../core/errors.ts'
 import { describeSchema, fits, mergeSchema } from '../../core/schema.ts'
 import type { CommittedArrival, Receipt } from '../../core/target.ts'
 import type { SqliteSession } from '../../sql/sqlite.ts'
-import { FORMAT, OWN_TABLES, growTable, indexTable, namesOf, rowNumber } from './layout.ts'
+import { FORMAT, OWN_TABLES, checkOrder, growTable, indexTable, namesOf, rowNumber } from './layout.ts'
 import { receiptFromJson, receiptToJson, rejectFromSql } from './record.ts'
 import { writeRows } from './resolution.ts'
 import type { Changes, Marks, Work } from './resolution.ts'
@@ -48,6 +48,7 @@ export function commit(job: Commit): { receipt: Receipt; known: boolean } {
   if (state.definition !== null) sameDefinition(state.definition, job.definition)
   const definition = state.definition ?? job.definition
   const schema = mergeSchema(state.schema, staged.schema)
+  checkOrder(definition, schema)
   session.exec('sqlite.own', OWN_TABLES)
   for (const statement of growTable(table, state.exists ? state.schema : null, schema)) session.exec('sqlite.columns', statement)
   const indexes = indexTable(table, schema, definition.key)

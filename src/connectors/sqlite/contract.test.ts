@@ -16,6 +16,7 @@ targetContract('sqlite, staged in memory', async () => {
     target: () => openSqliteTarget({ file: join(folder, 'data.db') }),
     tampered: () => memoryEngine(),
     folder,
+    exactDecimals: false,
     dispose: async () => rmSync(folder, { recursive: true }),
   }
 })
@@ -29,6 +30,7 @@ targetContract('sqlite, staged by DuckDB', async () => {
     target: () => openSqliteTarget({ file: join(folder, 'data.db') }),
     tampered: (spec) => tamperedBy(spec, start),
     folder,
+    exactDecimals: false,
     async dispose() {
       await engine.close()
       rmSync(folder, { recursive: true })

@@ -10,9 +10,12 @@
  *
  * Losers lie in columns of their own types, not in JSON: so every value is exact, and a late batch finds them by key.
  */
+import type { Definition } from '../../core/definition.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { findColumn, fold } from '../../core/schema.ts'
 import type { ColumnType, Row, Schema, Value } from '../../core/schema.ts'
+import { isDecimal, nodeOf } from '../../core/types.ts'
+import type { Scalar } from '../../core/types.ts'
 import type { SqlValue } from '../../core/effects.ts'
 import { quoteName } from '../../sql/quote.ts'
 
@@ -22,7 +25,7 @@ export const FORMAT = 1
 /** SQLite takes 2,000 columns in a table; some of them are Sluice's own. */
 const SQLITE_COLUMNS = 1990
 
-const SQL_TYPE: Readonly<Record<ColumnType, string>> = {
+const SQL_TYPE: Readonly<Record<Scalar, string>> = {
   string: 'TEXT',
   boolean: 'INTEGER',
   int64: 'INTEGER',
@@ -34,7 +37,9 @@ const SQL_TYPE: Readonly<Record<ColumnType, string>> = {
 }
 
 export function sqlType(type: ColumnType): string {
-  return SQL_TYPE[type]
+  // SQLite has no exact decimals: they are text, as lists and structs are JSON text.
+  const { kind } = nodeOf(type)
+  return kind === 'decimal' || kind === 'list' || kind === 'struct' ? 'TEXT' : SQL_TYPE[kind]
 }
 
 /** Sluice's tables that all tables of a file share. */
@@ -87,6 +92,19 @@ export function namesOf(table: string): Names {
 export function checkTableName(table: string, file: string): void {
   if (/^(_sluice|sqlite_)/i.test(table)) {
     throw new SluiceError('TARGET_INVALID', `${file}: a table cannot be named ${table}.`, { hint: 'Names that begin with _sluice or sqlite_ are reserved; take another name with --into.' })
+  }
+}
+
+/** SQLite would compare decimals as text or as doubles. @throws SluiceError TABLE_UNSUPPORTED */
+export function checkOrder(definition: Definition, schema: Schema): void {
+  const { key, keep } = definition
+  for (const [flag, name] of [...key.map((one) => ['--key', one] as const), ...(keep !== null && 'column' in keep ? [[`--keep ${keep.rule}:`, keep.column] as const] : [])]) {
+    const column = findColumn(schema, name)
+    if (column === undefined || !isDecimal(column.type)) continue
+    throw new SluiceError('TABLE_UNSUPPORTED', `${flag}${flag.endsWith(':') ? '' : ' '}${column.name}: SQLite has no exact ${column.type}, it would be compared as text.`, {
+      where: { column: column.name },
+      hint: 'Load into a Delta table, or declare the column as int64 in the smallest unit (cents), or as string.',
+    })
   }
 }
 

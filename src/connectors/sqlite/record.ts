@@ -1,6 +1,7 @@
 /** Receipts and typed rows as JSON text, and back, without losing a digit of a 64-bit integer. */
 import type { Receipt, RejectRow } from '../../core/target.ts'
 import type { Row, Schema } from '../../core/schema.ts'
+import { isJsonText } from '../../core/types.ts'
 import type { SqliteRow } from '../../sql/sqlite.ts'
 
 /** The place of a reject does not fit a JSON number, so it is text there. */
@@ -13,11 +14,11 @@ export function receiptFromJson(text: string): Receipt {
   return { ...stored, faults: stored.faults.map((fault) => ({ ...fault, place: BigInt(fault.place) })) }
 }
 
-/** A typed row as JSON text: integers with all their digits, json columns as what they are. */
+/** A typed row as JSON text: numbers with all their digits, json columns, lists and structs as what they are. */
 export function rowToJson(row: Row, schema: Schema): string {
   const members = schema.map((column, i) => {
     const value = row[i] ?? null
-    const text = typeof value === 'bigint' || (column.type === 'json' && typeof value === 'string') ? String(value) : JSON.stringify(value)
+    const text = typeof value === 'bigint' || (isJsonText(column.type) && typeof value === 'string') ? String(value) : JSON.stringify(value)
     return `${JSON.stringify(column.name)}:${text}`
   })
   return `{${members.join(',')}}`

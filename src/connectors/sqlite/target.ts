@@ -17,7 +17,7 @@ import type { SqliteRow } from '../../sql/sqlite.ts'
 import { localFs } from '../../storage/local.ts'
 import { commit, readReceipt } from './commit.ts'
 import { bringIn } from './incoming.ts'
-import { checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
+import { checkOrder, checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
 import { rejectFromSql } from './record.ts'
 import { nothing, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
@@ -61,6 +61,10 @@ class SqliteTable implements Table {
     this.table = table
     this.ledger = ledger
     this.engine = engine
+  }
+
+  suits(definition: Definition): void {
+    if (definition.columns !== null) checkOrder(definition, definition.columns)
   }
 
   head(): Promise<Head> {

@@ -7,7 +7,8 @@ import { SluiceError } from '../../core/errors.ts'
 import { checkKeepColumn } from '../../core/definition.ts'
 import { poison } from '../../core/failpoint.ts'
 import { placeOf } from '../../core/place.ts'
-import { KEY_TYPES, findColumn } from '../../core/schema.ts'
+import { findColumn } from '../../core/schema.ts'
+import { KEY_WORDS, canBeKey } from '../../core/types.ts'
 import type { ArrivalOutcome } from '../../core/arrival.ts'
 import type { SplitOptions, SplitResult, Splitter } from '../../formats/splitter.ts'
 import type { Pulse } from '../../storage/pulse.ts'
@@ -102,8 +103,8 @@ function checkDefinition({ batch, definition, pinned }: PlainJob, outcomes: read
     // Declared columns vouch for the key: records without it are put aside one by one.
     if (definition.columns === null && parsed > 0 && (split.keySeen[key] ?? 0) === 0) throw keyUnknown(key, batch, outcomes, split)
     const column = findColumn(split.schema, key)
-    if (column !== undefined && !KEY_TYPES.includes(column.type)) {
-      throw new SluiceError('DEFINITION_INVALID', `--key ${key}: a ${column.type} cannot be a key.`, { hint: `Types of a key: ${KEY_TYPES.join(', ')}.` })
+    if (column !== undefined && !canBeKey(column.type)) {
+      throw new SluiceError('DEFINITION_INVALID', `--key ${key}: a ${column.type} cannot be a key.`, { hint: `Types of a key: ${KEY_WORDS}.` })
     }
   }
   if (definition.keep !== null && 'column' in definition.keep && split.records.length > 0) {

@@ -1,9 +1,15 @@
 /** The values of one column that wait for their row group, already as PLAIN bytes. */
 import type { ColumnType } from '../../core/schema.ts'
+import { nodeOf } from '../../core/types.ts'
+import type { Scalar } from '../../core/types.ts'
 import { ByteList } from './bytes.ts'
 
-/** Parquet's physical types. */
-export const PHYSICAL: Readonly<Record<ColumnType, number>> = {
+const FIXED_LEN_BYTE_ARRAY = 7
+/** Digits of the decimals that lie in 64 bits; larger ones take 16 bytes. */
+export const SMALL_DECIMAL = 18
+export const WIDE_BYTES = 16
+
+const PHYSICAL: Readonly<Record<Scalar, number>> = {
   boolean: 0,
   date: 1,
   int64: 2,
@@ -12,6 +18,13 @@ export const PHYSICAL: Readonly<Record<ColumnType, number>> = {
   double: 5,
   string: 6,
   json: 6,
+}
+
+/** Parquet's physical type. Lists and structs lie in parts as text, see `typing/nested.ts`. */
+export function physicalOf(type: ColumnType): number {
+  const node = nodeOf(type)
+  if (node.kind === 'decimal') return node.precision <= SMALL_DECIMAL ? PHYSICAL.int64 : FIXED_LEN_BYTE_ARRAY
+  return node.kind === 'list' || node.kind === 'struct' ? PHYSICAL.string : PHYSICAL[node.kind]
 }
 
 /** Where a column stood: rows never straddle it when they are flushed. */
@@ -51,6 +64,14 @@ export class ColumnBuffer {
   i64(row: number, low: number, high: number): void {
     this.present(row)
     this.data.i64(low, high)
+  }
+  /** 16 bytes, highest first, as decimals of more than SMALL_DECIMAL digits are stored. */
+  wide(row: number, value: bigint): void {
+    this.present(row)
+    this.data.need(WIDE_BYTES)
+    this.data.view.setBigInt64(this.data.length, value >> 64n)
+    this.data.view.setBigUint64(this.data.length + 8, BigInt.asUintN(64, value))
+    this.data.length += WIDE_BYTES
   }
   i32(row: number, value: number): void {
     this.present(row)

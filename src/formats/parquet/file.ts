@@ -5,10 +5,11 @@
  * the schema leaves out are merely not mentioned. So columns may appear late, and all parts of an attempt agree.
  */
 import type { Column, ColumnType } from '../../core/schema.ts'
+import { isNested, nodeOf } from '../../core/types.ts'
 import { openAppendFile } from '../../storage/appendFile.ts'
 import type { AppendFile } from '../../storage/appendFile.ts'
 import { ByteList } from './bytes.ts'
-import { PHYSICAL, packBits, runs } from './column.ts'
+import { SMALL_DECIMAL, WIDE_BYTES, packBits, physicalOf, runs } from './column.ts'
 import type { ColumnBuffer, ColumnMark } from './column.ts'
 import { ThriftWriter } from './thrift.ts'
 
@@ -99,7 +100,7 @@ export class ParquetFile {
           const chunk = chunks[i] as Chunk
           t.i64(2, chunk.offset)
           t.struct(3, () => {
-            t.i32(1, PHYSICAL[column.type])
+            t.i32(1, physicalOf(column.type))
             t.i32s(2, [PLAIN, RLE])
             t.texts(3, [column.name])
             t.i32(4, 0)
@@ -120,10 +121,22 @@ export class ParquetFile {
 
 /** SchemaElement: physical type, OPTIONAL, name, and what the bytes mean. */
 function element(t: ThriftWriter, name: string, type: ColumnType): void {
-  t.i32(1, PHYSICAL[type])
+  const node = nodeOf(type)
+  t.i32(1, physicalOf(type))
+  if (node.kind === 'decimal' && node.precision > SMALL_DECIMAL) t.i32(2, WIDE_BYTES)
   t.i32(3, 1)
   t.text(4, name)
-  if (type === 'string' || type === 'json') {
+  if (node.kind === 'decimal') {
+    t.i32(6, 5)
+    t.i32(7, node.scale)
+    t.i32(8, node.precision)
+    t.struct(10, () =>
+      t.struct(5, () => {
+        t.i32(1, node.scale)
+        t.i32(2, node.precision)
+      }),
+    )
+  } else if (type === 'string' || type === 'json' || isNested(type)) {
     t.i32(6, 0)
     t.struct(10, () => t.struct(1, () => {}))
   } else if (type === 'date') {

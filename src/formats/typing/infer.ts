@@ -55,8 +55,9 @@ export function settled(type: ColumnType, buf: Buffer, kind: number, from: numbe
       return kind === INTEGER && to - from <= 15
     case 'double':
       return kind === INTEGER ? to - from <= 15 : kind === DECIMAL && !Number.isNaN(plain(buf, from, to))
-    // Never inferred.
+    // Never inferred, like every type that is declared only.
     case 'timestamp_local':
+    default:
       return false
   }
 }

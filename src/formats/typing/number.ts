@@ -17,7 +17,10 @@ function decimal(text: string): Decimal {
   if (match === null) return { negative: false, digits: '', exponent: NaN }
   const fraction = match[3] ?? ''
   const all = `${match[2] ?? ''}${fraction}`.replace(/^0+/, '')
-  const digits = all.replace(/0+$/, '')
+  // By hand: /0+$/ takes quadratic time on many zeros before another digit.
+  let end = all.length
+  while (end > 0 && all[end - 1] === '0') end--
+  const digits = all.slice(0, end)
   if (digits === '') return { negative: false, digits: '', exponent: 0 }
   return { negative: match[1] === '-', digits, exponent: Number(match[4] ?? 0) - fraction.length + all.length - digits.length }
 }
@@ -29,6 +32,15 @@ export function integerOf(text: string): bigint | null {
   if (d.exponent < 0 || d.exponent > WIDEST || d.digits.length > WIDEST) return null
   const value = BigInt(d.digits) * 10n ** BigInt(d.exponent) * (d.negative ? -1n : 1n)
   return value < INT64_MIN || value > INT64_MAX ? null : value
+}
+
+/** The digits of a number of any form as a whole number, `scale` of them after the point; or why it is no such decimal. */
+export function scaledOf(text: string, precision: number, scale: number): bigint | 'TYPE_MISMATCH' | 'PRECISION_LOST' {
+  const d = decimal(text)
+  if (d.digits === '') return Number.isNaN(d.exponent) ? 'TYPE_MISMATCH' : 0n
+  if (d.digits.length + d.exponent > precision - scale) return 'TYPE_MISMATCH'
+  if (d.exponent < -scale) return 'PRECISION_LOST'
+  return BigInt(d.digits) * 10n ** BigInt(d.exponent + scale) * (d.negative ? -1n : 1n)
 }
 
 /** True when the shortest text of the nearest double stands for the same number. */
@@ -69,5 +81,31 @@ export function small(buf: Uint8Array, from: number, to: number): number {
   if (to - start > 15) return NaN
   let value = 0
   for (let p = start; p < to; p++) value = value * 10 + (buf[p] as number) - 0x30
+  return negative ? -value : value
+}
+
+/**
+ * A number without exponent as a whole number, `scale` of its digits after the point, when that has at most 15 digits and
+ * the number no more than `scale` behind its point; else NaN, which says nothing.
+ */
+export function scaledSmall(buf: Uint8Array, from: number, to: number, precision: number, scale: number): number {
+  const negative = buf[from] === 0x2d
+  const start = negative ? from + 1 : from
+  if (to - start > 16) return NaN
+  let value = 0
+  let digits = 0
+  let point = -1
+  for (let p = start; p < to; p++) {
+    const c = buf[p] as number
+    if (c === 0x2e) point = p
+    else if (c >= 0x30 && c <= 0x39) {
+      value = value * 10 + c - 0x30
+      digits++
+    } else return NaN
+  }
+  const missing = scale - (point < 0 ? 0 : to - 1 - point)
+  if (missing < 0 || digits + missing > 15) return NaN
+  value *= POWERS[missing] as number
+  if (value >= (POWERS[Math.min(precision, 15)] as number) && precision < 15) return NaN
   return negative ? -value : value
 }

@@ -9,15 +9,19 @@ import { SluiceError } from '../../core/errors.ts'
 import type { Code, Fault } from '../../core/errors.ts'
 import { OFFSET_COLUMN } from '../../core/engine.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
-import { KEY_TYPES, MAX_COLUMNS, columnName, fold, isReserved } from '../../core/schema.ts'
+import { MAX_COLUMNS, columnName, fold, isReserved } from '../../core/schema.ts'
 import type { Column, ColumnType, Schema } from '../../core/schema.ts'
+import { canBeKey, isDecimal, isNested } from '../../core/types.ts'
 import { MAX_DEPTH, NESTED, NULL, STRING } from '../record.ts'
 import type { RecordView } from '../record.ts'
 import { decode, repeatedName } from '../json/text.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
 import type { Parts } from '../parquet/parts.ts'
 import { flagOf, settled, typeOf } from './infer.ts'
-import { ASSUMED_UTC, WRITERS, shown } from './write.ts'
+import { inside } from './nested.ts'
+import { ASSUMED_UTC, shown } from './write.ts'
+import type { Written } from './write.ts'
+import { writerOf } from './writers.ts'
 
 /** What a pass learned of the open columns, in order of first appearance. */
 export type Hypothesis = readonly { name: string; original: string | null; flags: number }[]
@@ -50,6 +54,7 @@ interface Snapshot {
   collecting: boolean
   notices: Set<string>
   keyless: Set<string>
+  inner: Map<string, number>
 }
 
 export class Records {
@@ -79,6 +84,8 @@ export class Records {
   notices = new Set<string>()
   /** First columns that records without their key had; those records teach no types. */
   keyless = new Set<string>()
+  /** Members inside of structs that were left out, by path: how many records had them. */
+  private inner = new Map<string, number>()
   private saved: Snapshot | null = null
 
   constructor(parts: Parts, definition: Definition, pinned: Schema | null, hypothesis: Hypothesis | null) {
@@ -212,17 +219,19 @@ export class Records {
     let assumed = false
     // Fixed columns first: only they can refuse a value, and a refused record teaches nothing.
     if (this.anyFixed) {
+      inside.left.clear()
       for (let i = 0; i < s.count; i++) {
         const slot = this.found[i]
         if (slot?.role !== 'fixed') continue
         slot.buffer ??= parts.add(slot.name, slot.type as ColumnType)
-        const result = WRITERS[slot.type as ColumnType](slot.buffer, at, s, i)
+        const result = writerOf(slot.type as ColumnType)(slot.buffer, at, s, i)
         if (result === ASSUMED_UTC) assumed = true
         else if (result !== null) {
           parts.undoRow()
           return refused(slot, result, s, i)
         }
       }
+      if (inside.left.size > 0) this.noteInside()
     }
     for (let i = 0; i < s.count; i++) {
       const slot = this.found[i] as Slot | null
@@ -241,6 +250,14 @@ export class Records {
     return null
   }
 
+  /** Members of structs that their types do not name, each once per record. */
+  private noteInside(): void {
+    for (const path of inside.left) {
+      const count = this.inner.get(path)
+      if (count !== undefined || this.inner.size < MOST_LEFT_OUT) this.inner.set(path, (count ?? 0) + 1)
+    }
+  }
+
   /** True: a timestamp was taken as UTC. */
   private infer(s: RecordView, i: number, slot: Slot, at: number): boolean {
     const kind = s.kind[i] as number
@@ -249,7 +266,7 @@ export class Records {
     const to = s.valueTo[i] as number
     const escaped = s.escaped[i] === 1
     if (slot.buffer !== null && slot.type !== null && !this.collecting && settled(slot.type, s.buf, kind, from, to, escaped)) {
-      const result = WRITERS[slot.type](slot.buffer, at, s, i)
+      const result = writerOf(slot.type)(slot.buffer, at, s, i)
       if (result === null || result === ASSUMED_UTC) return result !== null
     }
     const flags = slot.flags | flagOf(s.buf, kind, from, to, escaped)
@@ -261,7 +278,7 @@ export class Records {
     }
     if (this.collecting || slot.type === null) return false
     slot.buffer ??= this.parts.add(slot.name, slot.type)
-    return WRITERS[slot.type](slot.buffer, at, s, i) === ASSUMED_UTC
+    return writerOf(slot.type)(slot.buffer, at, s, i) === ASSUMED_UTC
   }
 
   savepoint(): void {
@@ -270,6 +287,7 @@ export class Records {
       collecting: this.collecting,
       notices: new Set(this.notices),
       keyless: new Set(this.keyless),
+      inner: new Map(this.inner),
     }
   }
   rollback(): void {
@@ -282,6 +300,7 @@ export class Records {
     this.collecting = saved.collecting
     this.notices = new Set(saved.notices)
     this.keyless = new Set(saved.keyless)
+    this.inner = new Map(saved.inner)
   }
   hypothesis(): Hypothesis {
     return this.slots.filter(({ role }) => role === 'open').map(({ name, original, flags }) => ({ name, original, flags }))
@@ -291,7 +310,7 @@ export class Records {
     const columns: Column[] = []
     for (const { name, original, role, type, key } of this.slots) {
       if (role === 'left' || type === null) continue
-      if (key && !KEY_TYPES.includes(type)) {
+      if (key && !canBeKey(type)) {
         throw new SluiceError('DEFINITION_INVALID', `--key ${name}: its values are ${type}, and a ${type} cannot be a key.`, { hint: 'Declare the column as string with --columns, or take another key.' })
       }
       if (role === 'open' && original !== null) this.notices.add(`The member ${JSON.stringify(original)} is the column ${name}.`)
@@ -304,12 +323,21 @@ export class Records {
   }
   /** By the members' own names. */
   leftOut(): Record<string, number> {
-    return Object.fromEntries(this.slots.filter(({ role, seen }) => role === 'left' && seen > 0).map(({ name, original, seen }) => [original ?? name, seen]))
+    const members = this.slots.filter(({ role, seen }) => role === 'left' && seen > 0).map(({ name, original, seen }) => [original ?? name, seen] as const)
+    return Object.fromEntries([...members, ...this.inner])
   }
 }
 
-function refused(slot: Slot, code: 'TYPE_MISMATCH' | 'PRECISION_LOST', s: RecordView, i: number): BadRecord {
-  const value = shown(s.buf, s.kind[i] as number, s.valueFrom[i] as number, s.valueTo[i] as number, s.escaped[i] === 1)
-  const why = code === 'PRECISION_LOST' ? 'has more than six fraction digits' : `is not a ${slot.type}`
-  return { code, column: slot.name, value, message: `Column ${slot.name}: ${value} ${why}.` }
+function refused(slot: Slot, code: Exclude<Written, null | typeof ASSUMED_UTC>, s: RecordView, i: number): BadRecord {
+  const { name, type } = slot as { name: string; type: ColumnType }
+  const nested = isNested(type) ? inside.fault : null
+  const at = nested === null ? `Column ${name}` : `Column ${name}, at ${name}${nested.path}`
+  const value = nested?.value ?? shown(s.buf, s.kind[i] as number, s.valueFrom[i] as number, s.valueTo[i] as number, s.escaped[i] === 1)
+  return { code, column: name, value, message: `${at}: ${why(code, nested?.type ?? type, value)}.` }
+}
+
+function why(code: Exclude<Written, null | typeof ASSUMED_UTC>, type: ColumnType, value: string): string {
+  if (code === 'MEMBER_REPEATED') return `two members are named ${value} (names are matched without case)`
+  if (code === 'TYPE_MISMATCH') return `${value} is not a ${type}`
+  return isDecimal(type) ? `${value} has more fraction digits than ${type} keeps` : `${value} has more than six fraction digits`
 }

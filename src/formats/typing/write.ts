@@ -1,13 +1,14 @@
 /** One value into one column: the types of semantics.md, "Keys, values, columns". Faults are answered, never thrown. */
 import type { Code } from '../../core/codes.ts'
 import { shorten } from '../../core/errors.ts'
-import type { ColumnType } from '../../core/schema.ts'
+import type { DecimalNode, Scalar } from '../../core/types.ts'
 import { DECIMAL, FALSE, INTEGER, NESTED, NULL, STRING, TRUE } from '../record.ts'
 import type { RecordView } from '../record.ts'
 import { compact, decode } from '../json/text.ts'
 import { ByteList } from '../parquet/bytes.ts'
+import { SMALL_DECIMAL } from '../parquet/column.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
-import { integerOf, plain, small } from './number.ts'
+import { integerOf, plain, scaledOf, scaledSmall, small } from './number.ts'
 import { Clockwork, LOCAL, NOT_A_TIME, TOO_FINE, ZONED, days } from './temporal.ts'
 
 const clockwork = new Clockwork()
@@ -15,13 +16,13 @@ const scratch = new ByteList(4096)
 
 /** A timestamp without a zone was taken as UTC. */
 export const ASSUMED_UTC = 'assumed'
-export type Written = null | typeof ASSUMED_UTC | Extract<Code, 'TYPE_MISMATCH' | 'PRECISION_LOST'>
+export type Written = null | typeof ASSUMED_UTC | Extract<Code, 'TYPE_MISMATCH' | 'PRECISION_LOST' | 'MEMBER_REPEATED'>
 
 /** Writes member `i` of the record that the scanner holds; null has no value and is written as none. */
 export type Writer = (column: ColumnBuffer, row: number, s: RecordView, i: number) => Written
 
 /** By type, chosen once per column: the branches that are left in them are those of the value. */
-export const WRITERS: Readonly<Record<ColumnType, Writer>> = {
+export const WRITERS: Readonly<Record<Scalar, Writer>> = {
   string: writeText,
   json: writeJson,
   boolean: writeBoolean,
@@ -30,6 +31,26 @@ export const WRITERS: Readonly<Record<ColumnType, Writer>> = {
   date: writeDate,
   timestamp: writeTimestamp,
   timestamp_local: writeWallTime,
+}
+
+/** The writer of a decimal: what fits 64 bits by its own loop, the rest through big integers. */
+export function decimalWriter({ precision, scale }: DecimalNode): Writer {
+  const wide = precision > SMALL_DECIMAL
+  return (column, row, s, i) => {
+    const kind = s.kind[i]
+    if (kind === NULL) return null
+    if (kind !== INTEGER && kind !== DECIMAL) return 'TYPE_MISMATCH'
+    const from = s.valueFrom[i] as number
+    const to = s.valueTo[i] as number
+    const quick = wide ? NaN : scaledSmall(s.buf, from, to, precision, scale)
+    if (Number.isNaN(quick)) {
+      const value = scaledOf(s.buf.toString('latin1', from, to), precision, scale)
+      if (typeof value === 'string') return value
+      if (wide) column.wide(row, value)
+      else column.i64(row, Number(BigInt.asIntN(32, value)), Number(value >> 32n))
+    } else column.i64(row, quick, Math.floor(quick / 4_294_967_296))
+    return null
+  }
 }
 
 function writeText(column: ColumnBuffer, row: number, s: RecordView, i: number): Written {
