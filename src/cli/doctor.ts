@@ -16,7 +16,7 @@ function doctor(output: Output): Promise<number> {
     const exit = found.clean ? 0 : 1
     output.document({ schema: 'sluice.doctor/1', clean: found.clean, exit, tables: found.tables, arrivals: found.arrivals, findings: found.findings })
     for (const finding of found.findings) {
-      const word = finding.grade === 'broken' ? output.style('red', '✗ broken ', output.stdout) : output.style('dim', '· garbage', output.stdout)
+      const word = finding.grade === 'broken' ? output.style('red', '✗ broken ', output.stdout) : output.style('dim', `· ${finding.grade}`, output.stdout)
       output.result(`${word}  ${finding.path}  ${finding.message}`)
     }
     const looked = `${plural(found.tables, 'table')}, ${plural(found.arrivals, 'arrival')}`

@@ -34,7 +34,7 @@ export const CODES = {
   DEFINITION_DIFFERS: { kind: 'config', exit: 4, http: 409, means: 'The flag differs from what the table was made with.', hint: 'Leave the flag out to use the value of the table, or load into a new table with --into.' },
   KEY_UNKNOWN: { kind: 'config', exit: 4, http: 422, means: 'No record of the first files has this key column.', hint: 'Check the spelling of --key against the records, and --records; nothing was committed.' },
   TARGET_INVALID: { kind: 'config', exit: 4, http: 422, means: 'The target cannot be understood or used.', hint: 'Write --to delta:, --to delta:DIR or --to sqlite:FILE.' },
-  TABLE_FOREIGN: { kind: 'config', exit: 4, http: 409, means: 'Something other than Sluice made or changed this table.', hint: 'Load into a table of its own; tables that others write are not taken over yet.' },
+  TABLE_FOREIGN: { kind: 'config', exit: 4, http: 409, means: 'Something other than Sluice made this table, or took away what Sluice wrote down about it.', hint: 'Load into a table of its own.' },
   TABLE_UNSUPPORTED: { kind: 'config', exit: 4, http: 409, means: 'The table uses a feature that Sluice does not know.', hint: 'Load into another table; the message names the feature.' },
   TABLE_OTHER_LEDGER: { kind: 'config', exit: 4, http: 409, means: 'The table belongs to another data folder.', hint: 'Use the --data-dir that made it; two ledgers must not feed one table.' },
   RELOAD_APPEND: { kind: 'config', exit: 4, http: 409, means: '--reload into an append table would store every record twice.', hint: 'Load into a keyed table, or into a new one.' },

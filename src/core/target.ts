@@ -66,8 +66,8 @@ export interface Head {
 }
 
 export interface Finding {
-  /** broken: rows are wrong or missing · garbage: left-overs of dead attempts that may be collected. */
-  grade: 'broken' | 'garbage'
+  /** broken: rows are wrong or missing · garbage: left-overs of dead attempts that may be collected · foreign: what other writers did. */
+  grade: 'broken' | 'garbage' | 'foreign'
   path: string
   message: string
 }

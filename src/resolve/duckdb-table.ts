@@ -4,28 +4,34 @@
  * Temporary tables, in the order in which they are made. They hold keys, places and keep values, never whole rows:
  *   sluice_batch    one row per winner of the batch: h (hash of the key), place
  *   sluice_live     path and ordinal of the data files that may hold a key of the batch
- *   sluice_match    pairs of a winner and a stored row whose keys have the same hash: place, file, s_place
- *   sluice_hit      winners whose key the table has: _k1…, place, v (value of the keep column), file, s_place and s_v of the
- *                   stored row
+ *   sluice_match    pairs of a winner and a stored row whose keys have the same hash: place, file, s_row
+ *   sluice_found    tables with foreign rows only: as sluice_hit, but with every stored row of the key
+ *   sluice_hit      winners whose key the table has: _k1…, place, v (value of the keep column), file, and of the stored row
+ *                   s_row (which one it is), s_place and s_v
+ *   sluice_surplus  tables with foreign rows only: further stored rows of a hit key, which the best one beats: s_row, file
  *   sluice_rank     late batches only: best rank of the key among the stored row and its kept losers (e_place, e_v)
- *   sluice_decided  one row per hit: place, s_place, file, outcome (updated, duplicate, stale, repeated)
+ *   sluice_decided  one row per hit: place, s_row, file, outcome (updated, duplicate, stale, repeated)
  *   sluice_verdict  losers inside the batch: place, and whether the final winner of the key has equal content
- * `_place` is unique in a table, so it stands for (file, row) of a stored row.
+ * Sluice never writes a place twice, so in its own files `_place` tells which row it is. Foreign rows have place 0, or a
+ * place that was copied: there the file's ordinal and the row's number in it do.
  */
 import type { Keep } from '../core/definition.ts'
 import type { Part, Staged } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Tampering } from '../core/failpoint.ts'
-import { findColumn } from '../core/schema.ts'
+import { findColumn, fold } from '../core/schema.ts'
 import type { Column, Schema } from '../core/schema.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import { filesSql, losersSql, recordsSql } from './duckdb-batch.ts'
 import { duckType, jsonTextSql } from './nested.ts'
 
-/** Column of losers files beside the schema's: duplicate, stale, or evicted (it was in the table and was replaced). */
+/** Column of losers files beside the schema's: duplicate, stale, evicted (replaced in the table) or surplus. */
 const OUTCOME_COLUMN = '_sluice_outcome'
 const FILE_COLUMN = '_sluice_file'
+const ROW_COLUMN = '_sluice_row'
 const EVICTED = `'evicted'`
+/** A further row of a key, brought by another writer, that left the table when the key was decided. */
+const SURPLUS = `'surplus'`
 
 /** What one batch is resolved against. */
 export interface Resolution {
@@ -35,8 +41,19 @@ export interface Resolution {
   key: readonly string[]
   /** Null under append. */
   keep: Keep | null
+  /** Data files that may hold a key of the batch; a file's ordinal is its position here. */
+  files: readonly TableFile[]
+  /** Highest place that Sluice ever committed, when the table has rows of other writers; null: all are its own. */
+  foreign: bigint | null
   /** A test falsifies what is decided. */
   tamper: { how: Tampering; place: bigint } | null
+}
+
+/** A file that holds rows of a table. */
+export interface TableFile {
+  uri: string
+  /** Values of the partition columns, which are not in the file: by folded name, as text. */
+  values?: Readonly<Record<string, string | null>>
 }
 
 export function columnOf(schema: Schema, name: string): Column {
@@ -54,16 +71,53 @@ export function castSql(schema: Schema): string {
 /** A relation of no rows that has every column: old files read as NULL what they do not have. */
 function emptySql(schema: Schema, extra: readonly string[]): string {
   const columns = schema.map(({ name, type }) => `CAST(NULL AS ${duckType(type)}) AS ${quoteName(name)}`)
-  const others = extra.map((name) => `CAST(NULL AS VARCHAR) AS ${name}`)
+  const others = extra.map((name) => `CAST(NULL AS ${name === ROW_COLUMN ? 'BIGINT' : 'VARCHAR'}) AS ${name}`)
   return `SELECT ${[...columns, 'CAST(NULL AS BIGINT) AS _place', ...others].join(', ')} WHERE false`
 }
 
-/** Files of a table as one relation: the columns of `schema`, `_place`, `_sluice_outcome` (losers files), `_sluice_file`. */
-export function filesOfTableSql(schema: Schema, paths: readonly string[]): string {
-  const empty = emptySql(schema, [OUTCOME_COLUMN, FILE_COLUMN])
-  if (paths.length === 0) return empty
-  const files = filesSql(paths.map((uri) => ({ uri })))
-  return `${empty} UNION ALL BY NAME SELECT * FROM read_parquet(${files}, union_by_name = true, hive_partitioning = false, filename = '${FILE_COLUMN}')`
+/** How the rows of a table's files are told apart and placed. */
+interface Reading {
+  /** See `Resolution.foreign`. */
+  foreign?: bigint | null
+  /** Ordinals of the files, when the rows are to be told apart by them. */
+  ordinals?: readonly number[]
+}
+
+/**
+ * Files of a table as one relation: the columns of `schema`, `_place`, `_sluice_outcome` (losers files), `_sluice_file`,
+ * and `_sluice_row` if asked for.
+ */
+export function filesOfTableSql(schema: Schema, files: readonly TableFile[], { foreign = null, ordinals }: Reading = {}): string {
+  const empty = emptySql(schema, ordinals === undefined ? [OUTCOME_COLUMN, FILE_COLUMN] : [OUTCOME_COLUMN, FILE_COLUMN, ROW_COLUMN])
+  if (files.length === 0) return empty
+  const read = `read_parquet(${filesSql(files)}, union_by_name = true, hive_partitioning = false, filename = '${FILE_COLUMN}')`
+  const added: string[] = ordinals !== undefined && foreign !== null ? [`(CAST(${ofFile(schema, ordinals)} AS BIGINT) << 32) + CAST(file_row_number AS BIGINT) AS ${ROW_COLUMN}`] : []
+  const apart: string[] = []
+  for (const { name, type } of schema) {
+    const values = files.map((file) => file.values?.[fold(name)])
+    if (values.every((value) => value === undefined)) continue
+    const texts = values.map((value) => (value === undefined || value === null ? 'CAST(NULL AS VARCHAR)' : quoteText(value)))
+    apart.push(quoteText(fold(name)))
+    added.push(`CAST(${ofFile(schema, texts)} AS ${duckType(type)}) AS ${quoteName(name)}`)
+  }
+  // The log says what a partition column holds, also where a writer put the column into the file.
+  const own = apart.length === 0 ? '*' : `COLUMNS(lambda c: lower(c) NOT IN (${apart.join(', ')}))`
+  const all = `${empty} UNION ALL BY NAME SELECT ${[own, ...added].join(', ')} FROM ${read}`
+  if (foreign !== null) return `SELECT * REPLACE (CASE WHEN _place BETWEEN 1 AND ${foreign} THEN _place ELSE 0 END AS _place) FROM (${all})`
+  return ordinals === undefined ? all : `SELECT * REPLACE (_place AS ${ROW_COLUMN}) FROM (${all})`
+}
+
+/** One of the values, by the position of a row's file. The engine's own column tells it, unless one of the table hides it. */
+function ofFile(schema: Schema, values: readonly (string | number)[]): string {
+  const hidden = schema.find(({ name }) => ['file_index', 'file_row_number'].includes(fold(name)))
+  if (hidden !== undefined) throw new SluiceError('TABLE_UNSUPPORTED', `A table with a column ${hidden.name} can have neither partitions nor rows of other writers.`, { hint: 'Load it into a table of its own without --partition-by, or leave the column out with --columns.' })
+  return `([${values.join(', ')}])[CAST(file_index AS BIGINT) + 1]`
+}
+
+/** Stored rows of the candidates with these ordinals, each with its `_sluice_row`. */
+function storedSql(job: Resolution, ordinals: readonly number[]): string {
+  const files = ordinals.flatMap((n) => job.files[n] ?? [])
+  return filesOfTableSql(job.schema, files, { foreign: job.foreign, ordinals })
 }
 
 /** Winners of the batch (of one records part, if named), in the table's columns and in place order. */
@@ -96,11 +150,11 @@ function tampered(relation: string, tamper: Resolution['tamper']): string {
 
 const aliases = (job: Resolution): string[] => job.key.map((_, at) => `_k${at + 1}`)
 
-/** Key columns as _k1…, then `_place` and the keep value, of a relation. */
-function keysSql(job: Resolution, relation: string, place: string, value: string): string {
+/** Key columns as _k1…, then what `places` says and the keep value, of a relation. */
+function keysSql(job: Resolution, relation: string, places: string, value: string): string {
   const keys = job.key.map((name, at) => `${quoteName(columnOf(job.schema, name).name)} AS _k${at + 1}`)
   const keep = job.keep !== null && 'column' in job.keep ? quoteName(columnOf(job.schema, job.keep.column).name) : 'NULL'
-  return `SELECT ${[...keys, `_place AS ${place}`, `${keep} AS ${value}`].join(', ')} FROM (${relation})`
+  return `SELECT ${[...keys, places, `${keep} AS ${value}`].join(', ')} FROM (${relation})`
 }
 
 function sameKey(job: Resolution, a: string, b: string): string {
@@ -120,26 +174,44 @@ function equalSql(job: Resolution, a: string, b: string): string {
  * keys, processor time of 1.8 million winners: 1.8 s at once, 0.7 s in two steps when 3 % are known; 2.1 s and 2.9 s when
  * all are.
  */
-export function hitsSql(job: Resolution, paths: readonly string[]): string[] {
-  const stored = filesOfTableSql(job.schema, paths)
+export function hitsSql(job: Resolution, keep: Keep): string[] {
+  const stored = storedSql(job, [...job.files.keys()])
   const hash = `hash(${job.key.map((name) => quoteName(columnOf(job.schema, name).name)).join(', ')})`
-  const columns = [...aliases(job).map((alias) => `b.${alias}`), 'b.place', 'b.v', 'm.file', 's.s_place', 's.s_v']
+  const columns = [...aliases(job).map((alias) => `b.${alias}`), 'b.place', 'b.v', 'm.file', 's.s_row', 's.s_place', 's.s_v']
+  const foreign = job.foreign !== null
   return [
     `CREATE TEMP TABLE sluice_batch AS SELECT ${hash} AS h, _place AS place FROM (${incomingSql(job)})`,
-    `CREATE TEMP TABLE sluice_live AS SELECT * FROM (VALUES ${paths.map((path, n) => `(${quoteText(path)}, ${n})`).join(', ')}) AS t(path, n)`,
-    `CREATE TEMP TABLE sluice_match AS SELECT b.place, l.n AS file, s._place AS s_place FROM (SELECT ${hash} AS h, _place, ${FILE_COLUMN} FROM (${stored})) AS s ` +
+    `CREATE TEMP TABLE sluice_live AS SELECT * FROM (VALUES ${job.files.map(({ uri }, n) => `(${quoteText(uri)}, ${n})`).join(', ')}) AS t(path, n)`,
+    `CREATE TEMP TABLE sluice_match AS SELECT b.place, l.n AS file, s.${ROW_COLUMN} AS s_row FROM (SELECT ${hash} AS h, ${ROW_COLUMN}, ${FILE_COLUMN} FROM (${stored})) AS s ` +
       `JOIN sluice_batch AS b ON b.h = s.h JOIN sluice_live AS l ON l.path = s.${FILE_COLUMN}`,
     'DROP TABLE sluice_batch',
-    `CREATE TEMP TABLE sluice_hit AS SELECT ${columns.join(', ')} FROM sluice_match AS m JOIN (${keysSql(job, incomingSql(job), 'place', 'v')}) AS b ON b.place = m.place ` +
-      `JOIN (${keysSql(job, stored, 's_place', 's_v')}) AS s ON s.s_place = m.s_place AND ${sameKey(job, 's', 'b')}`,
+    `CREATE TEMP TABLE ${foreign ? 'sluice_found' : 'sluice_hit'} AS SELECT ${columns.join(', ')} FROM sluice_match AS m JOIN (${keysSql(job, incomingSql(job), '_place AS place', 'v')}) AS b ON b.place = m.place ` +
+      `JOIN (${keysSql(job, stored, `_place AS s_place, ${ROW_COLUMN} AS s_row`, 's_v')}) AS s ON s.s_row = m.s_row AND ${sameKey(job, 's', 'b')}`,
     'DROP TABLE sluice_match',
+    ...(foreign ? foundSql(keep) : []),
   ]
 }
 
+/** Another writer may have brought a key twice: the best row stands for it, the others leave the table with this commit. */
+function foundSql(keep: Keep): string[] {
+  const ranked = `SELECT *, row_number() OVER (PARTITION BY place ORDER BY ${orderSql(keep, 's_place', 's_v')}, s_row) AS nth FROM sluice_found`
+  return [
+    `CREATE TEMP TABLE sluice_hit AS SELECT * EXCLUDE (nth) FROM (${ranked}) WHERE nth = 1`,
+    `CREATE TEMP TABLE sluice_surplus AS SELECT s_row, file FROM sluice_found WHERE s_row NOT IN (SELECT s_row FROM sluice_hit)`,
+    'DROP TABLE sluice_found',
+  ]
+}
+
+/** Stored rows that leave the table with this commit: s_row, file. */
+export function leavingRowsSql(job: Resolution): string {
+  const updated = `SELECT s_row, file FROM sluice_decided WHERE outcome = 'updated'`
+  return job.foreign === null ? updated : `${updated} UNION ALL SELECT s_row, file FROM sluice_surplus`
+}
+
 /** The order of the rule, best first. Text compares by UTF-8 bytes in DuckDB. */
-function orderSql(keep: Keep): string {
-  const place = `_place ${keep.rule === 'last' || keep.rule === 'max' ? 'DESC' : 'ASC'}`
-  return 'column' in keep ? `v ${keep.rule === 'max' ? 'DESC' : 'ASC'} NULLS LAST, ${place}` : place
+function orderSql(keep: Keep, at = '_place', value = 'v'): string {
+  const place = `${at} ${keep.rule === 'last' || keep.rule === 'max' ? 'DESC' : 'ASC'}`
+  return 'column' in keep ? `${value} ${keep.rule === 'max' ? 'DESC' : 'ASC'} NULLS LAST, ${place}` : place
 }
 
 /** `i` (the incoming record: place, v) beats `e` (e_place, e_v), as in `rule.ts`. */
@@ -152,10 +224,10 @@ function beatsSql(keep: Keep): string {
 
 /**
  * Decides every hit.
- * @param hitPaths data files with at least one hit
+ * @param hits ordinals of the data files with at least one hit
  * @param history losers files of all commits when the batch is late, else null: stored rows suffice
  */
-export function decideSql(job: Resolution, keep: Keep, hitPaths: readonly string[], history: readonly string[] | null): string[] {
+export function decideSql(job: Resolution, keep: Keep, hits: readonly number[], history: readonly TableFile[] | null): string[] {
   const keys = aliases(job).join(', ')
   const statements: string[] = []
   if (history !== null) {
@@ -164,19 +236,19 @@ export function decideSql(job: Resolution, keep: Keep, hitPaths: readonly string
     statements.push(`CREATE TEMP TABLE sluice_rank AS SELECT ${keys}, _place AS e_place, v AS e_v FROM (${all}) QUALIFY row_number() OVER (PARTITION BY ${keys} ORDER BY ${orderSql(keep)}) = 1`)
   }
   const ranked = history === null ? 'SELECT *, s_place AS e_place, s_v AS e_v FROM sluice_hit' : `SELECT h.*, e.e_place, e.e_v FROM sluice_hit AS h JOIN sluice_rank AS e ON ${sameKey(job, 'h', 'e')}`
-  const winning = `SELECT place, s_place, file, ${beatsSql(keep)} AS wins FROM (${ranked})`
+  const winning = `SELECT place, s_row, file, ${beatsSql(keep)} AS wins FROM (${ranked})`
   if (keep.rule === 'first' && history === null) {
     // Nobody can win: no other column is ever read.
-    return [...statements, `CREATE TEMP TABLE sluice_decided AS SELECT place, s_place, file, 'duplicate' AS outcome FROM sluice_hit`]
+    return [...statements, `CREATE TEMP TABLE sluice_decided AS SELECT place, s_row, file, 'duplicate' AS outcome FROM sluice_hit`]
   }
   const lost = keep.rule === 'error' ? 'repeated' : 'stale'
   const contents = (where: string): string =>
-    `SELECT r.place, r.s_place, r.file, CASE WHEN ${equalSql(job, 'i', 's')} THEN 'duplicate' WHEN r.wins THEN 'updated' ELSE '${lost}' END AS outcome ` +
-    `FROM sluice_ranked AS r JOIN (${incomingSql(job)}) AS i ON i._place = r.place JOIN (${filesOfTableSql(job.schema, hitPaths)}) AS s ON s._place = r.s_place${where}`
+    `SELECT r.place, r.s_row, r.file, CASE WHEN ${equalSql(job, 'i', 's')} THEN 'duplicate' WHEN r.wins THEN 'updated' ELSE '${lost}' END AS outcome ` +
+    `FROM sluice_ranked AS r JOIN (${incomingSql(job)}) AS i ON i._place = r.place JOIN (${storedSql(job, hits)}) AS s ON s.${ROW_COLUMN} = r.s_row${where}`
   statements.push(`CREATE TEMP TABLE sluice_ranked AS ${winning}`)
   statements.push(
     keep.rule === 'first'
-      ? `CREATE TEMP TABLE sluice_decided AS ${contents(' WHERE r.wins')} UNION ALL SELECT place, s_place, file, 'duplicate' FROM sluice_ranked WHERE NOT wins`
+      ? `CREATE TEMP TABLE sluice_decided AS ${contents(' WHERE r.wins')} UNION ALL SELECT place, s_row, file, 'duplicate' FROM sluice_ranked WHERE NOT wins`
       : `CREATE TEMP TABLE sluice_decided AS ${contents('')}`,
   )
   return statements
@@ -185,15 +257,15 @@ export function decideSql(job: Resolution, keep: Keep, hitPaths: readonly string
 const STORED_WINS = `(SELECT place FROM sluice_decided WHERE outcome IN ('stale', 'repeated'))`
 
 /** Compares losers inside the batch with the final winner of their key. Not needed under first: they are duplicates. */
-export function verdictSql(job: Resolution, hitPaths: readonly string[] | null): string {
+export function verdictSql(job: Resolution, hits: readonly number[] | null): string {
   const key = job.key.map((name) => quoteName(columnOf(job.schema, name).name))
   const losers = inBatchLosersSql(job)
   const same = key.map((name) => `l.${name} = i.${name}`).join(' AND ')
-  const where = hitPaths === null ? '' : ` WHERE i._place NOT IN ${STORED_WINS}`
+  const where = hits === null ? '' : ` WHERE i._place NOT IN ${STORED_WINS}`
   const staying = `SELECT l._place AS place, ${equalSql(job, 'l', 'i')} AS equal FROM (${losers}) AS l JOIN (${incomingSql(job)}) AS i ON ${same}${where}`
-  if (hitPaths === null) return `CREATE TEMP TABLE sluice_verdict AS ${staying}`
+  if (hits === null) return `CREATE TEMP TABLE sluice_verdict AS ${staying}`
   const hit = key.map((name, at) => `l.${name} = h._k${at + 1}`).join(' AND ')
-  const stored = `SELECT l._place AS place, ${equalSql(job, 'l', 's')} AS equal FROM (${losers}) AS l JOIN sluice_hit AS h ON ${hit} JOIN (${filesOfTableSql(job.schema, hitPaths)}) AS s ON s._place = h.s_place WHERE h.place IN ${STORED_WINS}`
+  const stored = `SELECT l._place AS place, ${equalSql(job, 'l', 's')} AS equal FROM (${losers}) AS l JOIN sluice_hit AS h ON ${hit} JOIN (${storedSql(job, hits)}) AS s ON s.${ROW_COLUMN} = h.s_row WHERE h.place IN ${STORED_WINS}`
   return `CREATE TEMP TABLE sluice_verdict AS ${staying} UNION ALL ${stored}`
 }
 
@@ -203,18 +275,18 @@ export function dataSql(job: Resolution, part: Part, decided: boolean): string {
   return `SELECT ${castSql(job.schema)} FROM (${incomingSql(job, part)})${where}`
 }
 
-/** A touched data file without the rows that were replaced. */
-export function rewriteSql(job: Resolution, path: string): string {
-  return `SELECT ${castSql(job.schema)} FROM (${filesOfTableSql(job.schema, [path])}) WHERE _place NOT IN (SELECT s_place FROM sluice_decided WHERE outcome = 'updated')`
+/** A touched data file without the rows that leave. */
+export function rewriteSql(job: Resolution, n: number): string {
+  return `SELECT ${castSql(job.schema)} FROM (${storedSql(job, [n])}) WHERE ${ROW_COLUMN} NOT IN (SELECT s_row FROM (${leavingRowsSql(job)}))`
 }
 
-/** Rows that leave the table or never enter it, with their outcome. Null hitPaths: no key of the batch is known. */
-function leavingSql(job: Resolution, keep: Keep, hitPaths: readonly string[] | null): { losers: string[]; rejects: string[] } {
+/** Rows that leave the table or never enter it, with their outcome. Null hits: no key of the batch is known. */
+function leavingSql(job: Resolution, keep: Keep, hits: readonly number[] | null): { losers: string[]; rejects: string[] } {
   const losers: string[] = []
   const rejects: string[] = []
   const cast = castSql(job.schema)
-  const join = (relation: string, table: string, on: string, outcome: string, where: string): string =>
-    `SELECT ${cast}, CAST(${outcome} AS VARCHAR) AS ${OUTCOME_COLUMN} FROM (${relation}) AS t JOIN ${table} AS d ON d.${on} = t._place${where}`
+  const join = (relation: string, table: string, on: 'place' | 's_row', outcome: string, where: string): string =>
+    `SELECT ${cast}, CAST(${outcome} AS VARCHAR) AS ${OUTCOME_COLUMN} FROM (${relation}) AS t JOIN ${table} AS d ON d.${on} = t.${on === 'place' ? '_place' : ROW_COLUMN}${where}`
   if (job.staged.losers.length > 0) {
     const lost = inBatchLosersSql(job)
     if (keep.rule === 'first') losers.push(`SELECT ${cast}, 'duplicate' AS ${OUTCOME_COLUMN} FROM (${lost})`)
@@ -223,28 +295,29 @@ function leavingSql(job: Resolution, keep: Keep, hitPaths: readonly string[] | n
       rejects.push(join(lost, 'sluice_verdict', 'place', `'repeated'`, ' WHERE NOT d.equal'))
     } else losers.push(join(lost, 'sluice_verdict', 'place', `CASE WHEN d.equal THEN 'duplicate' ELSE 'stale' END`, ''))
   }
-  if (hitPaths === null) return { losers, rejects }
+  if (hits === null) return { losers, rejects }
   losers.push(join(incomingSql(job), 'sluice_decided', 'place', 'd.outcome', ` WHERE d.outcome IN ('duplicate', 'stale')`))
-  const evicted = join(filesOfTableSql(job.schema, hitPaths), 'sluice_decided', 's_place', EVICTED, ` WHERE d.outcome = 'updated'`)
+  const evicted = join(storedSql(job, hits), 'sluice_decided', 's_row', EVICTED, ` WHERE d.outcome = 'updated'`)
+  if (job.foreign !== null) losers.push(join(storedSql(job, hits), 'sluice_surplus', 's_row', SURPLUS, ''))
   if (keep.rule !== 'error') losers.push(evicted)
   else rejects.push(join(incomingSql(job), 'sluice_decided', 'place', `'repeated'`, ` WHERE d.outcome = 'repeated'`), evicted)
   return { losers, rejects }
 }
 
 /** Files of losers to write: whole rows, `_place`, `_sluice_outcome`. */
-export function losersOutSql(job: Resolution, keep: Keep, hitPaths: readonly string[] | null): string[] {
-  return leavingSql(job, keep, hitPaths).losers
+export function losersOutSql(job: Resolution, keep: Keep, hits: readonly number[] | null): string[] {
+  return leavingSql(job, keep, hits).losers
 }
 
 /** Most characters of a reject's raw text. */
 const RAW_LIMIT = 65_536
 
 /** KEY_REPEATED rejects, columns as in REJECT_COLUMNS; the typed row as JSON text is their raw. */
-export function repeatedSql(job: Resolution, keep: Keep, hitPaths: readonly string[] | null): string[] {
+export function repeatedSql(job: Resolution, keep: Keep, hits: readonly number[] | null): string[] {
   const key = job.key.map((name) => columnOf(job.schema, name))
   const value = key.map(({ name }) => `CAST(${quoteName(name)} AS VARCHAR)`).join(` || ', ' || `)
   const names = quoteText(key.map(({ name }) => name).join(', '))
-  return leavingSql(job, keep, hitPaths).rejects.map(
+  return leavingSql(job, keep, hits).rejects.map(
     (rows) =>
       `SELECT _place, CAST(NULL AS BIGINT) AS "offset", 'KEY_REPEATED' AS code, ${names} AS "column", ${value} AS "value", ` +
       `'Another record of this key, with other content, came first: ' || ${value} AS message, left(${rowJsonSql(job.schema)}, ${RAW_LIMIT}) AS raw FROM (${rows})`,
@@ -257,18 +330,23 @@ function rowJsonSql(schema: Schema): string {
   return `'{' || concat_ws(',', ${members.join(', ')}) || '}'`
 }
 
+/** Files as they are named on the disk. */
+export function filesAt(paths: readonly string[]): TableFile[] {
+  return paths.map((uri) => ({ uri }))
+}
+
 /** Rows that were written to new data files, per arrival: seq, inserted, updated. */
-export function countDataSql(schema: Schema, paths: readonly string[], decided: boolean): string {
+export function countDataSql(paths: readonly string[], decided: boolean): string {
   const replaced = decided ? `SELECT place FROM sluice_decided WHERE outcome = 'updated'` : 'SELECT CAST(NULL AS BIGINT) AS place WHERE false'
   return (
     `SELECT CAST(d._place >> 32 AS BIGINT) AS seq, count(*) FILTER (WHERE u.place IS NULL) AS inserted, count(u.place) AS updated ` +
-    `FROM (SELECT _place FROM (${filesOfTableSql(schema, paths)})) AS d LEFT JOIN (${replaced}) AS u ON u.place = d._place GROUP BY 1`
+    `FROM (SELECT _place FROM (${filesOfTableSql([], filesAt(paths))})) AS d LEFT JOIN (${replaced}) AS u ON u.place = d._place GROUP BY 1`
   )
 }
 
 /** Rows that were written to losers files, per arrival: seq, outcome, n. */
 export function countLosersSql(paths: readonly string[]): string {
-  return `SELECT CAST(_place >> 32 AS BIGINT) AS seq, ${OUTCOME_COLUMN} AS outcome, count(*) AS n FROM (${filesOfTableSql([], paths)}) GROUP BY ALL`
+  return `SELECT CAST(_place >> 32 AS BIGINT) AS seq, ${OUTCOME_COLUMN} AS outcome, count(*) AS n FROM (${filesOfTableSql([], filesAt(paths))}) GROUP BY ALL`
 }
 
 /** Rejects that were written, per arrival: seq, code, n. */

@@ -8,15 +8,14 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { load } from '../../src/index.ts'
 import type { LoadOptions } from '../../src/index.ts'
+import { READERS, python } from './foreigner.ts'
 import { broken, close, copyFolder, inFolder, tableText } from './harness.ts'
 
 const COMMITS = 250
 /** Commits of the second table, which only appends: its first checkpoint is at version 100. */
 const APPENDS = 110
-const READERS = fileURLToPath(new URL('./readers/', import.meta.url))
 const COLUMNS = 'id:string,n:int64,x:double,ok:boolean,d:date,ts:timestamp,j:json'
 
 interface Rec {
@@ -43,15 +42,6 @@ function record(id: string, commit: number, at: number): Rec {
 function text(r: Rec): string {
   const { j, ...rest } = r
   return `${JSON.stringify(rest).slice(0, -1)}${j === null ? '' : `,"j":${j}`}}`
-}
-
-function python(folder: string): string {
-  const given = process.env['SLUICE_READERS']
-  if (given !== undefined && given !== '') return given
-  const environment = join(folder, 'venv')
-  execFileSync('python3', ['-m', 'venv', environment], { stdio: ['ignore', 'ignore', 'inherit'] })
-  execFileSync(join(environment, 'bin/pip'), ['-q', 'install', '-r', join(READERS, 'requirements.txt')], { stdio: ['ignore', 'ignore', 'inherit'] })
-  return join(environment, 'bin/python')
 }
 
 const result = { passed: 0, failed: 0 }

@@ -4,6 +4,7 @@
  */
 import { SluiceError } from '../../core/errors.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
+import { columnName, fold } from '../../core/schema.ts'
 import type { Column, ColumnType, Schema } from '../../core/schema.ts'
 import { SCALARS, formatType, isNested, nodeOf, parseType } from '../../core/types.ts'
 import type { Scalar, TypeNode } from '../../core/types.ts'
@@ -62,12 +63,18 @@ export interface Stamp {
   record: string
   sha256: string
 }
+/** The same of a commit that takes a table over and writes no row. */
+export interface Adoption {
+  format: 1
+  /** Ledger that the table belonged to; null: Sluice did not make it. */
+  adopted: string | null
+}
 export interface CommitInfo {
   timestamp: number
   operation: string
   operationParameters: Record<string, string>
   engineInfo?: string
-  sluice?: Stamp
+  sluice?: Stamp | Adoption
 }
 export interface Action {
   commitInfo?: CommitInfo
@@ -80,10 +87,23 @@ export interface Action {
 
 export const FORMAT = 1
 export const BATCH_TAG = 'sluice'
+/** On a file of ours that holds rows of other writers: its places are not unique. */
+export const FOREIGN_TAG = 'sluice.foreign'
 
 /** Lanes of our ledger: one txn appId each, its version is the fence. */
 export function laneApp(ledger: string, lane: number): string {
   return `sluice:${ledger}:${lane}`
+}
+
+/**
+ * A txn that no batch uses: its version is the first 52 bits of the newest batch record's SHA-256. Checkpoints keep it, so
+ * the chain of records has a head when the log before a checkpoint is gone.
+ */
+export function recordApp(ledger: string): string {
+  return `sluice:${ledger}:record`
+}
+export function recordMark(sha256: string): number {
+  return Number.parseInt(sha256.slice(0, 13), 16)
 }
 
 const DELTA_TYPES: Readonly<Record<Scalar, string>> = {
@@ -105,7 +125,8 @@ function deltaType(node: TypeNode): unknown {
   return DELTA_TYPES[node.kind]
 }
 
-interface Field {
+/** A column as the log has it. */
+export interface Field {
   name: string
   type: unknown
   nullable: boolean
@@ -113,12 +134,12 @@ interface Field {
 }
 
 /**
- * The schema as Delta's JSON. Everything is nullable. `_place` stands after the first `placeAt` columns: it is the last
- * one when the table is made, and columns that come later follow it.
+ * The schema as Delta's JSON: the fields that the table has, as they are, then new columns. Everything that Sluice adds is
+ * nullable. `_place` is the last one when the table is made, and columns that come later follow it.
  */
-export function schemaString(schema: Schema, placeAt: number): string {
-  const fields = schema.map(field)
-  fields.splice(placeAt, 0, { name: PLACE_COLUMN, type: 'long', nullable: true, metadata: { comment: 'where the record came in: arrival × 2^32 + row' } })
+export function schemaString(known: readonly Field[], schema: Schema): string {
+  const fields = [...known, ...schema.filter(({ name }) => !known.some((other) => fold(other.name) === fold(name))).map(field)]
+  if (!fields.some(({ name }) => name === PLACE_COLUMN)) fields.push({ name: PLACE_COLUMN, type: 'long', nullable: true, metadata: { comment: 'where the record came in: arrival × 2^32 + row' } })
   return JSON.stringify({ type: 'struct', fields })
 }
 
@@ -132,26 +153,31 @@ function field(column: Column): Field {
 
 const FIELD_METADATA = new Set(['comment', 'sluice.type'])
 
-/** The other way round. @throws SluiceError TABLE_UNSUPPORTED naming the column and what is unknown about it */
-export function parseSchema(text: string, path: string): { schema: Column[]; placeAt: number } {
+/**
+ * The other way round; `_place` is a field and no column.
+ * @throws SluiceError TABLE_UNSUPPORTED naming the column and what is unknown about it
+ */
+export function parseSchema(text: string, path: string): { schema: Column[]; fields: Field[] } {
   const { fields } = JSON.parse(text) as { fields: Field[] }
   const schema: Column[] = []
-  let placeAt = -1
-  for (const { name, type, metadata } of fields) {
+  const refuse = (name: string, what: string): SluiceError => new SluiceError('TABLE_UNSUPPORTED', `${path}: the column ${name} ${what}, which Sluice does not know.`)
+  for (const { name, type, nullable, metadata } of fields) {
     const strange = Object.keys(metadata).find((key) => !FIELD_METADATA.has(key))
-    if (strange !== undefined) throw new SluiceError('TABLE_UNSUPPORTED', `${path}: the column ${name} has the property ${strange}, which Sluice does not know.`)
+    if (strange !== undefined) throw refuse(name, `has the property ${strange}`)
+    if (!nullable) throw refuse(name, 'must not be null')
     if (name === PLACE_COLUMN) {
-      placeAt = schema.length
+      if (type !== 'long') throw refuse(name, `has the type ${JSON.stringify(type)}`)
       continue
     }
     const found = ourType(type, metadata['sluice.type'])
-    if (found === undefined) throw new SluiceError('TABLE_UNSUPPORTED', `${path}: the column ${name} has the type ${JSON.stringify(type)}, which Sluice does not know.`)
+    if (found === undefined) throw refuse(name, `has the type ${JSON.stringify(type)}`)
     const column: Column = { name, type: found }
-    if (typeof metadata['comment'] === 'string') column.original = metadata['comment']
+    const comment = metadata['comment']
+    // A comment of another writer is no name of a member.
+    if (typeof comment === 'string' && comment !== name && columnName(comment) === name) column.original = comment
     schema.push(column)
   }
-  if (placeAt < 0) throw new SluiceError('TABLE_UNSUPPORTED', `${path}: the table has no column ${PLACE_COLUMN}.`)
-  return { schema, placeAt }
+  return { schema, fields }
 }
 
 /** The type of ours that Delta's stands for; `told` says which when there are several. */

@@ -12,16 +12,16 @@ import { tampering } from '../../core/failpoint.ts'
 import type { Schema } from '../../core/schema.ts'
 import { quoteName } from '../../sql/quote.ts'
 import { rejectsSql } from '../../resolve/duckdb-batch.ts'
-import type { Resolution } from '../../resolve/duckdb-table.ts'
-import { dataSql, decideSql, hitsSql, incomingSql, losersOutSql, repeatedSql, rewriteSql, verdictSql } from '../../resolve/duckdb-table.ts'
+import type { Resolution, TableFile } from '../../resolve/duckdb-table.ts'
+import { dataSql, decideSql, hitsSql, incomingSql, leavingRowsSql, losersOutSql, repeatedSql, rewriteSql, verdictSql } from '../../resolve/duckdb-table.ts'
 import { localFs } from '../../storage/local.ts'
 import type { AddAction, RemoveAction } from './actions.ts'
-import { BATCH_TAG } from './actions.ts'
+import { BATCH_TAG, FOREIGN_TAG } from './actions.ts'
 import { countBatch } from './counting.ts'
-import { BATCHES_FOLDER, LOSERS_FOLDER, REJECTS_FOLDER, attemptName, dataName } from './layout.ts'
+import { BATCHES_FOLDER, LOSERS_FOLDER, REJECTS_FOLDER, attemptName, dataName, encodePath } from './layout.ts'
 import { mayHold } from './prune.ts'
 import { encodeRecord } from './record.ts'
-import type { BatchRecord, KeptPart } from './record.ts'
+import type { BatchRecord, KeptPart, RecordLink } from './record.ts'
 import type { LiveFile, TableState } from './state.ts'
 import { statsText } from './stats.ts'
 
@@ -47,7 +47,8 @@ export class AttemptWriter {
   private readonly rewrites: Written[] = []
   private readonly losers: Written[] = []
   private readonly rejects: Written[] = []
-  private readonly touched: LiveFile[] = []
+  /** Files that lose rows, and the file that each becomes (absent: nothing of it is left). */
+  private readonly touched: { file: LiveFile; n: number; into?: Written }[] = []
   private tampered = false
 
   constructor(root: string, round: number, staged: Staged, schema: Schema, definition: Definition, session: Session, clock: Clock) {
@@ -55,23 +56,24 @@ export class AttemptWriter {
     this.name = attemptName(staged.batch.id, staged.batch.fence, staged.attempt, round)
     this.session = session
     this.clock = clock
-    this.job = { staged, schema, key: definition.key, keep: definition.keep, tamper: null }
+    this.job = { staged, schema, key: definition.key, keep: definition.keep, files: [], foreign: null, tamper: null }
   }
 
   /** @throws SluiceError BALANCE_BROKEN, DISK_FULL, ENGINE_DIED, ENGINE_FAILED */
   async write(state: TableState): Promise<Attempt> {
     // The state may move on meanwhile: then this attempt loses the race for its version.
-    const { rows, highest, losers } = state
-    const history = losers.map((part) => join(this.root, part.path))
+    const { rows, highest, losers, version, last } = state
+    const history = losers.map((part) => ({ uri: join(this.root, part.path) }))
+    if (state.mixed) this.job.foreign = highest
     const { staged } = this.job
     await this.tamperResolve()
-    const hitPaths = staged.records.length === 0 ? null : await this.decide(state, highest, history)
-    await this.writeRows(hitPaths)
-    await this.writeKept(hitPaths)
+    const hits = staged.records.length === 0 ? null : await this.decide(state, highest, history)
+    await this.writeRows(hits)
+    await this.writeKept(hits)
     for (const folder of this.folders) await localFs.sync('delta.folder.sync', folder)
-    const after = rows + sum(this.data) + sum(this.rewrites) - this.touched.reduce((total, file) => total + file.rows, 0)
-    const counted = await countBatch(this.session, this.job, { data: uris(this.data), losers: uris(this.losers), rejects: uris(this.rejects), decided: hitPaths !== null }, { before: rows, after })
-    return this.finish(counted)
+    const after = rows + sum(this.data) + sum(this.rewrites) - this.touched.reduce((total, { file }) => total + file.rows, 0)
+    const counted = await countBatch(this.session, this.job, { data: uris(this.data), losers: uris(this.losers), rejects: uris(this.rejects), decided: hits !== null }, { before: rows, after })
+    return this.finish(counted, version + 1, last)
   }
 
   /** Removes what this attempt wrote; a failure to do so leaves garbage that doctor names. */
@@ -86,56 +88,59 @@ export class AttemptWriter {
     if (typeof place === 'bigint') this.job.tamper = { how, place }
   }
 
-  /** Answers the data files that hold a key of the batch; null: none does, every winner is new. */
-  private async decide(state: TableState, highest: bigint, history: string[]): Promise<string[] | null> {
-    const { keep, schema, staged } = this.job
+  /** Answers the ordinals of the data files that hold a key of the batch; null: none does, every winner is new. */
+  private async decide(state: TableState, highest: bigint, history: TableFile[]): Promise<number[] | null> {
+    const { job } = this
+    const { keep, schema, staged } = job
     if (keep === null) return null
     const candidates = [...state.files.values()].filter(({ add }) => mayHold(add, schema, staged.keyRange))
-    const paths = candidates.map(({ add }) => this.absolute(add))
-    if (paths.length === 0) return this.judge(null)
-    for (const sql of hitsSql(this.job, paths)) await this.session.exec(sql)
-    const files = await this.session.rows('SELECT DISTINCT file FROM sluice_hit ORDER BY file')
-    if (files.length === 0) return this.judge(null)
-    const hitPaths = files.map(({ file }) => paths[Number(file)] ?? '')
+    if (candidates.length === 0) return this.judge(null)
+    job.files = candidates.map(({ path }) => ({ uri: join(this.root, path) }))
+    for (const sql of hitsSql(job, keep)) await this.session.exec(sql)
+    const hits = (await this.session.rows('SELECT DISTINCT file FROM sluice_hit ORDER BY file')).map(({ file }) => Number(file))
+    if (hits.length === 0) return this.judge(null)
     const late = staged.places !== null && staged.places.lowest <= highest
-    for (const sql of decideSql(this.job, keep, hitPaths, late ? history : null)) await this.session.exec(sql)
-    const updated = await this.session.rows(`SELECT DISTINCT file FROM sluice_decided WHERE outcome = 'updated' ORDER BY file`)
-    for (const { file } of updated) {
+    for (const sql of decideSql(job, keep, hits, late ? history : null)) await this.session.exec(sql)
+    for (const { file } of await this.session.rows(`SELECT DISTINCT file FROM (${leavingRowsSql(job)}) ORDER BY file`)) {
       const candidate = candidates[Number(file)]
-      if (candidate !== undefined) this.touched.push(candidate)
+      if (candidate !== undefined) this.touched.push({ file: candidate, n: Number(file) })
     }
-    return this.judge(hitPaths)
+    return this.judge(job.foreign === null ? hits : [...new Set([...hits, ...this.touched.map(({ n }) => n)])])
   }
 
-  private async judge(hitPaths: string[] | null): Promise<string[] | null> {
+  private async judge(hits: number[] | null): Promise<number[] | null> {
     const { keep, staged } = this.job
-    if (keep !== null && keep.rule !== 'first' && staged.losers.length > 0) await this.session.exec(verdictSql(this.job, hitPaths))
-    return hitPaths
+    if (keep !== null && keep.rule !== 'first' && staged.losers.length > 0) await this.session.exec(verdictSql(this.job, hits))
+    return hits
   }
 
-  private async writeRows(hitPaths: string[] | null): Promise<void> {
-    for (const part of this.job.staged.records) await this.copy('delta.data', this.data, '', dataSql(this.job, part, hitPaths !== null))
+  private async writeRows(hits: number[] | null): Promise<void> {
+    for (const part of this.job.staged.records) await this.copy('delta.data', this.data, '', dataSql(this.job, part, hits !== null))
     // One touched file at a time: memory follows the file, not the table.
-    for (const file of this.touched) await this.copy('delta.rewrite', this.rewrites, '', rewriteSql(this.job, this.absolute(file.add)))
+    for (const touched of this.touched) {
+      const written = await this.copy('delta.rewrite', this.rewrites, '', rewriteSql(this.job, touched.n))
+      if (written !== null) touched.into = written
+    }
   }
 
-  private async writeKept(hitPaths: string[] | null): Promise<void> {
+  private async writeKept(hits: number[] | null): Promise<void> {
     const { keep, staged } = this.job
     if (keep !== null && staged.records.length > 0) {
-      for (const sql of losersOutSql(this.job, keep, hitPaths)) await this.copy('delta.losers', this.losers, LOSERS_FOLDER, sql)
-      for (const sql of repeatedSql(this.job, keep, hitPaths)) await this.copy('delta.rejects', this.rejects, REJECTS_FOLDER, sql)
+      for (const sql of losersOutSql(this.job, keep, hits)) await this.copy('delta.losers', this.losers, LOSERS_FOLDER, sql)
+      for (const sql of repeatedSql(this.job, keep, hits)) await this.copy('delta.rejects', this.rejects, REJECTS_FOLDER, sql)
     }
     if (staged.rejects.length > 0) await this.copy('delta.rejects', this.rejects, REJECTS_FOLDER, rejectsSql(staged))
   }
 
-  private async copy(point: string, into: Written[], folder: string, select: string): Promise<void> {
+  private async copy(point: string, into: Written[], folder: string, select: string): Promise<Written | null> {
     const n = this.paths.length + 1
     const path = join(this.root, folder, folder === '' ? dataName(this.name, n) : `${this.name}-${n}.parquet`)
     this.paths.push(path)
     const written = await this.session.copy(point, await this.tamperWrite(select), path)
-    if (written.rows === 0) return
+    if (written.rows === 0) return null
     into.push(written)
     this.folders.add(join(this.root, folder))
+    return written
   }
 
   /** A test loses or doubles one row of the first file that gets any. */
@@ -149,10 +154,12 @@ export class AttemptWriter {
     return how === 'drop' ? `SELECT * FROM (${select}) WHERE ${at} <> ${place}` : `SELECT * FROM (${select}) UNION ALL SELECT * FROM (${select}) WHERE ${at} = ${place}`
   }
 
-  private async finish(counted: Pick<BatchRecord, 'arrivals' | 'evicted' | 'reasons' | 'faults'>): Promise<Attempt> {
+  private async finish(counted: Pick<BatchRecord, 'arrivals' | 'evicted' | 'reasons' | 'faults' | 'surplus'>, version: number, previous: RecordLink | null): Promise<Attempt> {
     const { batch, places } = this.job.staged
     const { text, sha256, record } = this.encode({
       format: 1,
+      version,
+      previous,
       batch: batch.id,
       lane: batch.lane,
       fence: batch.fence,
@@ -167,8 +174,13 @@ export class AttemptWriter {
     await localFs.write('delta.record.write', join(this.root, recordPath), text)
     await localFs.sync('delta.record.sync', join(this.root, BATCHES_FOLDER))
     const now = this.clock.now()
-    const adds = [...this.data, ...this.rewrites].map((written) => this.add(written, batch.id, now))
-    const removes = this.touched.map(({ add }): RemoveAction => ({ path: add.path, deletionTimestamp: now, dataChange: true, extendedFileMetadata: true, partitionValues: {}, size: add.size, tags: { [BATCH_TAG]: batch.id } }))
+    const adds = this.data.map((written) => this.add(written, { [BATCH_TAG]: batch.id }, now))
+    for (const { file, into } of this.touched) {
+      const tags: Record<string, string> = { [BATCH_TAG]: batch.id }
+      if (!file.ours) tags[FOREIGN_TAG] = 'rows of other writers'
+      if (into !== undefined) adds.push(this.add(into, tags, now))
+    }
+    const removes = this.touched.map(({ file: { add } }): RemoveAction => ({ path: add.path, deletionTimestamp: now, dataChange: true, extendedFileMetadata: true, partitionValues: add.partitionValues, size: add.size, tags: { [BATCH_TAG]: batch.id } }))
     return { adds, removes, record, recordPath, sha256 }
   }
 
@@ -180,13 +192,9 @@ export class AttemptWriter {
     return written.map(({ uri, rows, bytes }) => ({ path: uri.slice(this.root.length + 1), rows, bytes }))
   }
 
-  private add(written: Written, batch: string, now: number): AddAction {
-    const path = encodeURIComponent(written.uri.slice(this.root.length + 1))
-    return { path, partitionValues: {}, size: written.bytes, modificationTime: now, dataChange: true, stats: statsText(this.job.schema, written), tags: { [BATCH_TAG]: batch } }
-  }
-
-  private absolute(add: AddAction): string {
-    return join(this.root, decodeURIComponent(add.path))
+  private add(written: Written, tags: Record<string, string>, now: number): AddAction {
+    const path = encodePath(written.uri.slice(this.root.length + 1))
+    return { path, partitionValues: {}, size: written.bytes, modificationTime: now, dataChange: true, stats: statsText(this.job.schema, written), tags }
   }
 }
 

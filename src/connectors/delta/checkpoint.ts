@@ -19,7 +19,8 @@ const EVERY = 100
 const LOG_BYTES = 10_000_000
 
 export function isDue(state: TableState): boolean {
-  return state.version > 0 && (state.version % EVERY === 0 || state.logBytes >= LOG_BYTES)
+  // Another writer may have committed the version whose turn it was.
+  return state.version > 0 && (state.version % EVERY === 0 || state.version - state.folded > EVERY || state.logBytes >= LOG_BYTES)
 }
 
 const MAP = 'MAP(VARCHAR, VARCHAR)'
@@ -67,6 +68,7 @@ export async function writeCheckpoint(root: string, state: TableState, by: { eng
     const hint = { version, size: actions.length, sizeInBytes: bytes, numOfAddFiles: state.files.size }
     await replaceFile('delta.checkpoint.hint', log, '_last_checkpoint', JSON.stringify(hint), by.random)
     state.logBytes = 0
+    state.folded = version
   } finally {
     await localFs.remove('delta.checkpoint.tidy', lines)
     await localFs.remove('delta.checkpoint.tidy', parquet)

@@ -16,7 +16,7 @@ import type { Schema } from '../../core/schema.ts'
 import type { Receipt } from '../../core/target.ts'
 import { noBalance, addBalance } from '../../core/balance.ts'
 import { localFs } from '../../storage/local.ts'
-import { FORMAT, laneApp, protocolFor, schemaString } from './actions.ts'
+import { FORMAT, laneApp, protocolFor, recordApp, recordMark, schemaString } from './actions.ts'
 import type { Action, CommitInfo, MetaData } from './actions.ts'
 import { AttemptWriter } from './attempt.ts'
 import type { Attempt } from './attempt.ts'
@@ -118,9 +118,8 @@ function headActions(by: Committer, state: TableState, schema: Schema, definitio
   const protocol = protocolFor(schema)
   if (state.protocol === null || protocol.minWriterVersion > state.protocol.minWriterVersion) actions.push({ protocol })
   if (state.metaData !== null && state.schema.length === schema.length) return actions
-  const placeAt = state.metaData === null ? schema.length : state.placeAt
   const made = state.metaData ?? newTable(by, definition)
-  return [...actions, { metaData: { ...made, schemaString: schemaString(schema, placeAt) } }]
+  return [...actions, { metaData: { ...made, schemaString: schemaString(state.fields, schema) } }]
 }
 
 function newTable(by: Committer, definition: Definition): MetaData {
@@ -168,6 +167,7 @@ function bodyOf(attempt: Attempt, head: readonly Action[], staged: Staged, ledge
     { commitInfo },
     ...head,
     { txn: { appId: laneApp(ledger, batch.lane), version: batch.fence, lastUpdated: now } },
+    { txn: { appId: recordApp(ledger), version: recordMark(sha256), lastUpdated: now } },
     ...attempt.removes.map((remove) => ({ remove })),
     ...attempt.adds.map((add) => ({ add })),
   ]

@@ -24,7 +24,7 @@ export interface WrittenFiles {
   decided: boolean
 }
 
-type Counted = Pick<BatchRecord, 'arrivals' | 'evicted' | 'reasons' | 'faults'>
+type Counted = Pick<BatchRecord, 'arrivals' | 'evicted' | 'reasons' | 'faults' | 'surplus'>
 
 /** @throws SluiceError BALANCE_BROKEN */
 export async function countBatch(session: Session, job: Resolution, files: WrittenFiles, rows: { before: number; after: number }): Promise<Counted> {
@@ -35,9 +35,10 @@ export async function countBatch(session: Session, job: Resolution, files: Writt
   let updated = 0
   let replaced = 0
   let evicted = 0
+  let surplus = 0
   const reasons: Record<string, number> = {}
   if (files.data.length > 0) {
-    for (const row of await session.rows(countDataSql(job.schema, files.data, files.decided))) {
+    for (const row of await session.rows(countDataSql(files.data, files.decided))) {
       at(Number(row['seq'])).inserted += Number(row['inserted'])
       at(Number(row['seq'])).updated += Number(row['updated'])
       updated += Number(row['updated'])
@@ -48,6 +49,7 @@ export async function countBatch(session: Session, job: Resolution, files: Writt
       const n = Number(row['n'])
       // Rows that were in the table belong to earlier arrivals: they are no term of this batch.
       if (row['outcome'] === 'evicted') replaced += n
+      else if (row['outcome'] === 'surplus') surplus += n
       else at(Number(row['seq']))[row['outcome'] === 'stale' ? 'stale' : 'duplicate'] += n
     }
   }
@@ -61,11 +63,12 @@ export async function countBatch(session: Session, job: Resolution, files: Writt
       }
     }
   }
-  checkBalance(counts, rows)
+  // Rows of other writers that stood beside the one row of their key have left: they are no term of an arrival.
+  checkBalance(counts, { before: rows.before - surplus, after: rows.after })
   if (replaced + evicted !== updated) {
     throw new SluiceError('BALANCE_BROKEN', `The numbers do not add up, nothing was committed: ${updated} rows were replaced, but ${replaced + evicted} of them were kept.`)
   }
-  return { arrivals: arrivalsOf(job, counts), evicted, reasons, faults: 'KEY_REPEATED' in reasons || evicted > 0 ? await repeated(session, files.rejects, ours, job.staged.batch.id) : [] }
+  return { arrivals: arrivalsOf(job, counts), evicted, surplus, reasons, faults: 'KEY_REPEATED' in reasons || evicted > 0 ? await repeated(session, files.rejects, ours, job.staged.batch.id) : [] }
 }
 
 function setNew(counts: Map<number, Balance>, seq: number): Balance {

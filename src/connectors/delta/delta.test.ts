@@ -11,6 +11,7 @@ import { setFailpointHandler } from '../../core/failpoint.ts'
 import type { Table } from '../../core/target.ts'
 import { systemClock } from '../../storage/system.ts'
 import type { Action } from './actions.ts'
+import { stampOf } from './foreign.ts'
 import { openDeltaTarget } from './target.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-delta-'))
@@ -34,8 +35,9 @@ describe('the log', () => {
   test('version 0 makes the table and is the first batch', async () => {
     const scene = await Scene.open(variant, { columns: 'id:int64,my name:json', key: 'id' })
     await scene.load([{ seq: 1, records: [{ id: 1, 'my name': { b: 1 } }] }])
-    const [info, protocol, metaData, txn, add] = actions(scene, 0)
-    assert.equal(info?.commitInfo?.sluice?.batch, (await scene.table.head()).exists ? info?.commitInfo?.operationParameters['batch'] : null)
+    const [info, protocol, metaData, txn, mark, add] = actions(scene, 0)
+    const stamp = stampOf(actions(scene, 0))
+    assert.equal(stamp?.batch, (await scene.table.head()).exists ? info?.commitInfo?.operationParameters['batch'] : null)
     assert.deepEqual(protocol?.protocol, { minReaderVersion: 1, minWriterVersion: 2 })
     assert.equal(metaData?.metaData?.configuration['delta.enableExpiredLogCleanup'], 'false')
     assert.equal(metaData?.metaData?.configuration['sluice.ledger'], 'l_contract')
@@ -43,7 +45,8 @@ describe('the log', () => {
     assert.deepEqual(fields.map(({ name, type }) => [name, type]), [['id', 'long'], ['my_name', 'string'], ['_place', 'long']])
     assert.deepEqual(fields[1]?.metadata, { comment: 'my name', 'sluice.type': 'json' })
     assert.equal(txn?.txn?.appId, 'sluice:l_contract:0')
-    assert.deepEqual(add?.add?.tags, { sluice: info?.commitInfo?.sluice?.batch })
+    assert.equal(mark?.txn?.appId, 'sluice:l_contract:record')
+    assert.deepEqual(add?.add?.tags, { sluice: stamp?.batch })
     assert.match(add?.add?.path ?? '', /^b-b_.*-1-\d+-\d+\.parquet$/)
     assert.deepEqual((await (await again(scene)).head()).schema, [{ name: 'id', type: 'int64' }, { name: 'my_name', type: 'json', original: 'my name' }])
   })
@@ -64,9 +67,9 @@ describe('the log', () => {
     await scene.load([{ seq: 2, records: [r(50), r(51)] }])
     await scene.load([{ seq: 3, records: [r(1, 'x'), r(2, 'x')] }])
     const names = actions(scene, 2).map((action) => Object.keys(action)[0])
-    assert.deepEqual(names, ['commitInfo', 'txn', 'remove', 'add'])
+    assert.deepEqual(names, ['commitInfo', 'txn', 'txn', 'remove', 'add'])
     await scene.load([{ seq: 4, records: [r(50, 'x'), r(90, 'x')] }])
-    assert.deepEqual(actions(scene, 3).map((action) => Object.keys(action)[0]), ['commitInfo', 'txn', 'remove', 'add', 'add'])
+    assert.deepEqual(actions(scene, 3).map((action) => Object.keys(action)[0]), ['commitInfo', 'txn', 'txn', 'remove', 'add', 'add'])
     await scene.check()
   })
   test('who acts on entries that it found makes them durable first', async () => {
@@ -128,7 +131,8 @@ describe('the log', () => {
 
 describe('refusals', () => {
   const cases: { name: string; code: string; says: RegExp; lines: object[] }[] = [
-    { name: 'a commit of another writer', code: 'TABLE_FOREIGN', says: /version 1 was written by delta-rs:1\.6/, lines: [{ commitInfo: { timestamp: 1, operation: 'WRITE', engineInfo: 'delta-rs:1.6' } }] },
+    { name: 'an unknown action', code: 'TABLE_UNSUPPORTED', says: /log action cdc \(version 1\)/, lines: [{ commitInfo: { operation: 'WRITE', engineInfo: 'delta-rs:1.6' } }, { cdc: { path: 'x' } }] },
+    { name: 'a data file elsewhere', code: 'TABLE_UNSUPPORTED', says: /outside of its folder, file:/, lines: [{ commitInfo: {} }, { add: { path: 'file:///elsewhere/x.parquet', partitionValues: {}, stats: '{"numRecords":1}' } }] },
     { name: 'a feature', code: 'TABLE_UNSUPPORTED', says: /columnMapping/, lines: [{ commitInfo: {} }, { protocol: { minReaderVersion: 3, minWriterVersion: 7, readerFeatures: ['columnMapping'], writerFeatures: ['columnMapping'] } }] },
     { name: 'a protocol', code: 'TABLE_UNSUPPORTED', says: /\(2, 5\)/, lines: [{ protocol: { minReaderVersion: 2, minWriterVersion: 5 } }] },
     { name: 'deletion vectors', code: 'TABLE_UNSUPPORTED', says: /deletion vectors \(version 1\)/, lines: [{ add: { path: 'x', deletionVector: { storageType: 'u' } } }] },
@@ -198,8 +202,15 @@ describe('checkpoints', () => {
     // The fold keeps the numbers of arrivals, of reloaded ones too.
     const taken = await scene.stage(scene.batch([{ seq: 40, records: [r(999, 'other')] }]), { table: short })
     await assert.rejects(short.apply(taken, scene.definition), { code: 'ARRIVAL_COMMITTED' })
+    // Without the fold the checkpoint and the chain of batch records tell the same; without the checkpoint nothing does.
     rmSync(join(folder, 'short', scene.definition.table, '_sluice', 'folds'), { recursive: true })
-    await assert.rejects(openDeltaTarget({ root: join(folder, 'short'), clock: systemClock }).open(scene.definition.table, scene.ledger, engine), { code: 'TABLE_BROKEN', message: /no version 0/ })
+    const reopen = (): Promise<Table> => openDeltaTarget({ root: join(folder, 'short'), clock: systemClock }).open(scene.definition.table, scene.ledger, engine)
+    const salvaged = await reopen()
+    assert.deepEqual(await salvaged.head(), head)
+    assert.deepEqual(await numbers(salvaged), Array.from({ length: 103 }, (_, i) => i + 1))
+    await scene.check(salvaged)
+    rmSync(join(folder, 'short', scene.definition.table, '_delta_log', name))
+    await assert.rejects(reopen(), { code: 'TABLE_BROKEN', message: /no version 0/ })
     // A torn fold counts as none: the log is replayed.
     const folds = at(scene, '_sluice', 'folds')
     truncateSync(join(folds, readdirSync(folds)[0] ?? ''), 300)

@@ -7,16 +7,19 @@ import type { Random } from '../../core/effects.ts'
 import type { Standing } from '../../core/engine.ts'
 import { localFs } from '../../storage/local.ts'
 import type { AddAction, MetaData, Protocol, RemoveAction, Txn } from './actions.ts'
-import { FOLDS_FOLDER, foldPath, versionName } from './layout.ts'
+import { stampOf } from './foreign.ts'
+import type { ForeignWork } from './foreign.ts'
+import { FOLDS_FOLDER, decodePath, foldPath, versionName } from './layout.ts'
 import { readEntry, replaceFile, versionIsKnown } from './log.ts'
 import { TOMBSTONE_MS, TableState } from './state.ts'
 import type { CommittedBatch, HeldPart } from './state.ts'
 
 /** Older folds are removed; the one before the newest stays, should the newest be damaged. */
 const KEPT = 2
+const FORMAT = 2
 
 interface Line {
-  fold?: { format: 1; version: number; highest: string; inserted: number; protocol: Protocol; metaData: MetaData }
+  fold?: { format: 2; version: number; highest: string; expected: number; protocol: Protocol; metaData: MetaData }
   add?: AddAction
   remove?: RemoveAction
   txn?: Txn
@@ -26,12 +29,13 @@ interface Line {
   numbers?: [from: number, to: number]
   losers?: HeldPart
   rejects?: HeldPart
+  foreign?: ForeignWork
   end?: number
 }
 
 function* linesOf(state: TableState, now: number): Generator<Line> {
   if (state.protocol === null || state.metaData === null) return
-  yield { fold: { format: 1, version: state.version, highest: String(state.highest), inserted: state.inserted, protocol: state.protocol, metaData: state.metaData } }
+  yield { fold: { format: 2, version: state.version, highest: String(state.highest), expected: state.expected, protocol: state.protocol, metaData: state.metaData } }
   for (const { add } of state.files.values()) yield { add }
   for (const remove of state.tombstones.values()) if (remove.deletionTimestamp > now - TOMBSTONE_MS) yield { remove }
   for (const txn of state.txns.values()) yield { txn }
@@ -40,6 +44,7 @@ function* linesOf(state: TableState, now: number): Generator<Line> {
   for (const numbers of runsOf(state.numbers)) yield { numbers }
   for (const losers of state.losers) yield { losers }
   for (const rejects of state.rejects) yield { rejects }
+  for (const foreign of state.foreign.values()) yield { foreign }
 }
 
 /** Numbers are nearly dense: a handful of runs. */
@@ -80,7 +85,7 @@ export async function readNewestFold(root: string): Promise<TableState | null> {
 /** A log that was put back from a copy may be shorter than the fold, or may have gone another way since. */
 async function belongs(root: string, state: TableState): Promise<boolean> {
   if (!(await versionIsKnown(root, state.version))) return false
-  const batch = (await readEntry(root, state.version))?.actions.find((action) => action.commitInfo !== undefined)?.commitInfo?.sluice?.batch
+  const batch = stampOf((await readEntry(root, state.version))?.actions ?? [])?.batch
   return batch === undefined || state.batches.get(batch)?.version === state.version
 }
 
@@ -100,18 +105,24 @@ function parseFold(text: string, path: string): TableState | null {
 
 function takeLine(state: TableState, line: Line, path: string): void {
   if (line.fold !== undefined) {
+    // A fold of another make is no fold: the log tells.
+    if (line.fold.format !== FORMAT) throw new SyntaxError('another format')
     state.version = line.fold.version
     state.highest = BigInt(line.fold.highest)
-    state.inserted = line.fold.inserted
+    state.expected = line.fold.expected
     state.protocol = line.fold.protocol
     state.setMetaData(line.fold.metaData, path)
   }
-  if (line.add !== undefined) state.addFile(line.add)
-  if (line.remove !== undefined) state.tombstones.set(line.remove.path, line.remove)
+  if (line.add !== undefined) state.addFile(line.add, path)
+  if (line.remove !== undefined) state.tombstones.set(decodePath(path, line.remove.path), line.remove)
   if (line.txn !== undefined) state.txns.set(line.txn.appId, line.txn)
-  if (line.batch !== undefined) state.batches.set(line.batch.id, line.batch)
+  if (line.batch !== undefined) {
+    state.batches.set(line.batch.id, line.batch)
+    state.last = { record: line.batch.record, sha256: line.batch.sha256 }
+  }
   if (line.content !== undefined) state.contents.set(line.content[0], { generation: line.content[1], seq: line.content[2] } satisfies Standing)
   if (line.numbers !== undefined) for (let seq = line.numbers[0]; seq <= line.numbers[1]; seq += 1) state.numbers.add(seq)
   if (line.losers !== undefined) state.losers.push(line.losers)
   if (line.rejects !== undefined) state.rejects.push(line.rejects)
+  if (line.foreign !== undefined) state.noteForeign(line.foreign)
 }

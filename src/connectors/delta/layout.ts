@@ -1,5 +1,6 @@
 /** Where things lie in a table's folder. No two attempts of a batch share a file name. */
 import { join } from 'node:path'
+import { SluiceError } from '../../core/errors.ts'
 
 export const LOG_FOLDER = '_delta_log'
 export const BATCHES_FOLDER = '_sluice/batches'
@@ -32,4 +33,25 @@ export function dataName(attempt: string, n: number): string {
 /** The attempt that a file of ours belongs to: data, losers, rejects or batch record; null for other names. */
 export function attemptOf(name: string): string | null {
   return /^(?:b-)?([0-9A-Za-z_]+-\d+-\d+(?:x\d+)?)(?:-\d+\.parquet|\.json)$/.exec(name)?.[1] ?? null
+}
+
+/** Path of a file, relative to the table, as an action spells it: a URI, of which `=` in folders of partitions stays. */
+export function encodePath(relative: string): string {
+  return relative.split('/').map((part) => encodeURIComponent(part).replaceAll('%3D', '=')).join('/')
+}
+
+/**
+ * The other way round: one file has one name, however its writer spelt the URI.
+ * @throws SluiceError TABLE_UNSUPPORTED for a file outside of the table's folder
+ */
+export function decodePath(root: string, path: string): string {
+  if (/^[a-z][a-z0-9+.-]*:/i.test(path) || path.startsWith('/') || path.split('/').includes('..')) {
+    throw new SluiceError('TABLE_UNSUPPORTED', `${root}: the table has a data file outside of its folder, ${path}.`)
+  }
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    // Not encoded: a name with a percent sign in it.
+    return path
+  }
 }

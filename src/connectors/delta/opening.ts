@@ -1,29 +1,41 @@
 /**
  * Opening a table and moving forward in its log.
  *
- * Opening: newest whole fold + the entries after it, else every entry from version 0. Moving forward probes the next
- * version until there is none: no listing, the cost is that of the new commits.
+ * Opening: newest whole fold + the entries after it, else every entry from version 0; where others removed entries before
+ * a checkpoint, the checkpoint (`salvage.ts`). Moving forward probes the next version until there is none: no listing, the
+ * cost is that of the new commits.
  */
+import { join } from 'node:path'
+import type { Engine } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
+import { filesSql } from '../../resolve/duckdb-batch.ts'
 import { localFs } from '../../storage/local.ts'
+import type { AddAction } from './actions.ts'
+import { foreignWork, stampOf } from './foreign.ts'
 import { checkCommit, checkMetaData, checkProtocol } from './refuse.ts'
 import { readNewestFold } from './fold.ts'
-import { attemptOf } from './layout.ts'
+import { attemptOf, decodePath } from './layout.ts'
 import { listLog, readEntry, syncLog } from './log.ts'
 import { readRecord } from './record.ts'
-import { TableState } from './state.ts'
+import { hintedCheckpoint, salvage } from './salvage.ts'
+import { TableState, rowsOf } from './state.ts'
 
 export class OpenTable {
   readonly root: string
   /** Null: whoever's the table is, for reading only. */
   readonly ledger: string | null
+  /** The table may belong to another ledger, or be nobody's, until it is taken over. */
+  readonly adopting: boolean
+  private readonly engine: Engine
   state = new TableState()
   private opened = false
   private tail: Promise<unknown> = Promise.resolve()
 
-  constructor(root: string, ledger: string | null) {
+  constructor(root: string, ledger: string | null, engine: Engine, adopting = false) {
     this.root = root
     this.ledger = ledger
+    this.engine = engine
+    this.adopting = adopting
   }
 
   /** Takes over what was committed since. Calls wait for one another; the state only grows. */
@@ -37,15 +49,21 @@ export class OpenTable {
     let found = false
     if (!this.opened) {
       this.state = (await readNewestFold(this.root)) ?? new TableState()
+      this.state.folded = Math.max(this.state.version, 0)
+      this.state.base = this.state.folded
       found = this.state.exists
       if (this.state.protocol !== null) checkProtocol(this.root, this.state.protocol)
       if (this.state.metaData !== null) checkMetaData(this.root, this.state.metaData)
-      this.checkLedger(this.state.ledger)
     }
     while (await this.step()) found = true
+    if (await this.jump()) {
+      found = true
+      while (await this.step());
+    }
     // Another process may have died between its link and its sync: what is acted on must be durable.
     if (found) await syncLog(this.root)
     if (!this.opened && !this.state.exists) await this.refuseWithoutLog()
+    this.checkOwner()
     this.opened = true
     return this.state
   }
@@ -54,26 +72,56 @@ export class OpenTable {
     const entry = await readEntry(this.root, this.state.version + 1)
     if (entry === null) return false
     checkCommit(this.root, entry.version, entry.actions)
-    const owner = entry.actions.find((action) => action.metaData !== undefined)?.metaData?.configuration['sluice.ledger']
-    this.checkLedger(owner ?? this.state.ledger)
-    const stamp = entry.actions.find((action) => action.commitInfo !== undefined)?.commitInfo?.sluice
-    if (stamp === undefined) throw new SluiceError('INTERNAL', `Version ${entry.version} passed without a stamp.`)
-    this.state.take(entry, await readRecord(this.root, stamp.record, stamp.sha256), this.root)
+    const stamp = stampOf(entry.actions)
+    for (const { add } of entry.actions) if (add !== undefined) await this.countRows(add)
+    this.state.take(entry, stamp === null ? null : await readRecord(this.root, stamp.record, stamp.sha256), foreignWork(entry.version, entry.actions), this.root)
     return true
   }
 
-  /** @throws SluiceError TABLE_OTHER_LEDGER */
-  checkLedger(owner: string | null): void {
-    if (owner !== null && this.ledger !== null && owner !== this.ledger) {
-      throw new SluiceError('TABLE_OTHER_LEDGER', `${this.root} belongs to the ledger ${owner}, not to ${this.ledger}.`)
+  /** Others may have cleaned the log: then a checkpoint tells what the entries before it did. */
+  private async jump(): Promise<boolean> {
+    if (this.opened) return false
+    if (this.state.exists && (await hintedCheckpoint(this.root)) <= this.state.version) return false
+    const { checkpoints } = await listLog(this.root)
+    if ((checkpoints.at(-1) ?? -1) <= this.state.version) return false
+    const session = await this.engine.session()
+    try {
+      this.state = await salvage(this.root, this.state, session)
+    } finally {
+      await session.close()
     }
+    return true
+  }
+
+  /** Statistics are optional: a writer may have left it to the files to say how many rows they have. */
+  private async countRows(add: AddAction): Promise<void> {
+    if (rowsOf(add) !== null) return
+    const uri = join(this.root, decodePath(this.root, add.path))
+    const session = await this.engine.session()
+    try {
+      const rows = Number((await session.rows(`SELECT num_rows AS n FROM parquet_file_metadata(${filesSql([{ uri }])})`))[0]?.['n'])
+      add.stats = JSON.stringify({ numRecords: rows })
+    } finally {
+      await session.close()
+    }
+  }
+
+  /** @throws SluiceError TABLE_FOREIGN, TABLE_OTHER_LEDGER */
+  private checkOwner(): void {
+    const { state, ledger, root } = this
+    if (!state.exists || this.adopting) return
+    if (state.definition === null) {
+      const made = [...state.foreign.values()].map(({ by }) => by)[0] ?? 'another writer'
+      throw new SluiceError('TABLE_FOREIGN', state.batches.size === 0 ? `${root}: ${made} made this table, not Sluice.` : `${root}: ${made} took away what Sluice had written down about this table.`)
+    }
+    if (ledger !== null && state.ledger !== ledger) throw new SluiceError('TABLE_OTHER_LEDGER', `${root} belongs to the ledger ${state.ledger ?? '?'}, not to ${ledger}.`)
   }
 
   /** No version 0 and no fold: a table that does not exist yet, somebody else's files, or a log that lost its beginning. */
   private async refuseWithoutLog(): Promise<void> {
     const { entries, checkpoints } = await listLog(this.root)
     if (entries.length > 0 || checkpoints.length > 0) {
-      throw new SluiceError('TABLE_BROKEN', `${this.root}: the log has no version 0 and there is no fold under _sluice/folds to begin with.`)
+      throw new SluiceError('TABLE_BROKEN', `${this.root}: the log has no version 0, and there is neither a fold under _sluice/folds nor a checkpoint to begin with.`)
     }
     // Files of a first attempt that died carry our names: they are left-overs, not somebody's table.
     const foreign = ((await localFs.list(this.root)) ?? []).find(({ name }) => name.endsWith('.parquet') && attemptOf(name) === null)

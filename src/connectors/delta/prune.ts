@@ -22,9 +22,9 @@ export function mayHold(add: AddAction, schema: Schema, keyRange: Staged['keyRan
 }
 
 function overlaps(type: ColumnType, { min: low, max: high }: Bounds, min: string, max: string): boolean {
-  if (type === 'int64') return (low === undefined || BigInt(low) <= BigInt(max)) && (high === undefined || BigInt(high) >= BigInt(min))
+  if (type === 'int64') return (!whole(low) || BigInt(low) <= BigInt(max)) && (!whole(high) || BigInt(high) >= BigInt(min))
   if (isDecimal(type)) return !(low !== undefined && above(low, max)) && !(high !== undefined && above(min, high))
-  if (type === 'timestamp' || type === 'timestamp_local') return (low === undefined || micros(low) <= bare(max)) && (high === undefined || micros(high) >= bare(min))
+  if (type === 'timestamp' || type === 'timestamp_local') return reachesTime(low, 'down', max) && reachesTime(high, 'up', min)
   if (type === 'date') return (low === undefined || low <= max) && (high === undefined || high >= min)
   if (type === 'string') return (low === undefined || order(low, max) <= 0) && (high === undefined || reaches(high, min))
   return true
@@ -45,21 +45,32 @@ function scaled(text: string): bigint | null {
   return shift < 0 ? null : BigInt(`${match[1]}${match[2]}${fraction}`) * 10n ** BigInt(shift)
 }
 
-/** Bounds have milliseconds, values microseconds; text of equal width sorts as time. The maximum is rounded up already. */
-function micros(bound: string): string {
-  return `${bare(bound)}000`
+function whole(bound: string | undefined): bound is string {
+  return bound !== undefined && /^-?\d{1,19}$/.test(bound)
 }
-function bare(time: string): string {
-  return time.endsWith('Z') ? time.slice(0, -1) : time
+
+const TIME = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?(?:Z|\+00:?00)?$/
+
+/**
+ * Bounds have any number of fraction digits, values six; text of equal width sorts as time. A maximum may have been cut to
+ * what is written, so everything that begins like it is within; a bound in another form tells nothing.
+ */
+function reachesTime(bound: string | undefined, end: 'down' | 'up', value: string): boolean {
+  const match = bound === undefined ? null : TIME.exec(bound)
+  if (match === null) return true
+  const text = `${match[1]}T${match[2]}.${(match[3] ?? '').padEnd(6, end === 'up' ? '9' : '0')}`
+  const bare = value.endsWith('Z') ? value.slice(0, -1) : value
+  return end === 'up' ? text >= bare : text <= bare
 }
 
 function order(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
-/** A cut maximum stands for every text that begins like it. */
+/** A cut maximum stands for every text that begins like it; other writers cut at 32 characters as well, and mark it otherwise. */
 function reaches(high: string, min: string): boolean {
   const points = [...high]
-  if (points.length === CUT + 1 && points[CUT] === HIGHEST) return order(points.slice(0, CUT).join(''), [...min].slice(0, CUT).join('')) >= 0
+  const kept = points.length === CUT + 1 && points[CUT] === HIGHEST ? CUT : CUT - 1
+  if (points.length >= CUT) return order(points.slice(0, kept).join(''), [...min].slice(0, kept).join('')) >= 0
   return order(high, min) >= 0
 }

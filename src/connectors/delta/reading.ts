@@ -4,22 +4,30 @@
  * A session answers whole. So the rows are sorted once into a temporary table, which spills, and leave it in pages:
  * asking for each page by the place before would read the rest of the table for every page.
  */
+import { join } from 'node:path'
 import type { Session } from '../../core/engine.ts'
 import type { RejectRow } from '../../core/target.ts'
 import type { Row, Schema } from '../../core/schema.ts'
 import { quoteName } from '../../sql/quote.ts'
 import { filesSql, valueSql } from '../../resolve/duckdb-batch.ts'
 import { filesOfTableSql } from '../../resolve/duckdb-table.ts'
+import type { TableFile } from '../../resolve/duckdb-table.ts'
+import type { TableState } from './state.ts'
+
+/** The live files of a table, to be read. */
+export function tableFiles(root: string, state: TableState): TableFile[] {
+  return [...state.files.values()].map(({ path }) => ({ uri: join(root, path) }))
+}
 
 /** Rows of a page: with rows of 10 kB it has 20 MB. */
 const PAGE = 2_000
 
 /** Values of the schema, then the place. One scan at a time in a session. */
-export async function* readRows(session: Session, schema: Schema, paths: readonly string[], limit: number | null): AsyncGenerator<Row[]> {
-  if (paths.length === 0) return
+export async function* readRows(session: Session, schema: Schema, files: readonly TableFile[], limit: number | null, foreign: bigint | null = null): AsyncGenerator<Row[]> {
+  if (files.length === 0) return
   const values = schema.map((column, at) => `${valueSql(column)} AS c${at}`)
   const most = limit === null ? '' : ` LIMIT ${limit}`
-  await session.exec(`CREATE OR REPLACE TEMP TABLE sluice_scan AS SELECT ${[...values, '_place AS p'].join(', ')} FROM (${filesOfTableSql(schema, paths)}) ORDER BY _place${most}`)
+  await session.exec(`CREATE OR REPLACE TEMP TABLE sluice_scan AS SELECT ${[...values, '_place AS p'].join(', ')} FROM (${filesOfTableSql(schema, files, { foreign })}) ORDER BY _place${most}`)
   for (let from = 0; ; from += PAGE) {
     const rows = await session.rows(`SELECT * FROM sluice_scan WHERE rowid >= ${from} AND rowid < ${from + PAGE} ORDER BY rowid`)
     if (rows.length > 0) yield rows.map((row) => [...schema.map((_, at) => row[`c${at}`] ?? null), row['p'] ?? null])

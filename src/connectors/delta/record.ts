@@ -16,8 +16,17 @@ export interface KeptPart {
   bytes: number
 }
 
+/** Which batch record was committed before: path relative to the table, SHA-256 of its bytes. */
+export interface RecordLink {
+  record: string
+  sha256: string
+}
+
 export interface BatchRecord {
   format: 1
+  /** Version of the table that this commit makes, and the record before it: the chain that `salvage.ts` follows. */
+  version?: number
+  previous?: RecordLink | null
   batch: string
   lane: number
   fence: number
@@ -25,6 +34,8 @@ export interface BatchRecord {
   /** Highest place of the batch, good or bad; 0n when it had no record. */
   highest: bigint
   evicted: number
+  /** Rows of other writers that left the table because their key has one row; absent: none. */
+  surplus?: number
   reasons: Readonly<Record<string, number>>
   faults: readonly RejectRow[]
   rewritten: number

@@ -8,11 +8,14 @@ import type { Definition } from '../../core/definition.ts'
 import type { Standing } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { Column } from '../../core/schema.ts'
-import type { AddAction, MetaData, Protocol, RemoveAction, Txn } from './actions.ts'
-import { parseSchema } from './actions.ts'
+import { BATCH_TAG, FOREIGN_TAG, parseSchema } from './actions.ts'
+import type { AddAction, Field, MetaData, Protocol, RemoveAction, Txn } from './actions.ts'
+import { stampOf } from './foreign.ts'
+import type { ForeignWork } from './foreign.ts'
+import { decodePath } from './layout.ts'
 import type { Entry } from './log.ts'
 import { insertedBy } from './record.ts'
-import type { BatchRecord, KeptPart } from './record.ts'
+import type { BatchRecord, KeptPart, RecordLink } from './record.ts'
 
 export interface CommittedBatch {
   id: string
@@ -26,8 +29,12 @@ export interface HeldPart extends KeptPart {
 }
 export interface LiveFile {
   add: AddAction
+  /** Relative to the table's folder, not encoded. */
+  path: string
   /** numRecords of its statistics: rows that were written. */
   rows: number
+  /** False: it may hold rows of other writers. */
+  ours: boolean
 }
 
 /** A removal is kept in checkpoints for so long, so that readers of older versions find the file named (Delta's default). */
@@ -38,10 +45,15 @@ export class TableState {
   protocol: Protocol | null = null
   metaData: MetaData | null = null
   schema: Column[] = []
-  placeAt = 0
+  fields: Field[] = []
   highest = 0n
-  /** Sum of rows inserted over all commits: equals the rows of the table. */
-  inserted = 0
+  /** Rows inserted by all batches, less surplus ones, and what other writers added or took away: the rows of the table. */
+  expected = 0
+  /** What other writers did, by writer and operation. */
+  readonly foreign = new Map<string, ForeignWork>()
+  /** The newest batch record. */
+  last: RecordLink | null = null
+  /** By path, not encoded. */
   readonly files = new Map<string, LiveFile>()
   readonly tombstones = new Map<string, RemoveAction>()
   readonly txns = new Map<string, Txn>()
@@ -53,6 +65,10 @@ export class TableState {
   readonly rejects: HeldPart[] = []
   /** Of the log since the last checkpoint. */
   logBytes = 0
+  /** Version of the newest fold that this process knows. */
+  folded = 0
+  /** Version that the state was begun with: of a fold or a checkpoint, or 0. */
+  base = 0
   private cached: { of: MetaData; definition: Definition } | null = null
 
   get exists(): boolean {
@@ -66,6 +82,11 @@ export class TableState {
     for (const file of this.files.values()) rows += file.rows
     return rows
   }
+  /** True when a file may hold rows of other writers, whose places are not unique. */
+  get mixed(): boolean {
+    for (const file of this.files.values()) if (!file.ours) return true
+    return false
+  }
   get definition(): Definition | null {
     const text = this.metaData?.configuration['sluice.definition']
     if (this.metaData === null || text === undefined) return null
@@ -77,43 +98,66 @@ export class TableState {
   lanes(): Map<number, number> {
     const prefix = `sluice:${this.ledger ?? ''}:`
     const lanes = new Map<number, number>()
-    for (const { appId, version } of this.txns.values()) if (appId.startsWith(prefix)) lanes.set(Number(appId.slice(prefix.length)), version)
+    for (const { appId, version } of this.txns.values()) if (appId.startsWith(prefix) && /^\d+$/.test(appId.slice(prefix.length))) lanes.set(Number(appId.slice(prefix.length)), version)
     return lanes
   }
 
-  setMetaData(metaData: MetaData, path: string): void {
-    const { schema, placeAt } = parseSchema(metaData.schemaString, path)
+  setMetaData(metaData: MetaData, root: string): void {
+    const { schema, fields } = parseSchema(metaData.schemaString, root)
     this.metaData = metaData
     this.schema = schema
-    this.placeAt = placeAt
+    this.fields = fields
   }
 
-  addFile(add: AddAction): void {
-    const rows = add.stats === undefined ? Number.NaN : (JSON.parse(add.stats) as { numRecords?: number }).numRecords
-    if (rows === undefined || !Number.isSafeInteger(rows)) throw new SluiceError('TABLE_BROKEN', `The log does not tell how many rows ${add.path} has.`)
-    this.files.set(add.path, { add, rows })
-    this.tombstones.delete(add.path)
+  addFile(add: AddAction, root: string): void {
+    const rows = rowsOf(add)
+    if (rows === null) throw new SluiceError('TABLE_BROKEN', `The log does not tell how many rows ${add.path} has.`)
+    const path = decodePath(root, add.path)
+    this.files.set(path, { add, path, rows, ours: add.tags?.[BATCH_TAG] !== undefined && add.tags[FOREIGN_TAG] === undefined })
+    this.tombstones.delete(path)
   }
 
-  /** Takes one entry over. All checks come before: after an error the state must not be half of an entry. */
-  take(entry: Entry, record: BatchRecord, path: string): void {
+  removeFile(remove: RemoveAction, root: string): void {
+    const path = decodePath(root, remove.path)
+    if (this.files.delete(path)) this.tombstones.set(path, remove)
+  }
+
+  /**
+   * Takes one entry over. All checks come before: after an error the state must not be half of an entry.
+   * @param record of a commit that wrote one
+   * @param foreign the commit is another writer's
+   */
+  take(entry: Entry, record: BatchRecord | null, foreign: ForeignWork | null, root: string): void {
+    const before = foreign === null ? 0 : this.rows
     const metaData = entry.actions.find((action) => action.metaData !== undefined)?.metaData
-    if (metaData !== undefined) this.setMetaData(metaData, path)
-    if (this.metaData === null) throw new SluiceError('TABLE_BROKEN', `${path}: the log begins without metaData.`)
-    for (const { commitInfo, protocol, txn, add, remove } of entry.actions) {
+    if (metaData !== undefined) this.setMetaData(metaData, root)
+    if (this.metaData === null) throw new SluiceError('TABLE_BROKEN', `${root}: the log begins without metaData.`)
+    // Removals first: an entry may take a file away and add it again with other statistics.
+    for (const { remove } of entry.actions) if (remove !== undefined) this.removeFile(remove, root)
+    for (const { protocol, txn, add } of entry.actions) {
       if (protocol !== undefined) this.protocol = protocol
       if (txn !== undefined) this.txns.set(txn.appId, txn)
-      if (add !== undefined) this.addFile(add)
-      if (remove !== undefined && this.files.delete(remove.path)) this.tombstones.set(remove.path, remove)
-      const stamp = commitInfo?.sluice
-      if (stamp !== undefined) this.batches.set(stamp.batch, { id: stamp.batch, version: entry.version, record: stamp.record, sha256: stamp.sha256 })
+      if (add !== undefined) this.addFile(add, root)
     }
-    this.takeRecord(record)
+    const stamp = stampOf(entry.actions)
+    if (record !== null && stamp !== null) this.takeRecord(record, { id: stamp.batch, version: entry.version, record: stamp.record, sha256: stamp.sha256 })
+    if (foreign !== null) {
+      this.noteForeign(foreign)
+      this.expected += this.rows - before
+    }
     this.logBytes += entry.bytes
     this.version = entry.version
   }
 
-  private takeRecord(record: BatchRecord): void {
+  noteForeign(work: ForeignWork): void {
+    const name = `${work.by} ${work.operation}`
+    const known = this.foreign.get(name)
+    this.foreign.set(name, known === undefined ? work : { ...known, commits: known.commits + work.commits, last: work.last, added: known.added + work.added, removed: known.removed + work.removed })
+  }
+
+  takeRecord(record: BatchRecord, batch: CommittedBatch): void {
+    this.batches.set(batch.id, batch)
+    this.last = { record: batch.record, sha256: batch.sha256 }
     for (const { sha256, generation, seq } of record.arrivals) {
       this.numbers.add(seq)
       const known = this.contents.get(sha256)
@@ -121,7 +165,13 @@ export class TableState {
     }
     for (const part of record.losers) this.losers.push({ ...part, batch: record.batch })
     for (const part of record.rejects) this.rejects.push({ ...part, batch: record.batch })
-    this.inserted += insertedBy(record)
+    this.expected += insertedBy(record) - (record.surplus ?? 0)
     if (record.highest > this.highest) this.highest = record.highest
   }
+}
+
+/** Rows of a file as its statistics tell; null: they do not. */
+export function rowsOf(add: AddAction): number | null {
+  const rows = typeof add.stats === 'string' ? (JSON.parse(add.stats) as { numRecords?: number }).numRecords : undefined
+  return rows !== undefined && Number.isSafeInteger(rows) ? rows : null
 }

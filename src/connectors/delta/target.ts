@@ -14,7 +14,7 @@ import { isDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBatch, receiptIn } from './commit.ts'
 import type { Committer } from './commit.ts'
 import { OpenTable } from './opening.ts'
-import { readRejects, readRows } from './reading.ts'
+import { readRejects, readRows, tableFiles } from './reading.ts'
 import { readRecord } from './record.ts'
 import { verifyTable } from './verify.ts'
 
@@ -25,7 +25,7 @@ export function openDeltaTarget(options: { root: string; clock: Clock; random?: 
     scheme: 'delta',
     uri: (table) => join(root, table),
     async open(table, ledger, engine) {
-      const opened = new DeltaTable(new OpenTable(join(root, table), ledger), engine, clock, random)
+      const opened = new DeltaTable(new OpenTable(join(root, table), ledger, engine), engine, clock, random)
       await opened.head()
       return opened
     },
@@ -105,14 +105,13 @@ class DeltaTable implements Table {
   }
 
   async *scan(limit: number | null): AsyncGenerator<Row[]> {
-    const { files, schema } = await this.table.forward()
-    const paths = [...files.keys()].map((path) => join(this.uri, decodeURIComponent(path)))
-    yield* this.reading((session) => readRows(session, schema, paths, limit))
+    const state = await this.table.forward()
+    yield* this.reading((session) => readRows(session, state.schema, tableFiles(this.uri, state), limit, state.mixed ? state.highest : null))
   }
 
   async *losers(): AsyncGenerator<Row[]> {
     const { losers, schema } = await this.table.forward()
-    const paths = losers.map(({ path }) => join(this.uri, path))
+    const paths = losers.map(({ path }) => ({ uri: join(this.uri, path) }))
     yield* this.reading((session) => readRows(session, schema, paths, null))
   }
 

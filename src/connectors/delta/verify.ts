@@ -10,7 +10,9 @@ import { columnOf, filesOfTableSql } from '../../resolve/duckdb-table.ts'
 import { localFs } from '../../storage/local.ts'
 import { BATCHES_FOLDER, FOLDS_FOLDER, LOG_FOLDER, LOSERS_FOLDER, REJECTS_FOLDER, attemptOf } from './layout.ts'
 import { listLog } from './log.ts'
+import { describeForeign } from './foreign.ts'
 import type { OpenTable } from './opening.ts'
+import { tableFiles } from './reading.ts'
 import type { TableState } from './state.ts'
 
 interface Expected {
@@ -27,7 +29,7 @@ export async function verifyTable(table: OpenTable, engine: Engine): Promise<Fin
     if (thrown instanceof SluiceError && thrown.code === 'TABLE_BROKEN') return [broken(thrown.where.path ?? table.root, thrown.message)]
     throw thrown
   }
-  const findings = [...(await checkLog(table.root, state)), ...(await checkRecords(table.root, state)), ...(await findGarbage(table.root, state))]
+  const findings = [...(await checkLog(table.root, state)), ...(await checkRecords(table.root, state)), ...(await findGarbage(table.root, state)), ...(await findForeign(table.root, state))]
   if (!state.exists) return findings
   const session = await engine.session()
   try {
@@ -47,11 +49,12 @@ async function checkLog(root: string, state: TableState): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const [at, version] of entries.entries()) {
     const before = entries[at - 1]
-    if (before !== undefined && version !== before + 1) findings.push(broken(join(root, LOG_FOLDER), `The log jumps from version ${before} to ${version}.`))
+    // What stands before an entry that was jumped over is not needed: a fold or a checkpoint tells it.
+    if (before !== undefined && version !== before + 1 && version > state.base + 1) findings.push(broken(join(root, LOG_FOLDER), `The log jumps from version ${before} to ${version}.`))
   }
   const newest = entries.at(-1)
   if (newest !== undefined && newest > state.version && findings.length === 0) findings.push(broken(join(root, LOG_FOLDER), `The log has version ${newest}, but it can be followed to ${state.version} only.`))
-  if (state.inserted !== state.rows) findings.push(broken(root, `The commits inserted ${state.inserted} rows, the data files of the log have ${state.rows}.`))
+  if (state.expected !== state.rows) findings.push(broken(root, `By its commits the table has ${state.expected} rows, by the data files of its log ${state.rows}.`))
   return findings
 }
 
@@ -67,20 +70,24 @@ async function checkRecords(root: string, state: TableState): Promise<Finding[]>
 
 /** Sizes and row counts of every file, then keys and places over the whole table, if its files are whole. */
 async function checkContents(root: string, state: TableState, session: Session): Promise<Finding[]> {
-  const live = [...state.files.values()].map(({ add, rows }) => ({ path: decodeURIComponent(add.path), rows, bytes: add.size }))
+  const live = [...state.files.values()].map(({ add, path, rows }) => ({ path, rows, bytes: add.size }))
   const damagedLive = await checkFiles(root, live, session)
   const findings = [...damagedLive, ...(await checkFiles(root, [...state.losers, ...state.rejects], session))]
   if (damagedLive.length > 0 || live.length === 0) return findings
-  const from = filesOfTableSql(state.schema, live.map(({ path }) => join(root, path)))
+  // Other writers may have brought a key twice, none at all, or copied places: said, and not broken.
+  const grade = state.mixed ? 'foreign' : 'broken'
+  const theirs = state.mixed ? ' Other writers have written to this table.' : ''
+  const found = (message: string): number => findings.push({ grade, path: root, message: `${message}${theirs}` })
+  const from = filesOfTableSql(state.schema, tableFiles(root, state), { foreign: state.mixed ? state.highest : null })
   const count = async (sql: string): Promise<number> => Number((await session.rows(sql))[0]?.['n'] ?? 0)
-  const places = await count(`SELECT count(*) AS n FROM (SELECT _place FROM (${from}) GROUP BY _place HAVING count(*) > 1)`)
-  if (places > 0) findings.push(broken(root, `${places} places are in the table more than once.`))
+  const places = await count(`SELECT count(*) AS n FROM (SELECT _place FROM (${from}) WHERE _place <> 0 GROUP BY _place HAVING count(*) > 1)`)
+  if (places > 0) found(`${places} places are in the table more than once.`)
   const key = (state.definition?.key ?? []).map((name) => quoteName(columnOf(state.schema, name).name))
   if (key.length === 0) return findings
   const repeated = await count(`SELECT count(*) AS n FROM (SELECT ${key.join(', ')} FROM (${from}) GROUP BY ALL HAVING count(*) > 1)`)
-  if (repeated > 0) findings.push(broken(root, `${repeated} keys are in the table more than once.`))
+  if (repeated > 0) found(`${repeated} keys are in the table more than once.`)
   const empty = await count(`SELECT count(*) AS n FROM (${from}) WHERE ${key.map((name) => `${name} IS NULL`).join(' OR ')}`)
-  if (empty > 0) findings.push(broken(root, `${empty} rows have no key.`))
+  if (empty > 0) found(`${empty} rows have no key.`)
   return findings
 }
 
@@ -120,4 +127,18 @@ async function findGarbage(root: string, state: TableState): Promise<Finding[]> 
     }
   }
   return findings
+}
+
+/** What other writers did, and what their VACUUM took away. Nothing of it is broken. */
+async function findForeign(root: string, state: TableState): Promise<Finding[]> {
+  const foreign = (message: string): Finding => ({ grade: 'foreign', path: root, message })
+  const works = [...state.foreign.values()]
+  const findings = works.map((work) => foreign(describeForeign(work)))
+  let gone = 0
+  for (const path of state.tombstones.keys()) if ((await localFs.stat(join(root, path))) === null) gone += 1
+  const vacuums = works.filter(({ operation }) => operation.startsWith('VACUUM'))
+  if (gone === 0 && vacuums.length === 0) return findings
+  const when = vacuums.length === 0 ? 'Another writer' : `A VACUUM of ${vacuums[0]?.by ?? 'another writer'} (version ${Math.max(...vacuums.map(({ last }) => last))})`
+  const files = gone === 0 ? 'files that the table does not use any more' : `${gone} files that the table does not use any more`
+  return [...findings, foreign(`${when} removed ${files}: older versions of the table cannot be read, and rows that other writers deleted cannot be looked up. Losers and rejects under _sluice are whole.`)]
 }
