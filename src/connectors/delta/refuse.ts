@@ -10,7 +10,7 @@ const ACTIONS = new Set(['commitInfo', 'protocol', 'metaData', 'txn', 'add', 're
 const CONFIGURATION = new Set([
   'delta.enableExpiredLogCleanup', 'delta.logRetentionDuration', 'delta.deletedFileRetentionDuration', 'delta.checkpointInterval',
   'delta.autoOptimize.autoCompact', 'delta.autoOptimize.optimizeWrite', 'delta.targetFileSize', 'delta.tuneFileSizesForRewrites',
-  'delta.dataSkippingNumIndexedCols', 'delta.dataSkippingStatsColumns', 'delta.minReaderVersion', 'delta.minWriterVersion', 'delta.parquet.compression.codec',
+  'delta.dataSkippingNumIndexedCols', 'delta.dataSkippingStatsColumns', 'delta.minReaderVersion', 'delta.minWriterVersion',
 ])
 /** Properties that ask for something unless they say no. */
 const SWITCHES = new Set(['delta.appendOnly', 'delta.enableChangeDataFeed', 'delta.enableDeletionVectors', 'delta.enableRowTracking', 'delta.enableTypeWidening', 'delta.enableInCommitTimestamps'])
