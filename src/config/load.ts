@@ -1,18 +1,20 @@
 /** The settings of `load`: the interface for programs, and the one table that declares them everywhere else. */
 import { MODES } from '../core/definition.ts'
+import type { CsvRequest } from '../core/csv.ts'
+import { ENCODINGS } from '../core/csv.ts'
 import type { DefinitionRequest } from '../core/definition.ts'
 import { FORMATS } from '../core/reading.ts'
 import type { SettingTable } from './settings.ts'
 
 /** Settings of `load()`; each is the command's flag of the same name. */
-export interface LoadSettings extends DefinitionRequest {
+export interface LoadSettings extends DefinitionRequest, CsvRequest {
   /** Files, folders or patterns. */
   paths: string[]
   /** Name of the table. */
   into: string
   /** `delta:`, `delta:DIR` or `sqlite:FILE`; absent: where the table is, else Delta in the data folder. */
   to?: string
-  /** Format of all files: json, ndjson. Absent: told from name and content. */
+  /** Format of all files: json, ndjson, csv, tsv. Absent: told from name and content. */
   format?: string
   onBad?: 'quarantine' | 'fail' | 'skip'
   /** `N` or `N%` bad records per file, more fail the file. */
@@ -39,6 +41,14 @@ export const LOAD_SETTINGS: SettingTable<LoadSettings> = {
   keep: { kind: 'text', of: 'table', value: 'rule', help: 'which record of a key stays: first, last, max:COL, min:COL, error' },
   records: { kind: 'text', of: 'table', value: 'path', help: 'where the records are in a document: data.items, /data/items, or . for the root' },
   format: { kind: 'text', of: 'table', value: 'format', choices: FORMATS, fallback: 'told from name and content', help: 'the format of all files' },
+  csvDelimiter: { kind: 'text', of: 'table', value: 'text', fallback: 'found in the file', help: 'what stands between the fields of CSV: , or ; or \\t' },
+  csvQuote: { kind: 'text', of: 'table', value: 'char', fallback: 'found in the file', help: 'what stands around fields; none: quotes are text' },
+  csvEscape: { kind: 'text', of: 'table', value: 'char', fallback: 'found in the file', help: 'what stands before a quote inside of quotes' },
+  csvHeader: { kind: 'text', of: 'table', value: 'how', fallback: 'found in the file', help: 'yes, no, or the names: id,name,price' },
+  csvComment: { kind: 'text', of: 'table', value: 'text', help: 'lines that begin with it are no rows' },
+  csvEncoding: { kind: 'text', of: 'table', value: 'name', fallback: 'found in the file', help: ENCODINGS.join(', ') },
+  csvSkip: { kind: 'text', of: 'table', value: 'n', fallback: 'found in the file', help: 'lines before the header that are no rows' },
+  csvNull: { kind: 'text', of: 'table', value: 'texts', help: 'texts that mean null, beside the empty field: NULL,\\N' },
   columns: { kind: 'columns', of: 'table', value: 'list', help: 'the only columns to load, with types: id:string,ts:timestamp' },
   onBad: { kind: 'text', of: 'run', value: 'what', choices: ['quarantine', 'fail', 'skip'], fallback: 'quarantine', help: 'what happens to bad records' },
   maxBad: { kind: 'limit', of: 'run', value: 'limit', help: 'more bad records than N or N% fail their file' },

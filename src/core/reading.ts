@@ -1,19 +1,23 @@
 /** How the bytes of a file are to be understood: which names count, and what a command says of it. */
+import { CSV_BY_ITSELF } from './csv.ts'
+import type { CsvReading } from './csv.ts'
 
-export const FORMATS = ['json', 'ndjson'] as const
+export const FORMATS = ['json', 'ndjson', 'csv', 'tsv'] as const
 export type Format = (typeof FORMATS)[number]
 
 /** By the end of a name, lower case. */
-const EXTENSIONS: Readonly<Record<string, Format>> = { '.json': 'json', '.ndjson': 'ndjson', '.jsonl': 'ndjson' }
+const EXTENSIONS: Readonly<Record<string, Format>> = { '.json': 'json', '.ndjson': 'ndjson', '.jsonl': 'ndjson', '.csv': 'csv', '.tsv': 'tsv' }
 
 /** What a load says of its files; it belongs to the run, not to the table. */
 export interface Reading {
   /** `--format`; null: told from the name and the first bytes. */
   format: Format | null
+  /** `--csv-…`: counts for files that are CSV. */
+  csv: CsvReading
 }
 
 /** Everything is told from the files themselves. */
-export const BY_ITSELF: Reading = { format: null }
+export const BY_ITSELF: Reading = { format: null, csv: CSV_BY_ITSELF }
 
 /** Endings of packed files, behind that of their format. */
 const PACKED = /\.(gz|zst|zstd)$/i

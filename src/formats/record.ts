@@ -14,6 +14,8 @@ export const DECIMAL = 4
 export const STRING = 5
 /** An array or object as JSON text. */
 export const NESTED = 6
+/** A field of CSV: text that has no kind of its own. */
+export const FIELD = 7
 
 /** Levels that a record may have, itself included. */
 export const MAX_DEPTH = 256
@@ -24,6 +26,11 @@ export interface RecordView {
   readonly buf: Buffer
   /** Members. */
   readonly count: number
+  /**
+   * Set where all records of the file have the same members in the same order: their names, decoded. Two records with the
+   * same array are looked up once. The ranges of names say nothing then.
+   */
+  readonly names?: readonly string[]
   readonly nameFrom: Int32Array
   readonly nameTo: Int32Array
   readonly nameEscaped: Uint8Array

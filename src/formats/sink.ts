@@ -10,6 +10,8 @@ export interface Sink {
   /** What came so far were no records. */
   restart(): void
   progress(bytes: number): void
+  /** Something about the file that the user should hear once. */
+  notice(text: string): void
 }
 
 /** Thrown by a reader: the file as a whole cannot be loaded. */

@@ -14,6 +14,7 @@ import { MAX_ROW, placeOf } from '../core/place.ts'
 import type { Column, Schema } from '../core/schema.ts'
 import { BY_ITSELF, formatOfName, isPackedName } from '../core/reading.ts'
 import type { Format, Reading } from '../core/reading.ts'
+import { readCsv } from './csv/reader.ts'
 import { JsonReader, pathOf } from './json/reader.ts'
 import { Unpacked } from './packing/unpack.ts'
 import { Parts } from './parquet/parts.ts'
@@ -114,6 +115,8 @@ class FileSplitter implements Splitter {
   /** Names from the root to the records of a document. */
   private readonly path: string[] | null
   private readonly records: Records
+  /** Names of columns that the files are expected to have. */
+  private readonly expected: readonly string[]
   private readonly good: Parts
   private readonly rejects: Parts
   private tally: Tally = { faults: [], reasons: {}, lowest: null, highest: null }
@@ -125,6 +128,7 @@ class FileSplitter implements Splitter {
   constructor(options: SplitOptions) {
     this.options = options
     this.path = pathOf(options.definition.records)
+    this.expected = [...options.definition.key, ...(options.definition.columns ?? []).map(memberOf), ...(options.pinned ?? []).map(memberOf)]
     this.good = new Parts((n) => `${options.folder}/${options.prefix}-records-${n}.parquet`, options.limits)
     this.rejects = new Parts((n) => `${options.folder}/${options.prefix}-rejects-${n}.parquet`, options.limits)
     this.records = new Records(this.good, options.definition, options.pinned, options.hypothesis ?? null)
@@ -180,6 +184,9 @@ class FileSplitter implements Splitter {
       case 'json':
       case 'ndjson':
         return new JsonReader(window, sink, this.path, this.options.definition.key).read(format === 'ndjson')
+      case 'csv':
+      case 'tsv':
+        return readCsv(window, sink, reading.csv, format === 'tsv', this.expected)
     }
   }
 
@@ -222,6 +229,7 @@ class FileSplitter implements Splitter {
         this.reset()
       },
       progress: (bytes) => onProgress(bytes, this.end.read),
+      notice: (text) => void this.records.notices.add(text),
     }
   }
 
@@ -288,6 +296,10 @@ class FileSplitter implements Splitter {
       keyless: [...this.records.keyless],
     }
   }
+}
+
+function memberOf({ name, original }: Column): string {
+  return original ?? name
 }
 
 function ended(): SplitEnd {

@@ -29,12 +29,16 @@ export class Window {
   lenient = false
   dirty = false
   private filled = 0
-  private readonly read: Read
+  private read: Read
 
   /** @param spare a buffer that is free again: one of an earlier window */
   constructor(read: Read, first = FIRST, spare: Buffer | null = null) {
     this.read = read
     this.buf = spare ?? Buffer.allocUnsafeSlow(first + 1)
+  }
+  /** Puts something between the file and the window, before the first refill. */
+  through(make: (read: Read) => Read): void {
+    this.read = make(this.read)
   }
   /** Makes more bytes visible, keeping those from `pos` (or `hold`). False: there are none. */
   refill(): boolean {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { MODES } from '../core/definition.ts'
+import { csvReading, saysCsv } from '../core/csv.ts'
 import type { StageJob } from '../core/engine.ts'
 import type { LoadSettings } from '../config/load.ts'
 import { SluiceError } from '../core/errors.ts'
@@ -73,8 +74,10 @@ export function settingsOf(options: LoadOptions): Settings {
   }
 }
 
-function readingOf({ format }: LoadOptions): Reading {
+function readingOf(options: LoadOptions): Reading {
+  const { format } = options
   const known = FORMATS.find((name) => name === format)
   if (format !== undefined && known === undefined) throw new SluiceError('USAGE', `--format ${format}: expected one of ${FORMATS.join(', ')}.`)
-  return { format: known ?? null }
+  if (known !== undefined && known !== 'csv' && known !== 'tsv' && saysCsv(options)) throw new SluiceError('USAGE', `--format ${known} and flags of CSV (--csv-…) do not go together.`)
+  return { format: known ?? null, csv: csvReading(options) }
 }

@@ -4,6 +4,7 @@
 import { join } from 'node:path'
 import type { Batch, StageEvent, Staged, Standing } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
+import type { Code } from '../../core/errors.ts'
 import { checkKeepColumn } from '../../core/definition.ts'
 import { poison } from '../../core/failpoint.ts'
 import { placeOf } from '../../core/place.ts'
@@ -93,12 +94,15 @@ async function removeParts(folder: string): Promise<void> {
   for (const { name } of (await localFs.list(folder)) ?? []) await localFs.remove('stage.again', join(folder, name))
 }
 
+/** Codes of text that is no record. */
+const NO_RECORD: readonly Code[] = ['JSON_INVALID', 'UTF8_INVALID', 'RECORD_NOT_OBJECT', 'FIELDS_MISMATCH', 'QUOTE_INVALID', 'LINE_INVALID', 'HEADER_REPEATED', 'ENCODING_INVALID']
+
 /** What only the first records can tell: that the key and the column of the rule exist and can serve. */
 function checkDefinition({ batch, definition, pinned }: PlainJob, outcomes: readonly ArrivalOutcome[], split: Split): void {
   const records = outcomes.reduce((sum, { state, read }) => sum + (state === 'loaded' ? read : 0), 0)
   if (pinned !== null || records === 0) return
   // Of text that is no object nobody can say what columns it would have had.
-  const parsed = records - ['JSON_INVALID', 'UTF8_INVALID', 'RECORD_NOT_OBJECT'].reduce((sum, code) => sum + (split.reasons[code] ?? 0), 0)
+  const parsed = records - NO_RECORD.reduce((sum, code) => sum + (split.reasons[code] ?? 0), 0)
   for (const key of definition.key) {
     // Declared columns vouch for the key: records without it are put aside one by one.
     if (definition.columns === null && parsed > 0 && (split.keySeen[key] ?? 0) === 0) throw keyUnknown(key, batch, outcomes, split)

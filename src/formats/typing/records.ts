@@ -12,11 +12,12 @@ import { PLACE_COLUMN } from '../../core/place.ts'
 import { MAX_COLUMNS, columnName, fold, isReserved } from '../../core/schema.ts'
 import type { Column, ColumnType, Schema } from '../../core/schema.ts'
 import { canBeKey, isDecimal, isNested } from '../../core/types.ts'
-import { MAX_DEPTH, NESTED, NULL, STRING } from '../record.ts'
+import { FIELD, MAX_DEPTH, NESTED, NULL, STRING } from '../record.ts'
 import type { RecordView } from '../record.ts'
 import { decode, repeatedName } from '../json/text.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
 import type { Parts } from '../parquet/parts.ts'
+import { fieldFlag, fieldWriterOf } from './field.ts'
 import { flagOf, settled, typeOf } from './infer.ts'
 import { inside } from './nested.ts'
 import { ASSUMED_UTC, shown } from './write.ts'
@@ -74,6 +75,10 @@ export class Records {
   /** Members of the record before, by their position. */
   private shape: { bytes: Buffer; slot: Slot }[] = []
   private record = 0
+  /** Names that `found` stands for, while records bring the same ones. */
+  private named: readonly string[] | null = null
+  /** Number of the record that `found` was filled for. */
+  private foundIn = 0
   /** Slots of the record's members, by their position; null: not tracked. */
   private readonly found: (Slot | null)[] = []
   private fresh: Slot[] = []
@@ -129,6 +134,7 @@ export class Records {
     const bad = this.check(s) ?? (times === 0 ? null : this.write(s, seq, row, offset))
     if (bad !== null) {
       for (const slot of this.fresh) this.forget(slot)
+      if (this.fresh.length > 0) this.named = null
       return bad
     }
     for (let more = 1; more < times; more++) this.write(s, seq, row, offset)
@@ -138,8 +144,16 @@ export class Records {
   private check(s: RecordView): BadRecord | null {
     if (s.depth > MAX_DEPTH) return { code: 'DEPTH_EXCEEDED', message: `The record is nested ${s.depth} levels deep; ${MAX_DEPTH} are allowed.` }
     if (s.lone) return { code: 'TEXT_INVALID', message: 'A string of the record holds half of a surrogate pair.' }
+    const bad = s.names !== undefined && s.names === this.named ? null : this.find(s)
+    if (bad !== null) return bad
+    return this.keyNames.length === 0 ? null : this.checkKey(s)
+  }
+
+  /** The slots of all members, into `found`. */
+  private find(s: RecordView): BadRecord | null {
+    this.named = null
     for (let i = 0; i < s.count; i++) {
-      const slot = this.slotOf(s, i)
+      const slot = s.names === undefined ? this.slotOf(s, i) : this.newSpelling(s.names[i] as string)
       if (slot !== null && 'code' in slot) return slot
       this.found[i] = slot
       if (slot === null) continue
@@ -151,11 +165,17 @@ export class Records {
         if (name !== null) return { code: 'MEMBER_REPEATED', column: slot.name, message: `An object inside ${slot.name} has two members named ${name}.` }
       }
     }
+    this.named = s.names ?? null
+    this.foundIn = this.record
+    return null
+  }
+
+  private checkKey(s: RecordView): BadRecord | null {
     for (let k = 0; k < this.keyNames.length; k++) {
       const slot = this.keys[k]
-      const present = slot !== undefined && slot.stamp === this.record && s.kind[slot.member] !== NULL
+      const present = slot !== undefined && slot.stamp === this.foundIn && s.kind[slot.member] !== NULL
       if (present) slot.seen++
-      if (!present || (s.kind[slot.member] === STRING && s.valueFrom[slot.member] === s.valueTo[slot.member])) {
+      if (!present || (isText(s.kind[slot.member] as number) && s.valueFrom[slot.member] === s.valueTo[slot.member])) {
         this.noteKeyless(s.count)
         const name = slot?.name ?? this.definition.key[k] ?? ''
         return { code: 'KEY_MISSING', column: name, message: `The key column ${name} is ${present ? 'empty' : 'missing or null'}.` }
@@ -224,7 +244,8 @@ export class Records {
         const slot = this.found[i]
         if (slot?.role !== 'fixed') continue
         slot.buffer ??= parts.add(slot.name, slot.type as ColumnType)
-        const result = writerOf(slot.type as ColumnType)(slot.buffer, at, s, i)
+        const type = slot.type as ColumnType
+        const result = s.kind[i] === FIELD ? fieldWriterOf(type)(slot.buffer, at, s.buf, s.valueFrom[i] as number, s.valueTo[i] as number, false) : writerOf(type)(slot.buffer, at, s, i)
         if (result === ASSUMED_UTC) assumed = true
         else if (result !== null) {
           parts.undoRow()
@@ -264,21 +285,36 @@ export class Records {
     if (kind === NULL) return false
     const from = s.valueFrom[i] as number
     const to = s.valueTo[i] as number
+    if (kind === FIELD) return this.inferField(s.buf, from, to, slot, at)
     const escaped = s.escaped[i] === 1
     if (slot.buffer !== null && slot.type !== null && !this.collecting && settled(slot.type, s.buf, kind, from, to, escaped)) {
       const result = writerOf(slot.type)(slot.buffer, at, s, i)
       if (result === null || result === ASSUMED_UTC) return result !== null
     }
-    const flags = slot.flags | flagOf(s.buf, kind, from, to, escaped)
-    if (flags !== slot.flags) {
-      slot.flags = flags
-      const type = typeOf(flags)
-      if (slot.buffer !== null && type !== slot.type) this.collecting = true
-      slot.type = type
-    }
+    this.widen(slot, slot.flags | flagOf(s.buf, kind, from, to, escaped))
     if (this.collecting || slot.type === null) return false
     slot.buffer ??= this.parts.add(slot.name, slot.type)
     return writerOf(slot.type)(slot.buffer, at, s, i) === ASSUMED_UTC
+  }
+
+  /** The same for a field of CSV: a writer that takes it leaves the type as it is. */
+  private inferField(buf: Buffer, from: number, to: number, slot: Slot, at: number): boolean {
+    if (slot.buffer !== null && slot.type !== null && !this.collecting) {
+      const result = fieldWriterOf(slot.type)(slot.buffer, at, buf, from, to, true)
+      if (result === null || result === ASSUMED_UTC) return result !== null
+    }
+    this.widen(slot, slot.flags | fieldFlag(buf, from, to))
+    if (this.collecting || slot.type === null) return false
+    slot.buffer ??= this.parts.add(slot.name, slot.type)
+    return fieldWriterOf(slot.type)(slot.buffer, at, buf, from, to, false) === ASSUMED_UTC
+  }
+
+  private widen(slot: Slot, flags: number): void {
+    if (flags === slot.flags) return
+    slot.flags = flags
+    const type = typeOf(flags)
+    if (slot.buffer !== null && type !== slot.type) this.collecting = true
+    slot.type = type
   }
 
   savepoint(): void {
@@ -297,6 +333,7 @@ export class Records {
     this.slots.forEach((slot, i) => Object.assign(slot, saved.slots[i]))
     this.bySpelling.clear()
     this.shape = []
+    this.named = null
     this.collecting = saved.collecting
     this.notices = new Set(saved.notices)
     this.keyless = new Set(saved.keyless)
@@ -326,6 +363,10 @@ export class Records {
     const members = this.slots.filter(({ role, seen }) => role === 'left' && seen > 0).map(({ name, original, seen }) => [original ?? name, seen] as const)
     return Object.fromEntries([...members, ...this.inner])
   }
+}
+
+function isText(kind: number): boolean {
+  return kind === STRING || kind === FIELD
 }
 
 function refused(slot: Slot, code: Exclude<Written, null | typeof ASSUMED_UTC>, s: RecordView, i: number): BadRecord {

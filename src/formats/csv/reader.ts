@@ -1,0 +1,305 @@
+/**
+ * Finds the records of a CSV file: constant memory, one pass. What the file is like is settled first, from its first bytes;
+ * then rows go to the sink one by one, and a row that is none goes there alone when the next one can be found with certainty.
+ */
+import { setImmediate as breathe } from 'node:timers/promises'
+import type { Code } from '../../core/codes.ts'
+import type { CsvReading } from '../../core/csv.ts'
+import { FileFault, RAW_BYTES } from '../sink.ts'
+import type { Sink } from '../sink.ts'
+import { MAX_RECORD, firstInvalid } from '../window.ts'
+import type { Read, Window } from '../window.ts'
+import { CR, LF, describe } from './dialect.ts'
+import type { Dialect } from './dialect.ts'
+import { Offsets, tellEncoding, transcoded } from './encoding.ts'
+import type { Told } from './encoding.ts'
+import { headerOf } from './header.ts'
+import { lineEnd } from './look.ts'
+import { FAULTY, NEED, Row } from './row.ts'
+import { sniff } from './sniff.ts'
+
+/** Bytes that tell the encoding, and bytes of text that tell the dialect. */
+const SAMPLE = 1 << 20
+const DIALECT_SAMPLE = 256 << 10
+
+/** What was settled about a file: all that is needed to read on from any row of it. */
+export interface Plan {
+  told: Told
+  dialect: Dialect
+  names: readonly string[]
+  /** Offset of the first record in the text (UTF-8, its mark included). */
+  from: number
+}
+
+/**
+ * @param expected names that columns of the file should have
+ * @throws FileFault for the file as a whole
+ */
+export async function readCsv(w: Window, sink: Sink, reading: CsvReading, tabs: boolean, expected: readonly string[]): Promise<void> {
+  const plan = prepare(w, sink, reading, tabs, expected)
+  await new CsvRows(w, sink, plan).read()
+}
+
+/** Looks at the beginning and lets the window read text from here on. */
+function prepare(w: Window, sink: Sink, reading: CsvReading, tabs: boolean, expected: readonly string[]): Plan {
+  let head: Buffer = Buffer.alloc(0)
+  let told: Told = { encoding: 'utf-8', mark: 0, certain: true }
+  let text: Buffer = head
+  let whole = false
+  w.through((read) => {
+    const raw = Buffer.allocUnsafeSlow(SAMPLE)
+    const size = fill(read, raw, 0, SAMPLE)
+    head = raw.subarray(0, size)
+    whole = size < SAMPLE
+    told = tellEncoding(head, reading.encoding)
+    const room = Buffer.allocUnsafeSlow(Math.min(size * 3, DIALECT_SAMPLE) + 4)
+    const length = fill(transcoded(head, () => 0, told), room, 0, Math.min(room.length - 4, DIALECT_SAMPLE))
+    whole &&= length < DIALECT_SAMPLE
+    text = room.subarray(0, length + 1)
+    text[length] = LF
+    return transcoded(head, read, told)
+  })
+  const end = text.length - 1
+  const from = skipped(text, end, told.encoding === 'utf-8' ? told.mark : 0, reading.skip ?? 0)
+  const sample = { buf: text, from, end, whole }
+  const seen = sniff(sample, reading, tabs)
+  if (seen.rows.length === 0) throw new FileFault('EMPTY', from > 0 && end > 3 ? 'The file has no rows.' : 'The file is empty.', end)
+  const header = headerOf(sample, seen, reading, expected)
+  const encoding = told.certain ? told.encoding : `${told.encoding}, which was guessed`
+  sink.notice(`CSV: ${describe(seen.dialect)}, ${header.found ? 'a header' : `no header (${header.names.slice(0, 4).join(', ')}${header.names.length > 4 ? ' …' : ''})`}, ${encoding}${header.before > 0 ? `, the first ${header.before} rows left out` : ''}.`)
+  for (const name of header.nameless) sink.notice(`A column without a name in the header is called ${name}.`)
+  return { told, dialect: seen.dialect, names: header.names, from: header.from }
+}
+
+function fill(read: Read, into: Buffer, at: number, most: number): number {
+  let size = at
+  while (size < most) {
+    const n = read(into, size, most - size)
+    if (n <= 0) break
+    size += n
+  }
+  return size
+}
+
+/** Behind so many lines. */
+function skipped(buf: Buffer, end: number, from: number, lines: number): number {
+  const cr = !buf.subarray(0, end).includes(LF)
+  let p = from
+  for (let i = 0; i < lines && p < end; i++) {
+    const next = lineEnd(buf, p, end, cr)
+    p = next < 0 ? end : next
+  }
+  return p
+}
+
+/** Rows of one file, from any of them on. */
+export class CsvRows {
+  private readonly w: Window
+  private readonly sink: Sink
+  private readonly dialect: Dialect
+  private readonly names: readonly string[]
+  private readonly from: number
+  private readonly row: Row
+  private readonly offsets: Offsets
+  private readonly comment: Buffer | null
+  private readonly header: Buffer[]
+  private readonly utf8: boolean
+
+  constructor(w: Window, sink: Sink, { told, dialect, names, from }: Plan) {
+    this.w = w
+    this.sink = sink
+    this.dialect = dialect
+    this.names = names
+    this.from = from
+    this.row = new Row(dialect, names.length)
+    this.row.names = names
+    this.offsets = new Offsets(told)
+    this.comment = dialect.comment === null ? null : Buffer.from(dialect.comment, 'utf8')
+    this.header = names.map((name) => Buffer.from(name, 'utf8'))
+    this.utf8 = told.encoding === 'utf-8'
+  }
+
+  async read(): Promise<void> {
+    const w = this.w
+    w.lenient = true
+    w.refill()
+    while (w.base + w.end < this.from && !w.eof) {
+      this.offsets.at(w.buf, w.base, w.end)
+      w.pos = w.end
+      w.refill()
+    }
+    w.pos = this.from - w.base
+    for (;;) {
+      const left = this.some()
+      if (left && w.eof) return
+      this.offsets.at(w.buf, w.base, w.pos)
+      if (!left || w.end - w.pos > MAX_RECORD) await this.beyond()
+      else w.refill()
+      await breathe()
+    }
+  }
+
+  /** Rows until the bytes are used up (true) or a row cannot be ended with them (false: at the end of the file, or too long). */
+  private some(): boolean {
+    const w = this.w
+    const { buf, end, eof: last } = w
+    const lent = buf[end] as number
+    buf[end] = LF
+    let p = w.pos
+    let fine = true
+    try {
+      while (p < end) {
+        const next = this.line(buf, p, end, last)
+        if (next < 0) {
+          fine = next === NEED && !last
+          break
+        }
+        p = next
+        w.pos = p
+      }
+    } finally {
+      buf[end] = lent
+    }
+    return fine
+  }
+
+  /** One line or row; answers what follows, NEED, or FAULTY where the bytes that are there do not decide. */
+  private line(buf: Buffer, p: number, end: number, last: boolean): number {
+    const c = buf[p]
+    if (c === LF || c === CR) {
+      if (c === LF) return p + 1
+      if (p + 1 >= end && !last) return NEED
+      return buf[p + 1] === LF && p + 1 < end ? p + 2 : p + 1
+    }
+    if (this.comment !== null && c === this.comment[0]) {
+      if (p + this.comment.length > end && !last) return NEED
+      if (this.starts(buf, p, end, this.comment)) {
+        const next = lineEnd(buf, p, end, this.dialect.cr)
+        return next >= 0 ? next : last ? end : NEED
+      }
+    }
+    const { row, w } = this
+    const next = row.read(buf, p, end, last)
+    if (next === FAULTY) return this.faulty(buf, p, end, last)
+    if (next === NEED) return NEED
+    const stop = row.end
+    if (stop - p > MAX_RECORD) return this.bad('RECORD_TOO_LARGE', 'The row is larger than 16 MB.', p, stop, next)
+    if (w.dirty) {
+      const wrong = firstInvalid(buf, p, stop)
+      if (wrong < stop) return this.bad(this.utf8 ? 'UTF8_INVALID' : 'ENCODING_INVALID', this.utf8 ? `The row is not UTF-8 at byte ${w.base + wrong}. Is --csv-encoding missing?` : 'The row holds a byte that its encoding does not know.', p, stop, next)
+    }
+    if (c === 0xef && buf[p + 1] === 0xbb && buf[p + 2] === 0xbf) return this.bad('LINE_INVALID', 'The row begins with a byte order mark: two files were joined here.', p, stop, next)
+    if (row.fields !== this.names.length) return this.bad('FIELDS_MISMATCH', `The row has ${row.fields} field${row.fields === 1 ? '' : 's'}; there are ${this.names.length} columns.`, p, stop, next)
+    if (this.repeatsHeader()) return this.bad('HEADER_REPEATED', 'The row holds the names of the columns, as the header does.', p, stop, next)
+    this.sink.record(row, buf, p, stop, this.offsets.at(buf, w.base, p))
+    return next
+  }
+
+  private bad(code: Code, message: string, p: number, stop: number, next: number): number {
+    const { w, sink } = this
+    sink.bad(code, message, this.offsets.at(w.buf, w.base, p), w.buf, p, Math.min(stop, p + RAW_BYTES))
+    return next
+  }
+
+  private starts(buf: Buffer, p: number, end: number, text: Buffer): boolean {
+    return p + text.length <= end && buf.compare(text, 0, text.length, p, p + text.length) === 0
+  }
+
+  private repeatsHeader(): boolean {
+    const { row, header } = this
+    if (header.length < 2) return false
+    for (let i = 0; i < header.length; i++) {
+      const name = header[i] as Buffer
+      const from = row.valueFrom[i] as number
+      const to = row.valueTo[i] as number
+      if (name.length !== to - from || name[0] !== row.buf[from]) return false
+      if (row.buf.compare(name, 0, name.length, from, to) !== 0) return false
+    }
+    return true
+  }
+
+  /** A row with a quote or a line end that may not be there. */
+  private faulty(buf: Buffer, p: number, end: number, last: boolean): number {
+    const { row } = this
+    const { fault, faultAt, openedAt } = row
+    const cr = this.dialect.cr
+    const code: Code = fault === 'return' ? 'LINE_INVALID' : 'QUOTE_INVALID'
+    const behind = fault === 'open' ? -1 : lineEnd(buf, faultAt, end, cr)
+    if (behind < 0 && fault !== 'open' && !last) return NEED
+    const later = behind < 0 ? end : behind
+    // The row may have ended in the line where the quote was opened: then the next line is a row.
+    const first = openedAt < 0 ? later : lineEnd(buf, openedAt, end, cr)
+    const early = first < 0 ? end : first
+    if (early < later || fault === 'open') {
+      const clean = early >= end ? (last ? 1 : NEED) : this.clean(buf, early, end, last)
+      if (clean === NEED) return NEED
+      if (clean === 1) return this.bad(code, this.quoteMessage(), p, trimmed(buf, p, early), early)
+      if (fault === 'open') return FAULTY
+    }
+    return this.bad(code, this.quoteMessage(), p, trimmed(buf, p, later), later)
+  }
+
+  private quoteMessage(): string {
+    const { fault, openedAt, faultAt } = this.row
+    const at = (p: number): number => this.w.base + p
+    if (fault === 'return') return `A line end that ends no row of this file stands outside of quotes at byte ${at(faultAt)}.`
+    if (fault === 'stray') return `A quote stands in a field without quotes at byte ${at(faultAt)}.`
+    if (fault === 'after') return `Text stands behind a closing quote at byte ${at(faultAt)}; the quote was opened at byte ${at(openedAt)}.`
+    return `The quote opened at byte ${at(openedAt)} is never closed.`
+  }
+
+  /** 1: the next two rows from p on, or all there are, are rows; 0: they are not; NEED. */
+  private clean(buf: Buffer, p: number, end: number, last: boolean): number {
+    const probe = new Row(this.dialect, 1)
+    let at = p
+    for (let i = 0; at < end; ) {
+      if (buf[at] === LF || buf[at] === CR) {
+        at++
+        continue
+      }
+      const next = probe.read(buf, at, end, last)
+      if (next === NEED) return NEED
+      if (next === FAULTY || probe.fields !== this.names.length) return 0
+      at = next
+      i++
+      if (i === 2) return 1
+    }
+    return last ? 1 : NEED
+  }
+
+  /** A row that does not end within 16 MB, or not at all: what is there must decide. */
+  private async beyond(): Promise<void> {
+    const { w, row } = this
+    const next = this.lending(() => this.line(w.buf, w.pos, w.end, true))
+    if (next === FAULTY) throw new FileFault('QUOTE_INVALID', `${this.quoteMessage()} Where the next row begins cannot be told; nothing of the file was loaded.`, this.offsets.at(w.buf, w.base, w.pos))
+    w.pos = next
+    // The rest of a line that is too long; its beginning was put aside.
+    const long = next === w.end && row.end === w.end && !w.eof
+    while (long) {
+      const line = lineEnd(w.buf, w.pos, w.end, this.dialect.cr)
+      w.pos = line >= 0 ? line : w.end
+      this.offsets.at(w.buf, w.base, w.pos)
+      if (line >= 0 || !w.refill()) return
+      await breathe()
+    }
+  }
+
+  private lending<T>(act: () => T): T {
+    const { buf, end } = this.w
+    const lent = buf[end] as number
+    buf[end] = LF
+    try {
+      return act()
+    } finally {
+      buf[end] = lent
+    }
+  }
+}
+
+/** The end of the text before a line end. */
+function trimmed(buf: Buffer, from: number, next: number): number {
+  let end = next
+  if (end > from && buf[end - 1] === LF) end--
+  if (end > from && buf[end - 1] === CR) end--
+  return end
+}
