@@ -25,6 +25,8 @@ export const PART_ROWS = 1_000_000
 export interface Part {
   uri: string
   rows: number
+  /** Of a records part, if known: its first and last place. */
+  places?: { lowest: bigint; highest: bigint }
 }
 
 /** Column of records parts beside the schema's: byte offset of the record in its arrival. */
@@ -46,7 +48,7 @@ export interface Staged {
   records: readonly Part[]
   /** Arrivals whose rows lie in `records` or `rejects` and do not count: known, or failed after they were read (FILE_CHANGED). */
   excluded: readonly number[]
-  /** Whole rows (schema, `_place`) that lost to another row of this batch; empty under append. */
+  /** `_place`, ascending, of the rows of `records` that lost to another one of this batch; empty under append. */
   losers: readonly Part[]
   /** Columns: see REJECT_COLUMNS. Who reads the parts leaves out `excluded` arrivals (`_place >> 32`), as for records. */
   rejects: readonly Part[]

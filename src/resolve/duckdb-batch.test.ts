@@ -3,7 +3,7 @@ import { strict as assert } from 'node:assert'
 import { test } from 'node:test'
 import { SluiceError } from '../core/errors.ts'
 import type { Schema } from '../core/schema.ts'
-import { filesSql, recordsSql, rejectsSql, separateSql, sizeSql, valueSql, winnersSql } from './duckdb-batch.ts'
+import { candidatesSql, filesSql, losersSql, recordsSql, rejectsSql, separateSql, sizeSql, valueSql, winnersSql } from './duckdb-batch.ts'
 
 const schema: Schema = [{ name: 'k"1', type: 'string' }, { name: 'v', type: 'timestamp' }]
 const part = { uri: "/spool/it's [1]*?.parquet", rows: 2 }
@@ -22,16 +22,23 @@ test('arrivals that do not count are left out of records and rejects', () => {
   assert.match(rejectsSql({ rejects: [part], excluded: [3] }), /WHERE \("_place" >> 32\) NOT IN \(3\)$/)
 })
 
-test('winners are the records without the places of the losers', () => {
-  assert.doesNotMatch(winnersSql({ schema, records: [part], excluded: [], losers: [] }), /ANTI JOIN/)
-  assert.match(winnersSql({ schema, records: [part], excluded: [], losers: [part] }, ['V']), /^SELECT r\.\* FROM .* ANTI JOIN .* ON r\."_place" = l\."_place"$/)
+test('winners are the records without the places of the losers; of a part only its own are looked for', () => {
+  const staged = { schema, records: [part], excluded: [], losers: [part] }
+  assert.doesNotMatch(winnersSql({ ...staged, losers: [] }), /NOT IN/)
+  assert.match(winnersSql(staged, ['V']), /WHERE "_place" NOT IN \(SELECT "_place" FROM .*\)$/)
+  assert.match(losersSql(staged, ['V']), /WHERE coalesce\("_place" IN \(SELECT "_place" FROM .*\), false\)$/)
+  const placed = { ...part, places: { lowest: 7n, highest: 9n } }
+  assert.match(winnersSql({ ...staged, records: [placed] }), / WHERE "_place" BETWEEN 7 AND 9\)$/)
+  assert.doesNotMatch(winnersSql({ ...staged, records: [placed, part] }), /BETWEEN/)
 })
 
 test('keys are cut into slices by hash; one slice is not cut', () => {
   const staged = { schema, records: [part], excluded: [] }
-  assert.doesNotMatch(separateSql(staged, ['K"1'], { rule: 'last' }, { at: 0, of: 1 }).join(), /hash/)
-  for (const sql of separateSql(staged, ['K"1'], { rule: 'max', column: 'v' }, { at: 2, of: 3 })) assert.match(sql, /WHERE hash\("k""1"\) % 3 = 2/)
-  assert.match(sizeSql(staged, ['k"1'], { rule: 'max', column: 'V' }), /avg\(strlen\("k""1"\)\), 0\) \+ 8/)
+  const keep = { rule: 'max', column: 'V' } as const
+  assert.doesNotMatch(candidatesSql(staged, ['K"1'], { rule: 'last' }, { at: 0, of: 1 }), /%/)
+  assert.match(candidatesSql(staged, ['K"1'], keep, { at: 2, of: 3 }), / WHERE hash\("k""1"\) % 3 = 2 GROUP BY h HAVING/)
+  for (const sql of separateSql(schema, ['K"1'], keep, { at: 2, of: 3 })) assert.match(sql, /WHERE \(hash\("k""1"\) >> 32\) % 3 = 2/)
+  assert.match(sizeSql(schema, ['k"1'], keep), /avg\(strlen\("k""1"\)\), 0\) \+ 8/)
 })
 
 test('timestamps become text of fixed width; an unknown column is a fault of ours', () => {

@@ -22,7 +22,7 @@ import type { Tampering } from '../core/failpoint.ts'
 import { findColumn, fold } from '../core/schema.ts'
 import type { Column, Schema } from '../core/schema.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
-import { filesSql, losersSql, recordsSql } from './duckdb-batch.ts'
+import { filesSql, losersSql, winnersSql } from './duckdb-batch.ts'
 import { duckType, jsonTextSql } from './nested.ts'
 
 /** Column of losers files beside the schema's: duplicate, stale, evicted (replaced in the table) or surplus. */
@@ -123,10 +123,7 @@ function storedSql(job: Resolution, ordinals: readonly number[]): string {
 /** Winners of the batch (of one records part, if named), in the table's columns and in place order. */
 export function incomingSql(job: Resolution, part?: Part): string {
   const { staged } = job
-  const records = recordsSql(part === undefined ? staged : { ...staged, records: [part] })
-  // NOT IN keeps the order of the part, an anti join may turn its sides around.
-  const lost = staged.losers.length === 0 ? '' : ` WHERE _place NOT IN (SELECT _place FROM (${losersSql(staged, [])}))`
-  return tampered(conform(job, `SELECT * FROM (${records})${lost}`), job.tamper)
+  return tampered(conform(job, winnersSql(part === undefined ? staged : { ...staged, records: [part] })), job.tamper)
 }
 
 /** Losers inside the batch, in the table's columns. */

@@ -10,7 +10,7 @@ import { SluiceError } from '../../core/errors.ts'
 import { setFailpointHandler } from '../../core/failpoint.ts'
 import type { Tampering } from '../../core/failpoint.ts'
 import type { Schema } from '../../core/schema.ts'
-import { losersSql, winnersSql } from '../../resolve/duckdb-batch.ts'
+import { losersSql, lostSql, winnersSql } from '../../resolve/duckdb-batch.ts'
 import { Database } from './database.ts'
 import type { Connection } from './database.ts'
 import type { PlainJob } from './protocol.ts'
@@ -53,7 +53,7 @@ test('500,000 records with 60 MB: spilled, in parts, in order', async () => {
   await connection.close()
 })
 
-test('keys in slices, losers in several files: the same losers, in place order', async () => {
+test('hashes and keys in slices: the same losers, in place order', async () => {
   const { job, records, database } = await batchOf('slices', 20_000, 12_000, 200_000_000)
   const real = await database.connect()
   const statements: string[] = []
@@ -65,13 +65,19 @@ test('keys in slices, losers in several files: the same losers, in place order',
       return real.exec(sql)
     },
   })
-  const { losers } = await separate(little, { schema, records, excluded: [] }, job)
-  assert.ok(statements.filter((sql) => sql.includes('% ')).length >= 6)
-  assert.ok(losers.length > 2)
-  assert.equal(losers.reduce((sum, { rows }) => sum + rows, 0), 8000)
+  const { records: placed, losers } = await separate(little, { schema, records, excluded: [] }, job)
+  assert.ok(statements.filter((sql) => sql.includes('% ') && sql.includes('AS m ON')).length >= 4)
+  assert.ok(statements.filter((sql) => sql.includes('>> 32) % ')).length >= 6)
+  assert.deepEqual(losers.map(({ rows }) => rows), [8000])
+  assert.deepEqual(placed.map(({ places }) => places), [{ lowest: 4294967297n, highest: 4294977296n }, { lowest: 4294977297n, highest: 4294987296n }])
   // Under max:v the later of two records wins: the losers are the first 8,000 records.
-  const places = await real.rows(`SELECT _place - 4294967296 AS row FROM (${losersSql({ schema, losers }, [])})`)
-  assert.deepEqual(places.map(({ row }) => row), Array.from({ length: 8000 }, (_, at) => BigInt(at + 1)))
+  for (const sql of [lostSql({ losers }), losersSql({ schema, records: placed, excluded: [], losers }, [])]) {
+    const places = await real.rows(`SELECT _place - 4294967296 AS row FROM (${sql})`)
+    assert.deepEqual(places.map(({ row }) => row), Array.from({ length: 8000 }, (_, at) => BigInt(at + 1)))
+  }
+  // Of one part only its own losers are held.
+  const ofPart = { schema, records: placed.slice(1), excluded: [], losers }
+  assert.deepEqual(await real.rows(`SELECT count(*) AS n FROM (${winnersSql(ofPart, [])})`), [{ n: 10_000n }])
   await real.close()
 })
 
@@ -105,6 +111,6 @@ test('arrivals that do not count neither win nor lose, and a part without a colu
   const none = await separate(connection, { schema: wider, records, excluded: [1] }, job)
   assert.deepEqual(none.losers, [])
   const both = await separate(connection, { schema: wider, records, excluded: [2] }, job)
-  assert.deepEqual(await connection.rows(`SELECT count(*) AS n, count(day) AS days FROM (${losersSql({ schema: wider, losers: both.losers })})`), [{ n: 5n, days: 0n }])
+  assert.deepEqual(await connection.rows(`SELECT count(*) AS n, count(day) AS days FROM (${losersSql({ schema: wider, excluded: [2], ...both })})`), [{ n: 5n, days: 0n }])
   await connection.close()
 })

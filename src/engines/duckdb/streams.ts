@@ -3,7 +3,7 @@ import type { Staged } from '../../core/engine.ts'
 import { REJECT_COLUMNS } from '../../core/engine.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import type { Row } from '../../core/schema.ts'
-import { losersSql, recordsSql, rejectsSql, valueSql } from '../../resolve/duckdb-batch.ts'
+import { losersSql, lostSql, recordsSql, rejectsSql, valueSql } from '../../resolve/duckdb-batch.ts'
 import { quoteName } from '../../sql/quote.ts'
 import type { Connection, Database } from './database.ts'
 import { WINDOW } from './protocol.ts'
@@ -18,7 +18,7 @@ export async function* readStaged(database: Database, staged: Staged, what: 'win
   } else if (staged.records.length > 0) {
     const records = streamed(database, `SELECT ${values} FROM (${recordsSql(staged)})`)
     if (staged.losers.length === 0) yield* records
-    else yield* without(records, streamed(database, `SELECT ${place} FROM (${losersSql(staged, [])})`))
+    else yield* without(records, streamed(database, lostSql(staged)))
   }
 }
 
