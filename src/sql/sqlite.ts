@@ -42,6 +42,16 @@ export class SqliteSession {
     return this.guard(() => this.statement(sql).get(...values.map(bindable)) as SqliteRow | undefined)
   }
 
+  /** Rows as arrays, in the order of the columns: for many rows, which cost half as much this way. */
+  arrays(sql: string, values: readonly SqlValue[] = []): SqlValue[][] {
+    return this.guard(() => {
+      const statement = this.db.prepare(sql)
+      statement.setReadBigInts(true)
+      statement.setReturnArrays(true)
+      return statement.all(...values.map(bindable)) as unknown as SqlValue[][]
+    })
+  }
+
   /** Row by row. The same statement must not be asked again before the end. */
   *iterate(sql: string, values: readonly SqlValue[] = []): Generator<SqliteRow, void, undefined> {
     const rows = this.guard(() => this.statement(sql).iterate(...values.map(bindable)))
