@@ -1,9 +1,13 @@
 /** Writes the generated pages of docs/reference/, each from what the program itself goes by: codes, commands, settings. */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { Output } from '../src/cli/output.ts'
 import { programOf } from '../src/cli/program.ts'
+import { GLOBAL_SETTINGS } from '../src/config/globals.ts'
+import { VERBS } from '../src/config/pipeline.ts'
+import { flagOf, variableOf } from '../src/config/settings.ts'
+import type { AnyTable, Setting } from '../src/config/settings.ts'
 import { SCHEMA_FILE, jsonSchema } from '../src/config/schema.ts'
 import { CODES } from '../src/core/codes.ts'
 import type { Kind } from '../src/core/codes.ts'
@@ -68,10 +72,33 @@ export function schemaPage(): string {
   return `${JSON.stringify(jsonSchema(), null, 2)}\n`
 }
 
+/** The part of docs/reference/config.md and environment.md that is made from the tables of settings. */
+export function settingsTable(): string {
+  const row = (name: string, setting: Setting, verb: string): string => {
+    const values = setting.choices === undefined ? setting.kind : setting.choices.map((choice) => `\`${choice}\``).join(' ')
+    const member = setting.lasting === false ? '–' : `\`${name === VERBS[verb]?.source ? verb : name}\``
+    return `| ${member} | ${setting.flag === false ? (name === VERBS[verb]?.source ? 'words' : '–') : `\`${flagOf(name)}\``} | ${setting.lasting === false ? '–' : `\`${variableOf(name)}\``} | ${values} | ${setting.help}${setting.fallback === undefined ? '' : ` (default: ${setting.fallback})`} |`
+  }
+  const table = (title: string, settings: AnyTable, verb: string): string[] => ['', `### ${title}`, '', '| member | flag | variable | value | what |', '|---|---|---|---|---|', ...Object.entries(settings).map(([name, setting]) => row(name, setting, verb))]
+  return [...table('All commands (in `defaults`)', GLOBAL_SETTINGS, ''), ...Object.entries(VERBS).flatMap(([verb, { table: settings }]) => table(`Pipelines to ${verb}`, settings, verb))].join('\n').trimStart()
+}
+
+const BEGIN = '<!-- settings: made by node scripts/docs.ts -->'
+const END = '<!-- end of settings -->'
+
+/** docs/reference/config.md with its tables as they would be made now. */
+export function configPage(text: string): string {
+  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)]
+  if (from < 0 || to < from) throw new Error('config.md has lost the marks of its tables')
+  return `${text.slice(0, from + BEGIN.length)}\n\n${settingsTable()}\n\n${text.slice(to)}`
+}
+
 if (import.meta.main) {
   const folder = join(import.meta.dirname, '../docs/reference')
   writeFileSync(join(folder, 'errors.md'), errorsPage())
   writeFileSync(join(folder, 'cli.md'), cliPage())
   writeFileSync(join(folder, SCHEMA_FILE), schemaPage())
-  process.stdout.write(`docs/reference/errors.md, cli.md and ${SCHEMA_FILE} are written.\n`)
+  const config = join(folder, 'config.md')
+  writeFileSync(config, configPage(readFileSync(config, 'utf8')))
+  process.stdout.write(`docs/reference/errors.md, cli.md, config.md and ${SCHEMA_FILE} are written.\n`)
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import test from 'node:test'
-import { cliPage, errorsPage, schemaPage } from '../scripts/docs.ts'
+import { cliPage, configPage, errorsPage, schemaPage } from '../scripts/docs.ts'
 import { CODES } from '../src/core/codes.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -29,6 +29,10 @@ test('cli.md is the help of the commands', () => {
 
 test('sluice.config.schema.json is the schema of a configuration', () => {
   assert.equal(page('docs/reference/sluice.config.schema.json'), schemaPage(), 'run node scripts/docs.ts')
+})
+
+test('config.md has every setting with its flag and its variable', () => {
+  assert.equal(page('docs/reference/config.md'), configPage(page('docs/reference/config.md')), 'run node scripts/docs.ts')
 })
 
 // Items of the acceptance list that this version claims.

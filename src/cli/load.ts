@@ -11,9 +11,11 @@ import type { LoadOptions } from '../service/options.ts'
 import { systemClock } from '../storage/system.ts'
 import { renderFaults } from './failure.ts'
 import { balanceLine, bytes, duration, number, plural } from './format.ts'
+import { tellMisspelt } from './config.ts'
 import { refuseLaterPlace } from './later.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
+import { eventDocument, openCommandLog } from './log.ts'
 import { choosePipeline } from './pipeline.ts'
 import { progressOf } from './progress.ts'
 import { addSettings } from './settings.ts'
@@ -35,6 +37,7 @@ export function loadCommand(run: Run): Command {
 
 async function loadFiles(output: Output, { words, flags }: { words: string[]; flags: LoadFlags }): Promise<number> {
   const options = loadOptions(output, words, flags)
+  if (output.surroundings !== null) tellMisspelt(output, output.surroundings.sources)
   for (const path of options.paths) refuseLaterPlace('path', path)
   if (options.to !== undefined) refuseLaterPlace('target', options.to)
   const result = await runLoad(output, options)
@@ -58,24 +61,32 @@ export function loadOptions(output: Output, words: readonly string[], flags: Loa
 /** Loads with progress on stderr and with the signals in hand. Also used by the demo. */
 export async function runLoad(output: Output, options: Omit<LoadOptions, 'dataDir'>, dataDir = output.dataDir): Promise<LoadResult> {
   const { load } = await import('../service/load.ts')
+  const log = await openCommandLog(output, dataDir)
   const progress = progressOf(output, systemClock)
+  let run: string | null = null
   const interruption = onInterruption((times) =>
     output.note(times === 1 ? 'Stopping: the batch in work is finished first. Once more stops at once; both can be resumed.' : 'Stopping at once. The same command goes on where it stopped.'),
   )
   try {
     const onEvent = (event: LoadEvent): void => {
+      if (event.kind === 'run.started') run = event.run
+      output.event(eventDocument(event, run, systemClock.now()))
+      log.event(event)
       tell(output, event)
       progress.on(event)
     }
     const result = await load({ ...options, dataDir, onEvent, signal: interruption.signal, now: interruption.now })
+    log.ended(result)
     return result.state === 'INTERRUPTED' && interruption.by !== null ? { ...result, exit: EXIT_OF[interruption.by] } : result
   } catch (thrown) {
+    log.failed(thrown)
     // Stopped before the run began: there is no run to tell about, but it was the signal and no fault.
     if (interruption.by !== null && (interruption.now.aborted || !(thrown instanceof SluiceError))) throw new Stopped(interruption.by)
     throw thrown
   } finally {
     progress.end()
     interruption.release()
+    log.close()
   }
 }
 

@@ -1,15 +1,9 @@
 /** From the words of the command line to an exit code. Everything heavy is imported by the command that needs it. */
-import { readFileSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { asSluiceError } from '../core/errors.ts'
 import { installFailpoints } from '../storage/failpoints.ts'
 import { listenToWrapper } from './signals.ts'
-
-/** The version in package.json. */
-export function version(): string {
-  const file: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return typeof file === 'object' && file !== null && 'version' in file ? String(file.version) : 'unknown'
-}
+import { version } from './version.ts'
 
 /** Runs one command and leaves its exit code in the process. Never throws. */
 export async function main(args: readonly string[]): Promise<void> {

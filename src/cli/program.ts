@@ -1,12 +1,14 @@
 /** The command line: every command, and the options that all of them take. */
 import { Command, Option } from 'commander'
 import { GLOBAL_SETTINGS } from '../config/globals.ts'
+import { configCommand } from './config.ts'
 import { demoCommand } from './demo.ts'
 import { doctorCommand } from './doctor.ts'
 import { explainCommand } from './explain.ts'
 import { filesCommand } from './files.ts'
 import { generateCommand } from './generate.ts'
 import { loadCommand } from './load.ts'
+import { logsCommand } from './logs.ts'
 import type { Output } from './output.ts'
 import { rejectsCommand } from './rejects.ts'
 import { runsCommand } from './runs.ts'
@@ -42,10 +44,11 @@ export function programOf(version: string, outputOf: (program: Command) => Outpu
   }
   for (const command of WITH_CONFIG) program.addCommand(command(running(true)))
   for (const command of WITHOUT_CONFIG) program.addCommand(command(running(false)))
+  program.addCommand(configCommand(running(true), running(false)))
   return program
 }
 
-const WITH_CONFIG = [loadCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, doctorCommand]
+const WITH_CONFIG = [loadCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, doctorCommand, logsCommand]
 /** They must also work beside a configuration that is broken, and have no use for one. */
 const WITHOUT_CONFIG = [demoCommand, generateCommand, explainCommand]
 

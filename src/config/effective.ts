@@ -6,7 +6,7 @@
 import type { LoadedConfig, LoadedPipeline } from './config.ts'
 import type { EnvFile, Variables } from './environment.ts'
 import { lineOf } from './file.ts'
-import { flagOf, readText, variableOf } from './settings.ts'
+import { flagOf, nearest, readText, variableOf } from './settings.ts'
 import type { AnyTable, Plain, SettingTable } from './settings.ts'
 
 /** Where a value comes from. */
@@ -63,4 +63,15 @@ function fromConfig(name: string, setting: AnyTable[string], { config, pipeline 
   const row = lineOf(config.path, member)
   const holder = own === undefined ? 'defaults' : (pipeline?.name ?? '')
   return { from: own === undefined ? 'defaults' : 'pipeline', what: `${config.path}${row === undefined ? '' : `:${row}`} ${holder}.${member}` }
+}
+
+/** Variables that look like settings and are none: `SLUICE_MEMROY`, with the one that was probably meant. */
+export function misspelt(env: Variables, tables: readonly AnyTable[]): { name: string; meant: string }[] {
+  const names = [...tables.flatMap((table) => Object.keys(table)).map(variableOf), 'SLUICE_CONFIG', 'SLUICE_ENV_FILE'].map((name) => name.slice('SLUICE_'.length))
+  return Object.keys(env).flatMap((name) => {
+    const own = name.startsWith('SLUICE_') ? name.slice('SLUICE_'.length) : null
+    if (own === null || names.includes(own)) return []
+    const meant = nearest(own, names)
+    return meant === null ? [] : [{ name, meant: `SLUICE_${meant}` }]
+  })
 }

@@ -1,6 +1,6 @@
 /** Every --json document against docs/reference/json.md, both ways; and the listings for people. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { documentOf, scratch, sluice } from '../command.ts'
@@ -76,6 +76,11 @@ test('documents and json.md agree', async (t) => {
   await run('tables', 'schema', 'events')
   await run('tables', 'count', 'events')
   await run('doctor')
+  await run('logs')
+  writeFileSync(join(room, 'sluice.config.mjs'), `export default { name: 'events', load: 'in', into: 'events' }`)
+  await run('config', 'show')
+  await run('config', 'validate')
+  rmSync(join(room, 'sluice.config.mjs'))
   await run('demo')
   const missed = [...pages.keys()].filter((schema) => !seen.has(schema))
   assert.deepEqual(missed, [], 'no command was run for these pages')
