@@ -1,5 +1,8 @@
 /** The public API of Sluice. */
 export { load } from './service/load.ts'
+export { convert } from './service/convert.ts'
+export type { ConvertOptions, ConvertResult } from './service/convert.ts'
+export type { ConvertEvent, ConvertItem } from './core/converting.ts'
 export type { LoadResult } from './service/load.ts'
 export type { LoadOptions } from './service/options.ts'
 export { openBrowser } from './service/browse.ts'

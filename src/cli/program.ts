@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { GLOBAL_SETTINGS } from '../config/globals.ts'
 import { configCommand } from './config.ts'
+import { convertCommand } from './convert.ts'
 import { demoCommand } from './demo.ts'
 import { doctorCommand } from './doctor.ts'
 import { explainCommand } from './explain.ts'
@@ -48,7 +49,7 @@ export function programOf(version: string, outputOf: (program: Command) => Outpu
   return program
 }
 
-const WITH_CONFIG = [loadCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, doctorCommand, logsCommand]
+const WITH_CONFIG = [loadCommand, convertCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, doctorCommand, logsCommand]
 /** They must also work beside a configuration that is broken, and have no use for one. */
 const WITHOUT_CONFIG = [demoCommand, generateCommand, explainCommand]
 

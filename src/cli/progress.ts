@@ -1,5 +1,5 @@
 /**
- * How far a load is: one line that is painted over on a terminal, or a line now and then elsewhere.
+ * How far a load or a conversion is: one line that is painted over on a terminal, or a line now and then elsewhere.
  *
  *   bar    one aggregate line, at most ten paints a second, erased at the end
  *   plain  a line with the time per 10 seconds or 10 %, at most one a second
@@ -83,14 +83,14 @@ export function resolveMode(mode: ProgressMode, stream: Stream, env: NodeJS.Proc
   return stream.isTTY === true && env['TERM'] !== 'dumb' && !ci ? 'bar' : 'plain'
 }
 
-export function progressOf(output: Output, timer: Clock, env: NodeJS.ProcessEnv = process.env): Progress {
+export function progressOf(output: Output, timer: Clock, env: NodeJS.ProcessEnv = process.env, verb = 'load'): Progress {
   const { globals } = output
   const mode = globals.quiet === true ? 'none' : resolveMode(globals.progress ?? 'auto', output.stderr, env)
   if (mode === 'none') return { on() {}, end() {} }
-  return mode === 'bar' ? barOf(output, timer) : plainOf(output, timer)
+  return mode === 'bar' ? barOf(output, timer, verb) : plainOf(output, timer, verb)
 }
 
-function barOf(output: Output, timer: Clock): Progress {
+function barOf(output: Output, timer: Clock, verb: string): Progress {
   const started = timer.monotonic()
   const reckoning = new Reckoning()
   let painted = Number.NEGATIVE_INFINITY
@@ -110,7 +110,7 @@ function barOf(output: Output, timer: Clock): Progress {
       if (now - painted < PAINT_EVERY && reading.doing === doing) return
       painted = now
       doing = reading.doing
-      const line = `  load ${barLine(reading, now - started)}`
+      const line = `  ${verb} ${barLine(reading, now - started)}`
       const room = (output.stderr.columns ?? 80) - 1
       output.stderr.write(`\r\u001b[2K${Array.from(line).slice(0, room).join('')}`)
       shown = true
@@ -122,7 +122,7 @@ function barOf(output: Output, timer: Clock): Progress {
   }
 }
 
-function plainOf(output: Output, timer: Clock): Progress {
+function plainOf(output: Output, timer: Clock, verb: string): Progress {
   const started = timer.monotonic()
   const reckoning = new Reckoning()
   let saidAt = started
@@ -140,7 +140,7 @@ function plainOf(output: Output, timer: Clock): Progress {
       saidAt = now
       saidTenth = tenth
       doing = reading.doing
-      output.note(`${new Date(timer.now()).toISOString().slice(0, 19)}Z  load ${factsOf(reading, now - started)}`)
+      output.note(`${new Date(timer.now()).toISOString().slice(0, 19)}Z  ${verb} ${factsOf(reading, now - started)}`)
     },
     end() {},
   }

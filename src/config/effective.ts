@@ -6,6 +6,7 @@
 import type { LoadedConfig, LoadedPipeline } from './config.ts'
 import type { EnvFile, Variables } from './environment.ts'
 import { lineOf } from './file.ts'
+import { VERBS } from './pipeline.ts'
 import { flagOf, nearest, readText, variableOf } from './settings.ts'
 import type { AnyTable, Plain, SettingTable } from './settings.ts'
 
@@ -39,7 +40,7 @@ export function effective<T>(table: SettingTable<T>, sources: Sources): Effectiv
   for (const [name, setting] of Object.entries(table as AnyTable)) {
     const flag = sources.flags[name]
     const variable = variableOf(name)
-    const set = setting.lasting === false ? undefined : sources.env[variable]
+    const set = setting.lasting === false || setting.variable === false ? undefined : sources.env[variable]
     if (flag !== undefined) {
       values[name] = typeof flag === 'string' ? readText(setting, flagOf(name), flag) : (flag as Plain)
       origins[name] = { from: 'flag', what: setting.flag === false ? 'arguments' : flagOf(name) }
@@ -55,11 +56,12 @@ export function effective<T>(table: SettingTable<T>, sources: Sources): Effectiv
 function fromConfig(name: string, setting: AnyTable[string], { config, pipeline }: Sources, values: Record<string, Plain>): Origin {
   if (config === null || setting.lasting === false) return { from: 'default', what: '' }
   const own = pipeline?.members[name]
-  const shared = config.defaults[name]
+  // What belongs to one table or folder is never told by the defaults, whatever another verb means by the name.
+  const shared = setting.of === 'run' ? config.defaults[name] : undefined
   const value = own ?? shared
   if (value === undefined) return { from: 'default', what: '' }
   values[name] = value
-  const member = name === 'paths' && pipeline !== null && pipeline !== undefined ? pipeline.verb : name
+  const member = pipeline !== null && pipeline !== undefined && name === VERBS[pipeline.verb]?.source ? pipeline.verb : name
   const row = lineOf(config.path, member)
   const holder = own === undefined ? 'defaults' : (pipeline?.name ?? '')
   return { from: own === undefined ? 'defaults' : 'pipeline', what: `${config.path}${row === undefined ? '' : `:${row}`} ${holder}.${member}` }

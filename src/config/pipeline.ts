@@ -7,6 +7,9 @@
 import type { Format } from '../core/reading.ts'
 import type { ColumnType } from '../core/schema.ts'
 import type { GlobalSettings } from './globals.ts'
+import type { OutputFormat } from '../core/convert.ts'
+import { CONVERT_SETTINGS } from './convert.ts'
+import type { ConvertSettings } from './convert.ts'
 import { LOAD_SETTINGS } from './load.ts'
 import type { LoadSettings } from './load.ts'
 import type { AnyTable } from './settings.ts'
@@ -31,7 +34,7 @@ interface Typed {
 type Wide<T> = { [Name in keyof T]: Name extends keyof Typed ? Typed[Name] : T[Name] }
 
 /** Members that no configuration has: they are for one command line. */
-type OneTime = 'reload'
+type OneTime = 'reload' | 'overwrite'
 
 /** What every pipeline has. */
 interface Named {
@@ -45,7 +48,14 @@ export interface LoadPipeline extends Named, Omit<Wide<LoadSettings>, 'paths' | 
   load: string | readonly string[]
 }
 
-export type Pipeline = LoadPipeline
+/** Files into files of another format. Members are the flags of `sluice convert`. */
+export interface ConvertPipeline extends Named, Omit<Wide<Omit<ConvertSettings, 'to'>>, 'paths' | OneTime> {
+  /** Files, folders or patterns; relative to the configuration file, as `output` is. */
+  convert: string | readonly string[]
+  to: OutputFormat
+}
+
+export type Pipeline = LoadPipeline | ConvertPipeline
 
 /** Members of `defaults`: what holds for every pipeline that does not say otherwise. */
 export type Defaults = Wide<GlobalSettings> & Partial<Pick<Wide<LoadSettings>, 'to' | 'onBad' | 'maxBad' | 'grace' | 'allowPartial' | 'jobs' | 'memory'>>
@@ -58,6 +68,7 @@ export interface Config {
 /** The verbs that a pipeline may have, and the table of its members. `source` is the setting that the verb's member gives. */
 export const VERBS: Readonly<Record<string, { table: AnyTable; source: string }>> = {
   load: { table: LOAD_SETTINGS, source: 'paths' },
+  convert: { table: CONVERT_SETTINGS, source: 'paths' },
 }
 
 /** Types a pipeline for the editor and for `tsc`; what it may hold is checked again when the file is read. */

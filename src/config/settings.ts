@@ -38,6 +38,10 @@ interface Common {
   fallback?: string
   /** False: it makes sense for one command line only, so there is no variable and no member in a configuration. */
   lasting?: false
+  /** One letter, such as `-o`. */
+  short?: string
+  /** False: no variable, because another verb means something else by the name. */
+  variable?: false
   /** False: no flag of its own (paths are the command's arguments). */
   flag?: false
   /** True: no command can do without it. */

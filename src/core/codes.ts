@@ -70,6 +70,9 @@ export const CODES = {
   RECORDS_NOT_FOUND: { kind: 'data', exit: 3, http: 422, means: 'The document holds no list of records.', hint: 'Name the list with --records.' },
   RECORDS_AMBIGUOUS: { kind: 'data', exit: 3, http: 422, means: 'The document holds several lists.', hint: 'Name the one that is meant with --records.' },
   ROWS_TOO_MANY: { kind: 'data', exit: 3, http: 413, means: 'The file holds more than 4,294,967,295 records.', hint: 'Deliver it in several files.' },
+  VALUE_UNWRITABLE: { kind: 'data', exit: 3, http: 422, means: 'The output format has no way to write this value.', hint: 'Convert to another format, such as Parquet.' },
+  OUTPUT_EXISTS: { kind: 'data', exit: 3, http: 409, means: 'There is a file at the place of the output that Sluice did not put there.', hint: 'Move it away, write to another folder, or say --overwrite.' },
+  COPY_DIFFERS: { kind: 'data', exit: 3, http: 422, means: 'The bytes at the two ends are not the same although nothing says that they were written to.', hint: 'Look at the disk; restore the file that is wrong, then run the same command again.' },
   TOO_MANY_BAD: { kind: 'data', exit: 3, http: 422, means: 'More records of the file are bad than --max-bad allows.', hint: 'Correct the file, or allow more with --max-bad.' },
   // records
   FIELDS_MISMATCH: { kind: 'data', exit: 3, http: 422, means: 'The row has more or fewer fields than the header.', hint: 'Look for a delimiter that is missing, or that stands in a field without quotes.' },

@@ -63,6 +63,7 @@ test('documents and json.md agree', async (t) => {
   await run('generate', '--files', '3', '--records', '20', '--dup', '10%', '--bad', '5%', '-o', 'in')
   writeFileSync(join(room, 'in/broken.json'), '{"records":[}')
   const loaded = await run('load', 'in', '--into', 'events', '--key', 'id,ts')
+  assert.equal((await run('convert', 'in', '--to', 'csv', '-o', 'out'))['exit'], 3)
   const files = (await run('files', 'ls'))['items'] as { path: string; state: string; seq: number }[]
   assert.deepEqual(files.map((file) => file.state).toSorted(), ['COMPLETED', 'COMPLETED', 'COMPLETED', 'FAILED'])
   await run('files', 'show', 'events/1')

@@ -2,12 +2,14 @@
  * An engine process. It obeys its parent alone: it ignores the signals of the terminal, and ends when the parent does.
  */
 import { flushCompileCache } from 'node:module'
+import type { ConverterEvent } from '../../core/convert.ts'
 import type { StageEvent, Standing } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { openSplitter } from '../../formats/splitter.ts'
 import { installFailpoints } from '../../storage/failpoints.ts'
 import { installPoison } from '../../storage/poison.ts'
 import { Pulse } from '../../storage/pulse.ts'
+import { convertFiles } from './convert.ts'
 import { Database } from './database.ts'
 import type { Connection } from './database.ts'
 import { PULSE_FD, fromWire, toWire } from './protocol.ts'
@@ -62,6 +64,14 @@ async function answer(id: number, call: Call): Promise<unknown> {
       const on = (event: StageEvent): void => tell({ from: 'event', id, event })
       try {
         return await stage(call.job, { database: await database(), openSplitter, standing, on, pulse })
+      } finally {
+        pulse.done()
+      }
+    }
+    case 'convert': {
+      const on = (event: ConverterEvent): void => tell({ from: 'event', id, event })
+      try {
+        return await convertFiles(call.job, { database: await database(), openSplitter, on, pulse })
       } finally {
         pulse.done()
       }

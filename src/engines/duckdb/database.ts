@@ -76,13 +76,13 @@ export class Connection {
     return this.inTurn(() => guarded(sql, async () => answers(await this.raw.run(sql))))
   }
 
-  /** See `Session.copy`. */
-  async copy(point: string, select: string, uri: string): Promise<Written> {
+  /** See `Session.copy`; with `keepEmpty` there is a file also without rows. */
+  async copy(point: string, select: string, uri: string, keepEmpty = false): Promise<Written> {
     return this.inTurn(async () => {
       crash(`${point}.before`)
       const written = await this.writeParquet(select, uri)
       crash(`${point}.after`)
-      if (written.rows === 0) {
+      if (written.rows === 0 && !keepEmpty) {
         await localFs.remove(`${point}.empty`, uri)
         return { uri, rows: 0, bytes: 0, stats: {} }
       }

@@ -2,6 +2,7 @@
  * The DuckDB engine: the parent's side. DuckDB and the splitter run in child processes; this process never loads DuckDB.
  */
 import { availableParallelism } from 'node:os'
+import type { ConvertJob, Converter, ConverterEvent } from '../../core/convert.ts'
 import type { Engine, Session, StageEvent, StageJob, Staged, Written } from '../../core/engine.ts'
 import type { Row } from '../../core/schema.ts'
 import { Pool } from './pool.ts'
@@ -18,7 +19,7 @@ export interface DuckdbOptions {
   spool: string | (() => string)
 }
 
-export interface DuckdbEngine extends Engine {
+export interface DuckdbEngine extends Engine, Converter {
   /** Child processes at the same time; so many stages can run at once. */
   jobs: number
   /** Said once to the user: the wanted number of jobs was lowered. */
@@ -37,6 +38,7 @@ export function openDuckdbEngine(options: DuckdbOptions): DuckdbEngine {
     notice: share.notice,
     warm: () => pool.warm(),
     stage: (job, on, signal) => stage(pool, job, on, signal),
+    convert: (job, on, signal) => convert(pool, job, on, signal),
     read: (staged, what) => read(pool, { do: 'read', staged, what }),
     rejects: (staged) => read(pool, { do: 'read', staged, what: 'rejects' }),
     session: (signal) => openSession(pool, signal),
@@ -48,7 +50,9 @@ async function stage(pool: Pool, job: StageJob, on: (event: StageEvent) => void,
   const worker = await pool.take('stage', signal)
   const { standing, ...plain } = job
   const listener = {
-    event: on,
+    event(event: StageEvent | ConverterEvent) {
+      if (event.kind !== 'end' && !('n' in event)) on(event)
+    },
     async standing(shas: string[]) {
       worker.asking = true
       pool.dispatch()
@@ -66,6 +70,25 @@ async function stage(pool: Pool, job: StageJob, on: (event: StageEvent) => void,
   }
   try {
     return (await worker.call({ do: 'stage', job: plain satisfies PlainJob }, listener, signal).answer) as Staged
+  } finally {
+    pool.giveBack(worker, 'stage')
+  }
+}
+
+/** A process for the whole job; the file that it had begun is named when it dies. */
+async function convert(pool: Pool, job: ConvertJob, on: (event: ConverterEvent) => void, signal: AbortSignal): Promise<void> {
+  const worker = await pool.take('stage', signal)
+  const listener = {
+    event(event: StageEvent | ConverterEvent) {
+      if (event.kind === 'end' || 'n' in event) on(event)
+    },
+    underWay(begun: number | null, bytes: number) {
+      const path = job.files.find(({ n }) => n === begun)?.pin.uri
+      return path === undefined ? { text: `while it converted ${job.files.length} files`, where: {} } : { text: `while it read ${path}, after ${bytes} bytes of it`, where: { path, offset: bytes } }
+    },
+  }
+  try {
+    await worker.call({ do: 'convert', job }, listener, signal).answer
   } finally {
     pool.giveBack(worker, 'stage')
   }

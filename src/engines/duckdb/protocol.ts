@@ -5,6 +5,7 @@
  * chunks of rows, at most WINDOW of them unacknowledged.
  */
 import { isCode } from '../../core/codes.ts'
+import type { ConvertJob, ConverterEvent } from '../../core/convert.ts'
 import type { StageEvent, StageJob, Staged, Standing } from '../../core/engine.ts'
 import { SluiceError, asSluiceError } from '../../core/errors.ts'
 import type { Where } from '../../core/errors.ts'
@@ -35,6 +36,7 @@ export function prefixOf({ batch, attempt }: Pick<PlainJob, 'batch' | 'attempt'>
 
 export type Call =
   | { do: 'stage'; job: PlainJob }
+  | { do: 'convert'; job: ConvertJob }
   | { do: 'read'; staged: Staged; what: 'winners' | 'losers' | 'rejects' }
   | { do: 'open' }
   | { do: 'exec'; session: number; sql: string }
@@ -53,7 +55,7 @@ export type ToChild =
 export type ToParent =
   | { from: 'done'; id: number; value: unknown }
   | { from: 'failed'; id: number; error: WireError }
-  | { from: 'event'; id: number; event: StageEvent }
+  | { from: 'event'; id: number; event: StageEvent | ConverterEvent }
   | { from: 'ask'; id: number; shas: string[] }
   | { from: 'chunk'; id: number; rows: Row[] }
 

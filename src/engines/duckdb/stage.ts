@@ -68,9 +68,9 @@ export async function stage(job: PlainJob, around: Surroundings): Promise<Staged
 }
 
 /** Reads the batch; again from the start when a type that was supposed turned out too narrow. */
-async function readBatch(job: PlainJob, around: Surroundings): Promise<{ read: ArrivalOutcome[]; split: Split }> {
+export async function readBatch(job: PlainJob, around: Pick<Surroundings, 'openSplitter' | 'on' | 'pulse'>, more: Pick<SplitOptions, 'window'> = {}): Promise<{ read: ArrivalOutcome[]; split: Split }> {
   const { batch, attempt, folder, definition, reading, pinned, onBad, maxBad, grace, now } = job
-  const options: SplitOptions = { folder, prefix: prefixOf(job), definition, reading, pinned, onBad, maxBad, grace, now }
+  const options: SplitOptions = { folder, prefix: prefixOf(job), definition, reading, pinned, onBad, maxBad, grace, now, ...more }
   // Each pass widens a type at least; the number of passes only guards against a splitter that never agrees with itself.
   for (let pass = 1; pass <= 16; pass++) {
     const splitter = around.openSplitter(options)

@@ -6,6 +6,7 @@ import type { ChildProcess } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
 import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { ConverterEvent } from '../../core/convert.ts'
 import type { StageEvent, Standing } from '../../core/engine.ts'
 import { WorkerDied } from '../../core/death.ts'
 import type { LastSeen } from '../../core/death.ts'
@@ -32,7 +33,7 @@ function compileCache(): { NODE_COMPILE_CACHE?: string } {
 
 /** What a call wants to hear besides its answer. */
 export interface Listener {
-  event?(event: StageEvent): void
+  event?(event: StageEvent | ConverterEvent): void
   standing?(shas: string[]): Promise<ReadonlyMap<string, Standing>>
   chunk?(rows: Row[]): void
   /** What was under way when the process died, ends the sentence of ENGINE_DIED; `begun`: the arrival that was being read. */
