@@ -1,6 +1,6 @@
 /** `sluice generate`: what it promises is recomputed from the files it wrote. */
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, writeFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { documentOf, scratch, sluice } from '../../test/command.ts'
@@ -22,7 +22,7 @@ function read(folder: string): { name: string; records: Made[] }[] {
 function recount(folder: string) {
   const files = read(folder)
   const first = new Map<string, { file: string; data: string }>()
-  const sum = { files: files.length, records: 0, keys: 0, duplicates: 0, bad: 0 }
+  const sum = { files: files.length, records: 0, keys: 0, duplicates: 0, bad: 0, bytes: files.reduce((all, { name }) => all + statSync(join(folder, name)).size, 0) }
   let elsewhere = 0
   for (const { name, records } of files) {
     for (const record of records) {
@@ -51,10 +51,10 @@ test('the files hold what was promised: records, keys, duplicates, bad, half of 
   const folder = scratch(t)
   const said = await sluice(['generate', '--files', '40', '--records', '250', '--dup', '5%', '--bad', '0.5%', '--seed', '7', '-o', folder, '--json'])
   assert.equal(said.code, 0, said.stderr)
-  const { files, records, keys, duplicates, bad } = documentOf(said)
+  const { files, records, keys, duplicates, bad, bytes } = documentOf(said)
   const found = recount(folder)
-  assert.deepEqual({ files, records, keys, duplicates, bad }, found.sum)
-  assert.deepEqual(found.sum, { files: 40, records: 10_000, keys: 9450, duplicates: 500, bad: 50 })
+  assert.deepEqual({ files, records, keys, duplicates, bad, bytes }, found.sum)
+  assert.deepEqual(found.sum, { bytes: 1_277_360, files: 40, records: 10_000, keys: 9450, duplicates: 500, bad: 50 })
   assert.ok(Math.abs(found.elsewhere - 250) <= 5, `${found.elsewhere} of 500 duplicates are in other files`)
 })
 

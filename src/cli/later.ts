@@ -29,7 +29,6 @@ const VERBS: Readonly<Record<string, string>> = {
   service: 'The system service',
   top: 'The live screen',
   tui: 'The split screen',
-  bench: 'The benchmark command',
   'files retry': 'Retrying single files (load tries failed files again)',
   'files skip': 'Skipping files',
   'files verify': 'Verifying files',

@@ -1,6 +1,7 @@
 /** The command line: every command, and the options that all of them take. */
 import { Command, Option } from 'commander'
 import { GLOBAL_SETTINGS } from '../config/globals.ts'
+import { benchCommand } from './bench.ts'
 import { configCommand } from './config.ts'
 import { convertCommand } from './convert.ts'
 import { demoCommand } from './demo.ts'
@@ -51,7 +52,7 @@ export function programOf(version: string, outputOf: (program: Command) => Outpu
 
 const WITH_CONFIG = [loadCommand, convertCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, doctorCommand, logsCommand]
 /** They must also work beside a configuration that is broken, and have no use for one. */
-const WITHOUT_CONFIG = [demoCommand, generateCommand, explainCommand]
+const WITHOUT_CONFIG = [demoCommand, generateCommand, benchCommand, explainCommand]
 
 export type Run = <Options>(action: Action<Options>) => (options: Options) => Promise<void>
 

@@ -33,6 +33,8 @@ export interface Expected {
   keys: number
   duplicates: number
   bad: number
+  /** Of all files. */
+  bytes: number
 }
 
 /** Four random words of the id, then the time in milliseconds after FIRST. */
@@ -60,7 +62,7 @@ const NULL_KEY_END = Buffer.from('","ts":null}', 'latin1')
 
 export class RecordMaker {
   /** What was made so far. */
-  readonly expected: Expected = { files: 0, records: 0, keys: 0, duplicates: 0, bad: 0 }
+  readonly expected: Expected = { files: 0, records: 0, keys: 0, duplicates: 0, bad: 0, bytes: 0 }
   private readonly bits: () => number
   private left: { records: number; duplicates: number; bad: number }
   private readonly earlier: Key[] = []
@@ -150,6 +152,7 @@ export class RecordMaker {
 
   private flush(write: (bytes: Uint8Array) => void): void {
     write(this.buffer.subarray(0, this.at))
+    this.expected.bytes += this.at
     this.at = 0
   }
 
