@@ -45,7 +45,6 @@ const FLAGS: Readonly<Record<string, string>> = {
   '--since': 'Loading by date',
   '--until': 'Loading by date',
   '--date-field': 'Loading by date',
-  '--adopt': 'Taking over a table of another ledger',
   '--partition-by': 'Partitioned tables',
   '--updates': 'Deletion vectors',
   '--history': 'Limiting the history',

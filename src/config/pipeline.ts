@@ -34,7 +34,7 @@ interface Typed {
 type Wide<T> = { [Name in keyof T]: Name extends keyof Typed ? Typed[Name] : T[Name] }
 
 /** Members that no configuration has: they are for one command line. */
-type OneTime = 'reload' | 'overwrite'
+type OneTime = 'reload' | 'adopt' | 'overwrite'
 
 /** What every pipeline has. */
 interface Named {

@@ -79,9 +79,10 @@ export interface Target {
   uri(table: string): string
   /**
    * Opens a table, existing or not; changes nothing. `ledger` null: whoever's it is, for reading and rebuilding only.
+   * `adopt`: it may be another ledger's, or (head without a definition) one that Sluice did not make, until `Table.adopt`.
    * @throws SluiceError TABLE_FOREIGN, TABLE_UNSUPPORTED, TABLE_OTHER_LEDGER, PERMISSION_DENIED
    */
-  open(table: string, ledger: string | null, engine: Engine): Promise<Table>
+  open(table: string, ledger: string | null, engine: Engine, options?: { adopt?: boolean }): Promise<Table>
 }
 
 export interface Table {
@@ -104,6 +105,14 @@ export interface Table {
    *   (`staged.schema` does not fit the table's), FENCED, BALANCE_BROKEN, DISK_FULL, BUSY, ENGINE_DIED
    */
   apply(staged: Staged, definition: Definition, signal?: AbortSignal): Promise<Receipt>
+  /**
+   * Takes the table over for the ledger it was opened with, by a commit that says so and writes no row; the former
+   * ledger's next commit is refused. Lane 0 begins at `fence`, so that a ledger that has not heard of it is behind. Nothing
+   * happens when the table is that ledger's already.
+   * @param definition of a table that Sluice did not make; else the table's own
+   * @throws SluiceError DEFINITION_INVALID (the table lacks a column that it names), TABLE_FOREIGN, TABLE_UNSUPPORTED, NOT_FOUND
+   */
+  adopt(definition: Definition, fence: number): Promise<void>
   /** First rows in place order: values of the schema, then the place. */
   scan(limit: number | null): AsyncIterable<Row[]>
   /** Kept rejects in place order; of one batch or all. */

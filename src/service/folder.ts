@@ -117,12 +117,14 @@ async function readPointer(fs: Fs, path: string): Promise<{ name: string; place:
 /**
  * An empty ledger takes back what the tables of its folder remember. Returns a sentence to say, or null when there was
  * nothing to take back.
+ * @param adopting table that this command takes over, whosever it is: it says nothing of this folder's ledger
  */
-export async function rebuildLedger(folder: DataFolder, engine: Engine): Promise<string | null> {
+export async function rebuildLedger(folder: DataFolder, engine: Engine, adopting: string | null = null): Promise<string | null> {
   if (!(await folder.ledger.isEmpty())) return null
   let tables = 0
   let arrivals = 0
   for (const { name, place } of await findTables(folder)) {
+    if (name === adopting) continue
     const target = await openTarget(place, folder.clock, folder.random)
     const table = await target.open(name, null, engine)
     try {

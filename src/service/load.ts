@@ -12,6 +12,7 @@ import { openFilesSource } from '../connectors/files/source.ts'
 import { ingest } from '../pipeline/ingest.ts'
 import type { Tally } from '../pipeline/ingest.ts'
 import { recover } from '../pipeline/recover.ts'
+import { takeOver } from './adopt.ts'
 import { offerAll } from './discover.ts'
 import { closeFolder, openEngine, openFolder, rebuildLedger, rememberPlace, restoreTable, sweepSpool } from './folder.ts'
 import type { DataFolder } from './folder.ts'
@@ -56,11 +57,11 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   spooling.spool = folder.spool
   try {
     if (engine.notice !== null) options.onEvent?.({ kind: 'notice', text: engine.notice })
-    const rebuilt = await rebuildLedger(folder, engine)
+    const rebuilt = await rebuildLedger(folder, engine, options.adopt === true ? options.into : null)
     if (rebuilt !== null) options.onEvent?.({ kind: 'notice', text: rebuilt })
     const place = await choosePlace(folder.ledger, folder.fs, folder.path, options.into, options.to)
     const target = await openTarget(place, folder.clock, folder.random)
-    const table = await target.open(options.into, folder.ledger.id, engine)
+    const table = await target.open(options.into, folder.ledger.id, engine, { adopt: options.adopt === true })
     try {
       return await loadInto({ options, settings, folder, engine, table, place })
     } finally {
@@ -86,6 +87,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const { ledger, clock } = folder
   const on = options.onEvent ?? (() => {})
   const began = clock.monotonic()
+  if (options.adopt === true) await takeOver(folder, table, options, on)
   const before = await table.head()
   const definition = before.definition === null ? define(options.into, options) : agree(before.definition, options)
   table.suits(definition)
@@ -187,5 +189,5 @@ function interruptExit(options: LoadOptions): number {
 
 function describeCommand(options: LoadOptions): string {
   const flags = (['to', 'key', 'mode', 'keep', 'records', 'columns'] as const).flatMap((flag) => (options[flag] === undefined ? [] : [`--${flag} ${options[flag]}`]))
-  return ['load', ...options.paths.slice(0, 10), ...(options.paths.length > 10 ? ['…'] : []), `--into ${options.into}`, ...flags, ...(options.reload === true ? ['--reload'] : [])].join(' ')
+  return ['load', ...options.paths.slice(0, 10), ...(options.paths.length > 10 ? ['…'] : []), `--into ${options.into}`, ...flags, ...(options.reload === true ? ['--reload'] : []), ...(options.adopt === true ? ['--adopt'] : [])].join(' ')
 }

@@ -76,8 +76,8 @@ export class Scene {
   }
 
   /** The table through a handle of its own, as another process has it. */
-  another(engine: Engine = this.variant.engine, ledger: string | null = this.ledger): Promise<Table> {
-    return this.variant.target(ledger ?? this.ledger).open(this.definition.table, ledger, engine)
+  another(engine: Engine = this.variant.engine, ledger: string | null = this.ledger, options: { adopt?: boolean } = {}): Promise<Table> {
+    return this.variant.target(ledger ?? this.ledger).open(this.definition.table, ledger, engine, options)
   }
 
   batch(deliveries: readonly Delivery[], options: BatchOptions = {}): Batch {

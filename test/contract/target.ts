@@ -1,6 +1,7 @@
 /** The contract of every target: the same cases, against the reference model, whatever lies behind the port. */
 import { after, before, describe } from 'node:test'
 import type { Variant } from './scene.ts'
+import { adoptCases } from './target-adopt.ts'
 import { commitCases } from './target-commit.ts'
 import { lateCases } from './target-late.ts'
 import { rejectCases } from './target-rejects.ts'
@@ -28,6 +29,7 @@ export function targetContract(name: string, open: () => Promise<Variant>): void
       await variant?.dispose()
     })
     commitCases(get)
+    adoptCases(get)
     resolveCases(get)
     lateCases(get)
     rejectCases(get)

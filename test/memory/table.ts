@@ -38,8 +38,8 @@ export function memoryTarget(store: Store): Target {
   return {
     scheme: 'memory',
     uri,
-    async open(name, ledger, engine) {
-      const table = new MemoryTable(store, name, ledger, engine)
+    async open(name, ledger, engine, { adopt = false } = {}) {
+      const table = new MemoryTable(store, name, ledger, engine, adopt)
       table.state()
       return table
     },
@@ -53,8 +53,10 @@ class MemoryTable implements Table {
   /** Null: for reading only. */
   readonly #ledger: string | null
   readonly #engine: Engine
+  #adopting: boolean
 
-  constructor(store: Store, name: string, ledger: string | null, engine: Engine) {
+  constructor(store: Store, name: string, ledger: string | null, engine: Engine, adopting: boolean) {
+    this.#adopting = adopting
     this.uri = `memory:${name}`
     this.#store = store
     this.#name = name
@@ -65,7 +67,7 @@ class MemoryTable implements Table {
   /** The newest state, checked to be ours. @throws SluiceError TABLE_OTHER_LEDGER */
   state(): State | undefined {
     const state = this.#store.get(this.#name)
-    if (state !== undefined && this.#ledger !== null && state.ledger !== this.#ledger) {
+    if (state !== undefined && !this.#adopting && this.#ledger !== null && state.ledger !== this.#ledger) {
       throw new SluiceError('TABLE_OTHER_LEDGER', `${this.uri} belongs to the ledger ${state.ledger}, not to ${this.#ledger}.`)
     }
     return state
@@ -165,6 +167,14 @@ class MemoryTable implements Table {
       highest,
     })
     return receipt
+  }
+
+  async adopt(_: Definition, fence: number): Promise<void> {
+    const state = this.state()
+    if (state === undefined) throw new SluiceError('NOT_FOUND', `There is no table ${this.uri}.`)
+    if (this.#ledger === null) throw new SluiceError('INTERNAL', `${this.uri} was opened for reading.`)
+    if (state.ledger !== this.#ledger) this.#store.set(this.#name, { ...state, ledger: this.#ledger, version: state.version + 1, lanes: new Map([[0, Math.max(fence, (state.lanes.get(0) ?? 0) + 1)]]) })
+    this.#adopting = false
   }
 
   /** What stands against this commit. @throws SluiceError FENCED, ARRIVAL_COMMITTED, SCHEMA_MOVED */

@@ -4,6 +4,8 @@
  * before them) and VACUUM. After every step the table must be what a model of a few lines says, for Sluice and for Polars;
  * every run must balance, and doctor must call nothing broken and say what is foreign.
  *
+ * Every second table was made by delta-rs and is taken over with --adopt.
+ *
  * SLUICE_HISTORIES=<n> per mode (default 2), SLUICE_SEED=<n> plays others. Needs Python as outside-readers.proof.ts does.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -50,8 +52,11 @@ class Play {
   private rows: Stored[] = []
   private seq = 0
   private foreign = false
+  /** The table was made by the other writer. */
+  private readonly theirs: boolean
 
-  constructor(folder: string, other: Foreigner, mode: Mode, seed: number) {
+  constructor(folder: string, other: Foreigner, mode: Mode, seed: number, theirs: boolean) {
+    this.theirs = theirs
     this.folder = folder
     this.other = other
     this.mode = mode
@@ -61,7 +66,13 @@ class Play {
   }
 
   async all(): Promise<void> {
-    await this.load()
+    if (this.theirs) {
+      const rows = [3, 7, 11].map((id) => ({ id, v: 'made', n: id }))
+      this.rows = rows.map((row) => ({ ...row, place: 0n }))
+      this.foreign = true
+      await this.other.ask('make', this.table, { rows })
+    }
+    await this.load(this.theirs)
     for (let step = 0; step < STEPS; step++) {
       const what = this.roll(3) === 0 ? 'load' : await this.change()
       if (what === 'load') await this.load()
@@ -76,7 +87,7 @@ class Play {
     return Array.from({ length: 1 + this.roll(5) }, () => ({ id: this.roll(ids), v: ['a', 'b', 'c', 'é'][this.roll(4)] ?? null, n: this.roll(6) === 0 ? null : this.roll(9) }))
   }
 
-  private async load(): Promise<void> {
+  private async load(adopt = false): Promise<void> {
     this.seq++
     // The number makes every file one of its own.
     const records = this.some(30).map((row, at) => ({ ...row, v: `${row.v ?? ''}${at === 0 ? this.seq : ''}` }))
@@ -84,7 +95,7 @@ class Play {
     writeFileSync(path, records.map((row) => `${JSON.stringify(row)}\n`).join(''))
     const { mode, keep } = this.mode
     const result = await load({
-      paths: [path], into: 't', mode, columns: 'id:int64,v:string,n:int64', dataDir: join(this.folder, 'data'), jobs: 1,
+      paths: [path], into: 't', mode, columns: 'id:int64,v:string,n:int64', dataDir: join(this.folder, 'data'), jobs: 1, adopt,
       ...(mode === 'append' ? {} : { key: 'id' }), ...(keep === undefined ? {} : { keep }),
     })
     if (result.exit !== 0 || !result.balance.balances) throw new Error(`a load ended with ${JSON.stringify(result)}`)
@@ -198,12 +209,12 @@ function agree(what: string, got: readonly string[], expected: readonly string[]
 
 await inFolder('foreign', async (root) => {
   const program = python(root)
-  const cases = MODES.flatMap((mode, m) => Array.from({ length: EACH }, (_, n) => ({ mode, seed: SEED + m * 1000 + n })))
-  const result = await runCases(cases, 2, ({ mode, seed }) => `${mode.mode} ${mode.keep ?? ''} seed ${seed}`, ({ mode, seed }) =>
+  const cases = MODES.flatMap((mode, m) => Array.from({ length: EACH }, (_, n) => ({ mode, seed: SEED + m * 1000 + n, theirs: n % 2 === 1 })))
+  const result = await runCases(cases, 2, ({ mode, seed }) => `${mode.mode} ${mode.keep ?? ''} seed ${seed}`, ({ mode, seed, theirs }) =>
     inFolder('foreign-play', async (folder) => {
       const other = openForeigner(program)
       try {
-        await new Play(folder, other, mode, seed).all()
+        await new Play(folder, other, mode, seed, theirs).all()
       } finally {
         other.close()
       }

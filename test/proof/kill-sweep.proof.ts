@@ -2,7 +2,8 @@
  * Kill sweep: SIGKILL at every failpoint, for append, dedupe and upsert into Delta and SQLite.
  *
  * For every combination two scenes are played: `fresh` (no data folder yet) and `grown` (a table with some commits, files
- * that bring new keys, known keys, other content, bad records and a copy). A first pass without a kill lists the
+ * that bring new keys, known keys, other content, bad records and a copy); for upsert also `adopt` (the table belongs to
+ * another data folder, and the load takes it over). A first pass without a kill lists the
  * failpoints that are reached; then each is killed once: in the parent; in a child, the child alone and its parent with
  * it. After one more run the table must equal the reference, the balance of the table must hold and doctor be clean.
  *
@@ -25,7 +26,7 @@ interface Combination {
   target: TargetName
 }
 interface Scene extends Combination {
-  scene: 'fresh' | 'grown'
+  scene: 'fresh' | 'grown' | 'adopt'
   /** Folder with `in/` and, when grown, `data/`. */
   folder: string
   expected: string[]
@@ -44,13 +45,14 @@ interface Kill {
 const COLUMNS = 'id:string,v:int64,note:string'
 /** Commits of the grown scene before the load that is killed. Delta: its commit is version 100 and writes a checkpoint. */
 const GROWN_COMMITS = { delta: 100, sqlite: 4 }
+const ADOPTED_COMMITS = 4
 
-function flags(c: Combination, folder: string): string[] {
+function flags(c: Combination & { scene?: Scene['scene'] }, folder: string): string[] {
   const key = c.mode === 'append' ? [] : ['--key', 'id']
   return [
     'load', join(folder, 'in'), '--into', 't', '--mode', c.mode, ...key, '--columns', COLUMNS, '--memory', '1GB', '--jobs', '1',
     '--to', c.target === 'delta' ? `delta:${join(folder, 'lake')}` : `sqlite:${join(folder, 't.db')}`,
-    '--data-dir', join(folder, 'data'), '--allow-partial', '--grace', '0', '--json',
+    '--data-dir', join(folder, 'data'), '--allow-partial', '--grace', '0', '--json', ...(c.scene === 'adopt' ? ['--adopt'] : []),
   ]
 }
 
@@ -68,19 +70,23 @@ function writeFiles(folder: string): void {
   writeFileSync(join(folder, 'in', 'b4.json'), '{"records":[{"id":"cut"')
 }
 
-async function grow(c: Combination, folder: string): Promise<void> {
-  for (let n = 0; n < GROWN_COMMITS[c.target]; n++) {
+function grown({ scene, target }: Pick<Scene, 'scene' | 'target'>): number {
+  return scene === 'grown' ? GROWN_COMMITS[target] : scene === 'adopt' ? ADOPTED_COMMITS : 0
+}
+
+async function grow(c: Omit<Scene, 'expected'>, folder: string): Promise<void> {
+  for (let n = 0; n < grown(c); n++) {
     const path = join(folder, `seed-${n}.ndjson`)
     writeFileSync(path, `${JSON.stringify({ id: `k${n}`, v: 0, note: 'old' })}\n`)
     await load({
-      paths: [path], into: 't', mode: c.mode, ...(c.mode === 'append' ? {} : { key: 'id' }), columns: COLUMNS, to: place(c, folder), dataDir: join(folder, 'data'), jobs: 1,
+      paths: [path], into: 't', mode: c.mode, ...(c.mode === 'append' ? {} : { key: 'id' }), columns: COLUMNS, to: place(c, folder), dataDir: join(folder, c.scene === 'adopt' ? 'other' : 'data'), jobs: 1,
     })
   }
 }
 
 /** What must be in the table after the load, by hand: independent of all code of the product. */
 function expectedRows(scene: Omit<Scene, 'expected'>): string[] {
-  const grown: Rec[] = scene.scene === 'grown' ? Array.from({ length: GROWN_COMMITS[scene.target] }, (_, n) => ({ id: `k${n}`, v: 0, note: 'old' })) : []
+  const before: Rec[] = Array.from({ length: grown(scene) }, (_, n) => ({ id: `k${n}`, v: 0, note: 'old' }))
   const batch: Rec[] = [
     { id: 'k0', v: 1, note: 'other' }, { id: 'n1', v: 1, note: null }, { id: 'n1', v: 2, note: null },
     { id: 'k1', v: 1, note: 'old' }, { id: 'n2', v: 2, note: null }, { id: 'n1', v: 3, note: 'late' },
@@ -88,7 +94,7 @@ function expectedRows(scene: Omit<Scene, 'expected'>): string[] {
   const rows = new Map<string, Rec>()
   // Without a key nothing is missing from the record that has none.
   if (scene.mode === 'append') batch.splice(3, 0, { id: null, v: 9, note: null })
-  for (const [at, row] of [...grown, ...batch].entries()) {
+  for (const [at, row] of [...before, ...batch].entries()) {
     const key = scene.mode === 'append' ? String(at) : String(row.id)
     if (scene.mode !== 'dedupe' || !rows.has(key)) rows.set(key, row)
   }
@@ -132,7 +138,7 @@ await inFolder('scenes', async (root) => {
   const scenes: Scene[] = []
   for (const mode of MODES) {
     for (const target of TARGETS) {
-      for (const scene of ['fresh', 'grown'] as const) {
+      for (const scene of mode === 'upsert' ? (['fresh', 'grown', 'adopt'] as const) : (['fresh', 'grown'] as const)) {
         const folder = join(root, `${mode}-${target}-${scene}`)
         mkdirSync(folder)
         const draft = { mode, target, scene, folder }
@@ -141,7 +147,7 @@ await inFolder('scenes', async (root) => {
     }
   }
   await runCases(scenes, 2, (s) => s.folder, async (scene) => {
-    if (scene.scene === 'grown') await grow(scene, scene.folder)
+    await grow(scene, scene.folder)
     writeFiles(scene.folder)
   })
   const kills: Kill[] = []

@@ -84,7 +84,7 @@ function checkTurn(state: TableState, staged: Staged, asked: Definition): Schema
   return mergeSchema(state.schema, staged.schema)
 }
 
-async function prepareFolders(root: string, random: Random): Promise<void> {
+export async function prepareFolders(root: string, random: Random): Promise<void> {
   for (const folder of FOLDERS) await localFs.makeFolder('delta.folder.make', join(root, folder))
   await probeLinks(root, random)
 }
@@ -129,17 +129,22 @@ function newTable(by: Committer, definition: Definition): MetaData {
     format: { provider: 'parquet', options: {} },
     schemaString: '',
     partitionColumns: [],
-    configuration: {
-      // Readers of other makes must not clean the log: commits name the batch records.
-      'delta.enableExpiredLogCleanup': 'false',
-      'sluice.format': String(FORMAT),
-      'sluice.ledger': by.table.ledger ?? '',
-      'sluice.mode': definition.mode,
-      'sluice.key': definition.key.join(','),
-      'sluice.keep': formatKeep(definition.keep),
-      'sluice.definition': JSON.stringify(definition),
-    },
+    configuration: propertiesOf(by.table.ledger ?? '', definition),
     createdTime: by.clock.now(),
+  }
+}
+
+/** What a table says of itself. */
+export function propertiesOf(ledger: string, definition: Definition): Record<string, string> {
+  return {
+    // Readers of other makes must not clean the log: commits name the batch records.
+    'delta.enableExpiredLogCleanup': 'false',
+    'sluice.format': String(FORMAT),
+    'sluice.ledger': ledger,
+    'sluice.mode': definition.mode,
+    'sluice.key': definition.key.join(','),
+    'sluice.keep': formatKeep(definition.keep),
+    'sluice.definition': JSON.stringify(definition),
   }
 }
 

@@ -3,13 +3,14 @@
  * their rows take part with place 0, what they removed is gone, and nobody's history is lost.
  */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { Scene, counted } from '../../../test/contract/scene.ts'
 import type { Variant } from '../../../test/contract/scene.ts'
 import { hybridEngine } from '../../../test/memory/hybrid.ts'
+import { setFailpointHandler } from '../../core/failpoint.ts'
 import type { DefinitionRequest } from '../../core/definition.ts'
 import { placeOf } from '../../core/place.ts'
 import type { Value } from '../../core/schema.ts'
@@ -253,5 +254,70 @@ describe('a log that others cleaned', () => {
     assert.equal((await (await scene.another()).head()).version, 100)
     rmSync(other.at('_sluice/batches', readdirSync(other.at('_sluice/batches'))[50] ?? ''))
     await assert.rejects(scene.another(), { code: 'TABLE_BROKEN', message: /batch record/ })
+  })
+})
+
+describe('a table that Sluice did not make', () => {
+  const made = async (scene: Scene, schema: readonly object[], select: string): Promise<Other> => {
+    const other = new Other(scene)
+    mkdirSync(other.at('_delta_log'), { recursive: true })
+    const metaData = { id: 'm', format: { provider: 'parquet', options: {} }, schemaString: JSON.stringify({ type: 'struct', fields: schema }), partitionColumns: [], configuration: { 'their.remark': 'x' }, createdTime: 1 }
+    other.commit('CREATE TABLE', { protocol: { minReaderVersion: 1, minWriterVersion: 2 } }, { metaData }, { add: await other.file(select, 'part-0.parquet') })
+    return other
+  }
+  const field = (name: string, type: string, more: object = {}): object => ({ name, type, nullable: true, metadata: {}, ...more })
+  const FIELDS = [field('id', 'long'), field('v', 'string', { metadata: { comment: 'their remark' } })]
+  const SELECT = `SELECT * FROM (VALUES (1::BIGINT, 'a'), (2, 'b')) AS x(id, v)`
+
+  test('is refused, is taken over with a definition, and its rows have place 0', async () => {
+    const scene = await Scene.open(variant, { key: 'id', mode: 'upsert' })
+    const other = await made(scene, FIELDS, SELECT)
+    await assert.rejects(scene.another(), { code: 'TABLE_FOREIGN', message: /delta-rs:test made this table/ })
+    const table = await scene.another(undefined, scene.ledger, { adopt: true })
+    assert.deepEqual([(await table.head()).definition, (await table.head()).ledger, (await table.head()).rows], [null, null, 2])
+    await table.adopt(scene.definition, 1)
+    assert.deepEqual((await scene.table.head()).schema, [{ name: 'id', type: 'int64' }, { name: 'v', type: 'string' }])
+    counted(await scene.load([{ seq: 1, records: [r(2, 'x'), r(3, 'c'), { id: 1, v: 'a' }] }], { fence: 5 }), { 1: { inserted: 1, updated: 1, duplicate: 1 } })
+    assert.deepEqual(await scene.rows(), [[1n, 'a', 0n], [2n, 'x', place(1, 1)], [3n, 'c', place(1, 2)]])
+    assert.deepEqual((await scene.losers()).map((row) => row.slice(0, 2)), [[2n, 'b'], [1n, 'a']])
+    const { schemaString, configuration } = other.actions().findLast((action) => action.metaData)?.metaData ?? {}
+    assert.match(schemaString ?? '', /their remark.*"_place"/)
+    assert.equal(configuration?.['their.remark'], 'x')
+    await other.findings()
+  })
+  test('a definition that it cannot have is refused before anything is written', async () => {
+    for (const [request, fields, code, says] of [
+      [{ key: 'nope' }, FIELDS, 'DEFINITION_INVALID', /no column nope/],
+      [{ key: 'v', mode: 'upsert', keep: 'max:w' }, FIELDS, 'DEFINITION_INVALID', /there is no such column/],
+      [{ columns: 'id:string,v:string' }, FIELDS, 'DEFINITION_INVALID', /another type/],
+      [{ key: 'id' }, [...FIELDS, field('ID', 'string')], 'TABLE_UNSUPPORTED', /two columns of the table are named ID/],
+    ] as const) {
+      const scene = await Scene.open(variant, request)
+      const other = await made(scene, fields, SELECT)
+      const table = await scene.another(undefined, scene.ledger, { adopt: true })
+      await assert.rejects(table.adopt(scene.definition, 1), { code, message: says })
+      assert.deepEqual(readdirSync(other.at()).toSorted(), ['_delta_log', 'part-0.parquet'])
+    }
+  })
+  test('columns that Sluice cannot write are refused by name', async () => {
+    for (const [fields, says] of [[[...FIELDS, field('n', 'integer')], /the column n has the type "integer"/], [[...FIELDS, field('k', 'long', { nullable: false })], /the column k must not be null/]] as const) {
+      const scene = await Scene.open(variant, { key: 'id' })
+      await made(scene, fields, SELECT)
+      await assert.rejects(scene.another(undefined, scene.ledger, { adopt: true }), { code: 'TABLE_UNSUPPORTED', message: says })
+    }
+  })
+  test('a commit of another writer in between: the entry is written after it', async () => {
+    const scene = await Scene.open(variant, { key: 'id' })
+    const other = await made(scene, FIELDS, SELECT)
+    const table = await scene.another(undefined, scene.ledger, { adopt: true })
+    let once = true
+    setFailpointHandler({ tamper: () => null, crash(point) {
+      if (point === 'delta.adopt.link.before' && once) {
+        once = false
+        other.commit('VACUUM START')
+      }
+    } })
+    await table.adopt(scene.definition, 1).finally(() => setFailpointHandler(null))
+    assert.deepEqual([(await table.head()).version, (await table.head()).ledger], [2, scene.ledger])
   })
 })

@@ -59,9 +59,9 @@ export async function syncLog(root: string): Promise<void> {
 }
 
 /** Writes a new entry under a name that nobody reads; synced. */
-export async function prepareEntry(root: string, body: string, random: Random): Promise<string> {
+export async function prepareEntry(root: string, body: string, random: Random, point = 'delta.entry.write'): Promise<string> {
   const temporary = join(root, LOG_FOLDER, `.tmp-${random.id(16)}`)
-  await localFs.write('delta.entry.write', temporary, body)
+  await localFs.write(point, temporary, body)
   return temporary
 }
 
@@ -69,8 +69,8 @@ export async function prepareEntry(root: string, body: string, random: Random): 
  * Commits a prepared entry. False: another writer took this version, nothing of ours is visible.
  * After an error the outcome is unknown: nothing that the entry names may be removed.
  */
-export async function putIfAbsent(root: string, version: number, prepared: string): Promise<boolean> {
-  const ours = await localFs.link('delta.link', prepared, logPath(root, version))
+export async function putIfAbsent(root: string, version: number, prepared: string, point = 'delta.link'): Promise<boolean> {
+  const ours = await localFs.link(point, prepared, logPath(root, version))
   await localFs.sync('delta.link.sync', join(root, LOG_FOLDER))
   await localFs.remove('delta.entry.tidy', prepared).catch(() => undefined)
   return ours

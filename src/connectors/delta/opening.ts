@@ -25,7 +25,7 @@ export class OpenTable {
   /** Null: whoever's the table is, for reading only. */
   readonly ledger: string | null
   /** The table may belong to another ledger, or be nobody's, until it is taken over. */
-  readonly adopting: boolean
+  adopting: boolean
   private readonly engine: Engine
   state = new TableState()
   private opened = false

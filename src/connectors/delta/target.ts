@@ -10,6 +10,7 @@ import type { Engine, Session, Staged, Standing } from '../../core/engine.ts'
 import type { Row } from '../../core/schema.ts'
 import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
 import { systemRandom } from '../../storage/system.ts'
+import { adoptTable } from './adopt.ts'
 import { isDue, writeCheckpoint } from './checkpoint.ts'
 import { commitBatch, receiptIn } from './commit.ts'
 import type { Committer } from './commit.ts'
@@ -24,8 +25,8 @@ export function openDeltaTarget(options: { root: string; clock: Clock; random?: 
   return {
     scheme: 'delta',
     uri: (table) => join(root, table),
-    async open(table, ledger, engine) {
-      const opened = new DeltaTable(new OpenTable(join(root, table), ledger, engine), engine, clock, random)
+    async open(table, ledger, engine, { adopt = false } = {}) {
+      const opened = new DeltaTable(new OpenTable(join(root, table), ledger, engine, adopt), engine, clock, random)
       await opened.head()
       return opened
     },
@@ -92,6 +93,10 @@ class DeltaTable implements Table {
     })
     this.tail = turn.catch(() => undefined)
     return turn
+  }
+
+  adopt(definition: Definition, fence: number): Promise<void> {
+    return adoptTable(this.means(), definition, fence)
   }
 
   /** Nothing here may turn a commit into a failure. */

@@ -15,6 +15,7 @@ import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target
 import { SqliteSession, openForReading } from '../../sql/sqlite.ts'
 import type { SqliteRow } from '../../sql/sqlite.ts'
 import { localFs } from '../../storage/local.ts'
+import { takeOver } from './adopt.ts'
 import { commit, readReceipt } from './commit.ts'
 import { bringIn } from './incoming.ts'
 import { checkOrder, checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
@@ -35,9 +36,9 @@ export function openSqliteTarget(options: { file: string }): Target {
   return {
     scheme: 'sqlite',
     uri: (table) => uriOf(file, table),
-    async open(table, ledger, engine) {
+    async open(table, ledger, engine, { adopt = false } = {}) {
       checkTableName(table, file)
-      const opened = new SqliteTable(file, table, ledger, engine)
+      const opened = new SqliteTable(file, table, ledger, engine, adopt)
       await opened.head()
       return opened
     },
@@ -54,13 +55,21 @@ class SqliteTable implements Table {
   private readonly table: string
   private readonly ledger: string | null
   private readonly engine: Engine
+  /** The table may belong to another ledger until it is taken over. */
+  private adopting: boolean
 
-  constructor(file: string, table: string, ledger: string | null, engine: Engine) {
+  constructor(file: string, table: string, ledger: string | null, engine: Engine, adopting: boolean) {
     this.uri = uriOf(file, table)
     this.file = file
     this.table = table
     this.ledger = ledger
     this.engine = engine
+    this.adopting = adopting
+  }
+
+  /** Whose the table must be; null: whoever's. */
+  private get owner(): string | null {
+    return this.adopting ? null : this.ledger
   }
 
   suits(definition: Definition): void {
@@ -106,6 +115,19 @@ class SqliteTable implements Table {
   private async unchanged(batch: string): Promise<Receipt> {
     const { version } = await this.head()
     return { batch, version: version ?? 0, arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
+  }
+
+  async adopt(_: Definition, fence: number): Promise<void> {
+    const { ledger } = this
+    if (ledger === null) throw new SluiceError('INTERNAL', `${this.uri} was opened without a ledger, for reading only.`)
+    if (!(await this.head()).exists) throw new SluiceError('NOT_FOUND', `There is no table at ${this.uri}.`)
+    const session = await this.openForWriting()
+    try {
+      await this.locked(session, () => takeOver({ session, file: this.file, table: this.table, ledger, fence }), undefined)
+      this.adopting = false
+    } finally {
+      session.close()
+    }
   }
 
   async *scan(limit: number | null): AsyncIterable<Row[]> {
@@ -154,7 +176,7 @@ class SqliteTable implements Table {
     if (session === null) return empty
     try {
       const answer = session.snapshot(() => {
-        const state = readState(session, this.file, this.table, this.ledger)
+        const state = readState(session, this.file, this.table, this.owner)
         return state.exists ? { found: work(session, state) } : null
       })
       if (answer === null) return empty
@@ -170,7 +192,7 @@ class SqliteTable implements Table {
     const session = await this.openForReading()
     if (session === null) return
     try {
-      const state = session.snapshot(() => readState(session, this.file, this.table, this.ledger))
+      const state = session.snapshot(() => readState(session, this.file, this.table, this.owner))
       if (!state.exists) return
       if (durable) await this.settle()
       session.exec('sqlite.settings', 'PRAGMA temp_store = FILE')
