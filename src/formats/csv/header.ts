@@ -5,7 +5,7 @@
 import type { CsvReading } from '../../core/csv.ts'
 import { columnName, fold, isReserved } from '../../core/schema.ts'
 import { FileFault } from '../sink.ts'
-import { cellsOf, isTyped } from './look.ts'
+import { MOST_BEFORE, cellsOf, isTyped } from './look.ts'
 import type { Cell, Look, Sample, SeenRow } from './look.ts'
 
 export interface Header {
@@ -22,6 +22,8 @@ export interface Header {
 
 /** Rows behind the header that are looked at for types. */
 const LOOKED_AT = 200
+/** Rows behind the first that are taken for more of the header. */
+const MOST_HEADERS = 5
 const LONGEST_NAME = 200
 const ASK = 'Say --csv-header yes when the first row holds the names, --csv-header no or --csv-header NAME,NAME,… when it is a record.'
 
@@ -42,7 +44,7 @@ export function headerOf(sample: Sample, seen: Look, reading: CsvReading, expect
   if (reading.header === null) {
     const known = new Set(expected.map((name) => fold(columnName(name))))
     const named = names.some(({ text }) => known.has(fold(columnName(text))))
-    if (!named) mustBeNames(names, cells.slice(at + 1))
+    if (!named) mustBeNames(names, cells.slice(at + 1), reading.delimiter === null ? seen.dialect.delimiter : null)
     if (reading.skip === null) mustBeAlone(cells.slice(at + 1), names.length)
   }
   const nameless: string[] = []
@@ -67,9 +69,9 @@ function given(names: readonly string[], seen: Look, from: number): Header {
 function headerAt({ rows, width }: Look, cells: readonly Cell[][], reading: CsvReading): number {
   const first = cells[0] ?? []
   const filled = (row: readonly Cell[]): number => row.filter((cell) => cell.text !== '').length
-  const at = cells.findIndex((row) => row.length === width && (width < 3 || filled(row) > 1))
+  const at = width === 0 ? -1 : cells.findIndex((row) => row.length === width && (width < 3 || filled(row) > 1))
   if (at === 0 || (at < 0 && first.length > 0)) return 0
-  if (reading.skip === null && at > 0 && at <= 20 && width > 1 && cells.slice(0, at).every((row) => row.length > 0 && filled(row) <= 1)) return at
+  if (reading.skip === null && at > 0 && at <= MOST_BEFORE && width > 1 && cells.slice(0, at).every((row) => row.length > 0 && filled(row) <= 1)) return at
   if (first.length === 0) throw new FileFault('HEADER_INVALID', 'The first row cannot be read: a quote in it stands where none may stand. Give the names with --csv-header and leave the line out with --csv-skip 1.', rows[0]?.from ?? 0)
   if (reading.skip !== null || first.length > 1) {
     throw new FileFault('HEADER_INVALID', `The first row has ${first.length} fields, most others have ${width}. Leave lines that are no rows out with --csv-skip, or give the names with --csv-header.`, rows[0]?.from ?? 0)
@@ -77,27 +79,33 @@ function headerAt({ rows, width }: Look, cells: readonly Cell[][], reading: CsvR
   throw new FileFault('DIALECT_UNCLEAR', `The first ${at} rows do not look like the others. If they are no rows, leave them out with --csv-skip ${at}.`, rows[0]?.from ?? 0)
 }
 
-/** @throws FileFault when the first row may be a record */
-function mustBeNames(names: readonly Cell[], below: readonly Cell[][]): void {
+/** @param delimiter if it was found @throws FileFault when the first row may be a record */
+function mustBeNames(names: readonly Cell[], below: readonly Cell[][], delimiter: string | null): void {
   const doubt = (why: string): FileFault => new FileFault('DIALECT_UNCLEAR', `The first row may be a header or a record: ${why}. ${ASK}`, 0)
   const typed = names.find(({ flag }) => isTyped(flag))
   if (typed !== undefined) throw doubt(`it holds the value ${typed.text}`)
   if (names.every((cell) => cell.text === '')) throw doubt('it is empty')
+  if (delimiter !== null && names.length > 2 && names.length % 2 === 1 && names.every(({ text }, i) => (text === '') === (i % 2 === 1))) {
+    throw new FileFault('DIALECT_UNCLEAR', `Every second name is empty: the delimiter seems to be two characters. Say it with --csv-delimiter '${delimiter}${delimiter}' or '${delimiter}'.`, 0)
+  }
   const long = names.find(({ text }) => text.length > LONGEST_NAME)
   if (long !== undefined) throw doubt(`one of its fields is longer than ${LONGEST_NAME} characters`)
   // What stands in a column again and again is a value of it. A row that repeats all names is another matter.
-  const rows = below.filter((row) => row.length === names.length && !row.every(({ text }, i) => text === names[i]?.text))
+  const rows = below.filter((row) => row.length === names.length && !row.every(({ text }, i) => text.replace(/^\ufeff/, '') === names[i]?.text))
   const again = names.find(({ text }, i) => text !== '' && rows.some((row) => row[i]?.text === text))
   if (again !== undefined) throw doubt(`its value ${JSON.stringify(again.text)} occurs in that column again`)
 }
 
 /** @throws FileFault when the names seem to go on in the next row */
 function mustBeAlone(below: readonly Cell[][], width: number): void {
-  const [next, ...others] = below.filter((row) => row.length === width)
-  if (next === undefined || others.length < 2) return
-  const typed = Array.from({ length: width }, (_, i) => i).filter((i) => others.every((row) => row[i]?.null === true || isTyped(row[i]?.flag ?? 0)) && others.some((row) => isTyped(row[i]?.flag ?? 0)))
-  if (typed.length < 2 || typed.some((i) => isTyped(next[i]?.flag ?? 0))) return
-  throw new FileFault('DIALECT_UNCLEAR', `The header seems to have two rows: the second holds no value where ${typed.length} columns hold numbers or dates below. Say --csv-header yes if it is a record; else leave the rows out with --csv-skip and give the names with --csv-header.`, 0)
+  const rows = below.filter((row) => row.length === width)
+  const more = rows.findIndex((row) => row.some(({ flag }) => isTyped(flag)))
+  if (more < 1 || more > MOST_HEADERS || rows.length - more < 2) return
+  const [heads, records] = [rows.slice(0, more), rows.slice(more)]
+  const typed = Array.from({ length: width }, (_, i) => i).filter((i) => records.every((row) => row[i]?.null === true || isTyped(row[i]?.flag ?? 0)) && records.some((row) => isTyped(row[i]?.flag ?? 0)))
+  // Nulls are values; it is text where numbers stand that makes a name of it.
+  if (typed.length < 2 || !heads.every((row) => typed.some((i) => row[i]?.null === false))) return
+  throw new FileFault('DIALECT_UNCLEAR', `The header seems to have ${more + 1} rows: there is no value yet where ${typed.length} columns hold numbers or dates below. Say --csv-header yes if only the first row holds names; else leave the rows out with --csv-skip and give the names with --csv-header.`, 0)
 }
 
 function check(names: readonly string[]): void {

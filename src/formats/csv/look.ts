@@ -8,6 +8,8 @@ import { FAULTY, NEED, Row } from './row.ts'
 
 /** Rows that are looked at. */
 const MOST_ROWS = 1000
+/** Lines before a table that are left out of its regularity. */
+export const MOST_BEFORE = 20
 /** Fields of a row that are looked at. */
 const MOST_FIELDS = 4000
 
@@ -110,5 +112,8 @@ function widthOf(rows: readonly SeenRow[]): { width: number; share: number; befo
   let width = 0
   let most = 0
   for (const [fields, n] of counts) if (n > most) [width, most] = [fields, n]
-  return { width, share: rows.length === 0 ? 0 : most / rows.length, before: rows.findIndex(({ fields }) => fields === width) }
+  const before = rows.findIndex(({ fields }) => fields === width)
+  // A few lines before the table do not speak against it.
+  const counted = rows.length - (before > 0 && before <= MOST_BEFORE ? before : 0)
+  return { width, share: counted === 0 ? 0 : most / counted, before }
 }

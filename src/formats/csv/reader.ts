@@ -51,6 +51,7 @@ function prepare(w: Window, sink: Sink, reading: CsvReading, tabs: boolean, expe
     const size = fill(read, raw, 0, SAMPLE)
     head = raw.subarray(0, size)
     whole = size < SAMPLE
+    mustBeText(head)
     told = tellEncoding(head, reading.encoding)
     const room = Buffer.allocUnsafeSlow(Math.min(size * 3, DIALECT_SAMPLE) + 4)
     const length = fill(transcoded(head, () => 0, told), room, 0, Math.min(room.length - 4, DIALECT_SAMPLE))
@@ -69,6 +70,13 @@ function prepare(w: Window, sink: Sink, reading: CsvReading, tabs: boolean, expe
   sink.notice(`CSV: ${describe(seen.dialect)}, ${header.found ? 'a header' : `no header (${header.names.slice(0, 4).join(', ')}${header.names.length > 4 ? ' …' : ''})`}, ${encoding}${header.before > 0 ? `, the first ${header.before} rows left out` : ''}.`)
   for (const name of header.nameless) sink.notice(`A column without a name in the header is called ${name}.`)
   return { told, dialect: seen.dialect, names: header.names, from: header.from }
+}
+
+/** Files that are something else under the name of CSV. @throws FileFault DIALECT_UNCLEAR */
+function mustBeText(head: Buffer): void {
+  const begins = head.toString('latin1', 0, 200).replace(/^(\xef\xbb\xbf)?\s+/, '')
+  if (/^(\xef\xbb\xbf)?(<!doctype|<html|<\?xml)/i.test(begins)) throw new FileFault('DIALECT_UNCLEAR', 'The file begins like a page of HTML or like XML; it is no CSV.', 0)
+  if (begins.startsWith('PK\u0003\u0004')) throw new FileFault('DIALECT_UNCLEAR', 'The file is a ZIP archive, perhaps a workbook of a spreadsheet program; save it as CSV.', 0)
 }
 
 function fill(read: Read, into: Buffer, at: number, most: number): number {

@@ -18,20 +18,25 @@ export function sniff(sample: Sample, reading: CsvReading, tabs: boolean): Look 
   const cr = !text.includes(LF) && text.includes(CR)
   const looks = (delimiter: string): Look => best(quotings(text, reading).map(([quote, escape]) => look(sample, dialectOf(reading, delimiter, quote, escape, cr))))
   if (reading.delimiter !== null) return looks(reading.delimiter)
-  const candidates = DELIMITERS.filter((delimiter) => text.includes(delimiter)).map(looks)
+  const candidates = spaced(DELIMITERS.filter((delimiter) => text.includes(delimiter)).map(looks), text.includes(', ') ? looks(', ') : null)
   const chosen = choose(candidates, tabs)
   if (chosen === null) return alone(text, looks, candidates, tabs)
-  if (chosen.dialect.delimiter === ',') {
-    const spaced = looks(', ')
-    if (chosen.rows.length > 1 && spaced.width === chosen.width && spaced.faults <= chosen.faults && spaced.rows.every(({ fields, from }, i) => from === chosen.rows[i]?.from && (fields === chosen.rows[i]?.fields || chosen.rows[i]?.fields === 0))) return spaced
-  }
   return chosen
+}
+
+/** Comma and space instead of the comma, where every comma between fields is followed by a space. */
+function spaced(candidates: Look[], wide: Look | null): Look[] {
+  const comma = candidates.find(({ dialect }) => dialect.delimiter === ',')
+  if (wide === null || comma === undefined || wide.width < 2 || wide.rows.length < 2) return candidates
+  const same = wide.rows.length === comma.rows.length && wide.rows.every(({ fields }, i) => fields === comma.rows[i]?.fields)
+  const clearer = wide.faults < comma.faults && wide.share >= REGULAR && wide.share > comma.share
+  return same || clearer ? candidates.map((one) => (one === comma ? wide : one)) : candidates
 }
 
 /** Pairs of quote and escape that the text may be written with, the usual one first. */
 function quotings(text: Buffer, reading: CsvReading): [quote: number, escape: number][] {
   if (reading.quote === '') return [[-1, -1]]
-  const quotes = reading.quote !== null ? [reading.quote.charCodeAt(0)] : !text.includes(QUOTE) && text.includes(APOSTROPHE) ? [QUOTE, APOSTROPHE] : [QUOTE]
+  const quotes = reading.quote !== null ? [reading.quote.charCodeAt(0)] : text.includes(APOSTROPHE) ? [QUOTE, APOSTROPHE] : [QUOTE]
   if (reading.escape !== null) {
     const escape = reading.escape.charCodeAt(0)
     return quotes.map((quote) => [quote, escape])
