@@ -6,6 +6,7 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import { columnName, fold } from '../../core/schema.ts'
 import type { Code } from '../../core/codes.ts'
 import { checkRecordsPath } from '../../core/records-path.ts'
+import { LANE } from './lane.ts'
 import { BAD, DONE, NEED, Scanner } from './scan.ts'
 import { Skipper } from './skip.ts'
 import { decode } from './text.ts'
@@ -14,6 +15,9 @@ import type { Sink } from '../sink.ts'
 import { MAX_RECORD, firstInvalid } from '../window.ts'
 import type { Window } from '../window.ts'
 
+/** The fast lane is shown at least so many bytes, and rests for at most so many records. */
+const LEAST_REACH = 4096
+const MOST_SHY = 63
 /** Bytes of a member name around the records. */
 const MAX_NAME = 1 << 20
 
@@ -36,6 +40,10 @@ export class JsonReader {
   private found = 0
   /** Set while elements are only checked. */
   private mute = false
+  /** Records that the fast lane is not tried for, how many the last time, and bytes that it is shown. */
+  private pause = 0
+  private shy = 0
+  private reach = LEAST_REACH
 
   constructor(w: Window, sink: Sink, path: string[] | null, key: readonly string[]) {
     this.w = w
@@ -108,6 +116,7 @@ export class JsonReader {
       }
       if (this.line(w.pos, line)) any = true
       w.pos = line + 1
+      while (w.pos < w.end && w.buf[w.pos] === 0x7b && this.alike(true));
     }
   }
   /** One line; false: it is blank. */
@@ -152,6 +161,23 @@ export class JsonReader {
       if (!this.refill()) return
       await breathe()
     }
+  }
+
+  /**
+   * At `{`: hands on the records that look like the one before; false: none did. Where none do this must cost nothing: then
+   * it is tried less and less often, and with few bytes.
+   */
+  private alike(lines: boolean): boolean {
+    const w = this.w
+    if (w.dirty || this.pause-- > 0) return false
+    const to = Math.min(w.end, w.pos + this.reach)
+    const behind = this.sink.alike(w.buf, w.pos, to, lines, w.base + w.pos)
+    const used = behind - w.pos
+    this.shy = used === 0 ? Math.min(2 * this.shy + 1, MOST_SHY) : 0
+    this.pause = this.shy
+    this.reach = Math.min(LANE.bytes, Math.max(2 * used, LEAST_REACH))
+    w.pos = behind
+    return used > 0
   }
 
   // --- documents ---
@@ -270,7 +296,7 @@ export class JsonReader {
     for (;;) {
       if (this.must() === 0x7b) {
         // A record in the window costs no turn of the event loop.
-        const later = this.single()
+        const later = this.mute || !this.alike(false) ? this.single() : undefined
         if (later !== undefined) await later
       }
       else if (this.mute) await this.skip()

@@ -46,6 +46,11 @@ export class ByteList {
     }
     this.byte(value)
   }
+  run(from: Uint8Array): void {
+    this.need(from.length)
+    this.data.set(from, this.length)
+    this.length += from.length
+  }
   bytes(from: Buffer, start: number, end: number): void {
     const length = end - start
     this.need(length)

@@ -46,12 +46,14 @@ export class ColumnBuffer {
     this.name = name
     this.type = type
   }
+  private reach(rows: number): void {
+    if (rows <= this.levels.length) return
+    const grown = new Uint8Array(Math.max(rows, this.levels.length * 2))
+    grown.set(this.levels)
+    this.levels = grown
+  }
   private present(row: number): void {
-    if (row >= this.levels.length) {
-      const grown = new Uint8Array(Math.max(row + 1, this.levels.length * 2))
-      grown.set(this.levels)
-      this.levels = grown
-    }
+    this.reach(row + 1)
     this.levels[row] = 1
     this.values++
     this.before = this.data.length
@@ -84,6 +86,22 @@ export class ColumnBuffer {
   bool(row: number, value: boolean): void {
     this.present(row)
     this.data.byte(value ? 1 : 0)
+  }
+  /** Values of several rows at once, as PLAIN bytes; `levels` has 1 for each row that has one. */
+  append(row: number, levels: Uint8Array, values: number, data: Uint8Array): void {
+    if (values === 0) return
+    if (values === levels.length) return this.appendAll(row, values, data)
+    this.reach(row + levels.length)
+    this.levels.set(levels, row)
+    this.values += values
+    this.data.run(data)
+  }
+  /** The same where every row has a value. */
+  appendAll(row: number, rows: number, data: Uint8Array): void {
+    this.reach(row + rows)
+    this.levels.fill(1, row, row + rows)
+    this.values += rows
+    this.data.run(data)
   }
   /** Takes back the value of the last row, if it has one. */
   undo(row: number): void {

@@ -40,16 +40,18 @@ export class ParquetFile {
   }
   /** Writes rows [from, to) of the buffers as a row group; the marks say where their bytes begin and end. */
   group(columns: readonly { buffer: ColumnBuffer; begin: ColumnMark; end: ColumnMark }[], from: number, to: number): void {
-    const out = new ByteList(65536)
+    const runs: Uint8Array[] = []
     const group: Group = { rows: to - from, chunks: new Map() }
-    const start = this.file.size
+    let offset = this.file.size
     for (const { buffer, begin, end } of columns) {
       if (end.values === begin.values) continue
-      const offset = out.length
-      page(buffer, begin, end, from, to, out)
-      group.chunks.set(buffer.name, { offset: start + offset, bytes: out.length - offset })
+      const [head, values] = page(buffer, begin, end, from, to)
+      // The values are written from where they lie: a copy of them cost a third of the time of writing.
+      runs.push(head, values)
+      group.chunks.set(buffer.name, { offset, bytes: head.length + values.length })
+      offset += head.length + values.length
     }
-    this.file.append(out.data.subarray(0, out.length))
+    this.file.append(...runs)
     this.groups.push(group)
     this.rows += group.rows
   }
@@ -170,23 +172,21 @@ function header(values: number, size: number, out: ByteList): void {
   out.bytes(t.out.data, 0, t.out.length)
 }
 
-function page(buffer: ColumnBuffer, begin: ColumnMark, end: ColumnMark, from: number, to: number, out: ByteList): void {
+/** Header and levels, then the values. */
+function page(buffer: ColumnBuffer, begin: ColumnMark, end: ColumnMark, from: number, to: number): [Uint8Array, Uint8Array] {
   const levels = new ByteList(64)
   runs(buffer.levels, from, to, levels)
-  let data: { data: Buffer; length: number } = buffer.data
-  let first = begin.bytes
-  let last = end.bytes
+  let values = buffer.data.data.subarray(begin.bytes, end.bytes)
   if (buffer.type === 'boolean') {
     const bits = new ByteList(64)
-    packBits(buffer.data.data, first, last, bits)
-    data = bits
-    first = 0
-    last = bits.length
+    packBits(buffer.data.data, begin.bytes, end.bytes, bits)
+    values = bits.data.subarray(0, bits.length)
   }
-  header(to - from, 4 + levels.length + last - first, out)
-  out.u32(levels.length)
-  out.bytes(levels.data, 0, levels.length)
-  out.bytes(data.data, first, last)
+  const head = new ByteList(128)
+  header(to - from, 4 + levels.length + values.length, head)
+  head.u32(levels.length)
+  head.bytes(levels.data, 0, levels.length)
+  return [head.data.subarray(0, head.length), values]
 }
 
 function nullPage(rows: number, out: ByteList): void {

@@ -52,10 +52,18 @@ export class Parts {
   undoRow(): void {
     for (const column of this.columns) column.undo(this.row)
   }
+  /** Rows that still fit into the row group. */
+  get room(): number {
+    return this.groupRows - this.row
+  }
   /** Ends a row of about `bytes` bytes. */
   endRow(bytes: number): void {
-    this.row++
-    this.weight += bytes + this.columns.length
+    this.endRows(1, bytes)
+  }
+  /** Ends several rows, at most `room`, of about `bytes` bytes in all. */
+  endRows(rows: number, bytes: number): void {
+    this.row += rows
+    this.weight += bytes + rows * this.columns.length
     if (this.row >= this.groupRows || this.weight >= GROUP_BYTES) this.flush()
   }
   /** What follows can be taken back. */

@@ -14,6 +14,8 @@ import type { Column, ColumnType, Schema } from '../../core/schema.ts'
 import { canBeKey, isDecimal, isNested } from '../../core/types.ts'
 import { FIELD, MAX_DEPTH, NESTED, NULL, STRING } from '../record.ts'
 import type { RecordView } from '../record.ts'
+import { fitsLane, lane } from '../json/lane.ts'
+import type { LaneColumn } from '../json/lane.ts'
 import { decode, repeatedName } from '../json/text.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
 import type { Parts } from '../parquet/parts.ts'
@@ -77,6 +79,8 @@ export class Records {
   private record = 0
   /** Names that `found` stands for, while records bring the same ones. */
   private named: readonly string[] | null = null
+  /** Members of the last JSON record that `found` stands for; 0: of none. */
+  private members = 0
   /** Number of the record that `found` was filled for. */
   private foundIn = 0
   /** Slots of the record's members, by their position; null: not tracked. */
@@ -89,6 +93,8 @@ export class Records {
   notices = new Set<string>()
   /** First columns that records without their key had; those records teach no types. */
   keyless = new Set<string>()
+  /** What the fast lane expects, and the slots of its members. */
+  private lane: readonly (LaneColumn & { slot: Slot; buffer: ColumnBuffer | null })[] = []
   /** Members inside of structs that were left out, by path: how many records had them. */
   private inner = new Map<string, number>()
   private saved: Snapshot | null = null
@@ -152,6 +158,7 @@ export class Records {
   /** The slots of all members, into `found`. */
   private find(s: RecordView): BadRecord | null {
     this.named = null
+    this.members = 0
     for (let i = 0; i < s.count; i++) {
       const slot = s.names === undefined ? this.slotOf(s, i) : this.newSpelling(s.names[i] as string)
       if (slot !== null && 'code' in slot) return slot
@@ -166,6 +173,7 @@ export class Records {
       }
     }
     this.named = s.names ?? null
+    this.members = s.names === undefined ? s.count : 0
     this.foundIn = this.record
     return null
   }
@@ -271,6 +279,42 @@ export class Records {
     return null
   }
 
+  /** Takes the records that look like the last one, at most `most`; see `Sink.alike`. */
+  alike(buf: Buffer, from: number, to: number, lines: boolean, seq: number, row: number, offset: number, most: number): { records: number; bytes: number } {
+    if (this.collecting || !this.expect()) return { records: 0, bytes: 0 }
+    const { parts } = this
+    const fast = lane()
+    const records = fast.run(this.lane, buf, from, to, lines, seq, row, offset, Math.min(most, parts.room))
+    const bytes = fast.used
+    if (records === 0) return { records, bytes: 0 }
+    for (const [i, { slot, buffer, type }] of this.lane.entries()) {
+      if (buffer !== null && type !== 'left') fast.give(i, buffer, parts.row)
+      if (slot.key) slot.seen += records
+      else if (type === 'left') slot.seen += fast.values(i)
+    }
+    fast.givePlaces(this.place, this.offset, parts.row)
+    parts.endRows(records, bytes + 16 * records)
+    return { records, bytes }
+  }
+
+  /** Brings `lane` up to the last record. False: nothing can be expected from it. */
+  private expect(): boolean {
+    const { lane: known, shape, members } = this
+    let same = known.length === members
+    for (let i = 0; i < members; i++) {
+      const slot = this.found[i]
+      const column = known[i]
+      if (slot === null || slot === undefined || shape[i]?.slot !== slot) return false
+      same &&= column !== undefined && column.name === shape[i]?.bytes && column.slot === slot && column.buffer === slot.buffer && column.type === laneType(slot)
+    }
+    if (same) return members > 0
+    const next = shape.slice(0, members).map(({ bytes, slot }) => ({ name: bytes, type: laneType(slot), required: slot.key, slot, buffer: slot.buffer }))
+    // A key that the record before did not have is not looked for.
+    if (!fitsLane(next)) return false
+    this.lane = next
+    return true
+  }
+
   /** Members of structs that their types do not name, each once per record. */
   private noteInside(): void {
     for (const path of inside.left) {
@@ -333,6 +377,7 @@ export class Records {
     this.slots.forEach((slot, i) => Object.assign(slot, saved.slots[i]))
     this.bySpelling.clear()
     this.shape = []
+    this.members = 0
     this.named = null
     this.collecting = saved.collecting
     this.notices = new Set(saved.notices)
@@ -363,6 +408,10 @@ export class Records {
     const members = this.slots.filter(({ role, seen }) => role === 'left' && seen > 0).map(({ name, original, seen }) => [original ?? name, seen] as const)
     return Object.fromEntries([...members, ...this.inner])
   }
+}
+
+function laneType({ role, type, buffer }: Slot): LaneColumn['type'] {
+  return role === 'left' ? 'left' : type === null || buffer === null ? 'null' : type
 }
 
 function isText(kind: number): boolean {
