@@ -49,7 +49,6 @@ const FLAGS: Readonly<Record<string, string>> = {
   '--updates': 'Deletion vectors',
   '--history': 'Limiting the history',
   '--on-changed': 'Appending changed files',
-  '--identity': 'Identity by revision',
   '--check': 'Checks of records',
   '--detach': 'Loading in the background',
   '--dry-run': 'Showing what a load would do',

@@ -1,5 +1,5 @@
 /** The settings of `load`: the interface for programs, and the one table that declares them everywhere else. */
-import { MODES } from '../core/definition.ts'
+import { IDENTITIES, MODES } from '../core/definition.ts'
 import type { CsvRequest } from '../core/csv.ts'
 import { ENCODINGS } from '../core/csv.ts'
 import type { DefinitionRequest } from '../core/definition.ts'
@@ -42,6 +42,7 @@ export const LOAD_SETTINGS: SettingTable<LoadSettings> = {
   mode: { kind: 'text', of: 'table', value: 'mode', fallback: 'dedupe with a key, else append', help: `${MODES.slice(0, -1).join(', ')} or ${MODES.at(-1) ?? ''}` },
   keep: { kind: 'text', of: 'table', value: 'rule', help: 'which record of a key stays: first, last, max:COL, min:COL, error' },
   records: { kind: 'text', of: 'table', value: 'path', help: 'where the records are in a document: data.items, /data/items, or . for the root' },
+  identity: { kind: 'text', of: 'table', value: 'what', choices: IDENTITIES, fallback: 'content', help: 'what makes a file the same: its content wherever it lies, or revision: its content at its path' },
   format: { kind: 'text', of: 'table', value: 'format', choices: FORMATS, fallback: 'told from name and content', help: 'the format of all files' },
   csvDelimiter: { kind: 'text', of: 'table', value: 'text', fallback: 'found in the file', help: 'what stands between the fields of CSV, such as ; or the word tab' },
   csvQuote: { kind: 'text', of: 'table', value: 'char', fallback: 'found in the file', help: 'what stands around fields; none: quotes are text' },

@@ -30,6 +30,8 @@ export interface Arrival {
   reload: boolean
   /** Set when the path brought other bytes before that are in the table (append refuses it: FILE_CHANGED). */
   replaced: boolean
+  /** SHA-256 that the path held before; absent: nothing, or not known when the batch was pinned. */
+  former?: string
   /** Worker processes that died over it, oldest first; absent: none. With any, it is run alone. */
   deaths?: readonly Death[]
 }

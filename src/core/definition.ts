@@ -10,6 +10,8 @@ import type { TypeNode } from './types.ts'
 
 export const MODES = ['append', 'dedupe', 'upsert'] as const
 export type Mode = (typeof MODES)[number]
+/** What makes a file the same: its bytes wherever they lie, or its bytes at its path. */
+export const IDENTITIES = ['content', 'revision'] as const
 
 /** Which record of a key is in the table: decided by place (first, last, error) or by a column's value (max, min). */
 export type Keep = { rule: 'first' | 'last' | 'error' } | { rule: 'max' | 'min'; column: string }
@@ -25,6 +27,8 @@ export interface Definition {
   keep: Keep | null
   /** `--records`: dotted names, a JSON Pointer, or `.`; null: found by the rule for documents. */
   records: string | null
+  /** A path with other bytes than before is a new arrival, also when these bytes were in before. Absent: `content`. */
+  identity?: 'revision'
 }
 
 /** What a command may say of a definition; everything absent is the table's, or the default. */
@@ -34,6 +38,7 @@ export interface DefinitionRequest {
   mode?: string
   keep?: string
   records?: string
+  identity?: string
 }
 
 /** `max:version` and its like. @throws SluiceError DEFINITION_INVALID */
@@ -109,7 +114,7 @@ export function define(table: string, request: DefinitionRequest): Definition {
   const mode = request.mode ?? (key.length > 0 ? 'dedupe' : 'append')
   const keep = pairOf(mode, key, given)
   checkColumns(columns, key, keep)
-  return { table, columns, key, mode, keep, records: request.records ?? null }
+  return { table, columns, key, mode, keep, records: request.records ?? null, ...identityOf(request.identity, mode) }
 }
 
 function parseKey(text: string | undefined): string[] {
@@ -120,6 +125,13 @@ function parseKey(text: string | undefined): string[] {
   const reserved = key.find(isReserved)
   if (reserved !== undefined) throw invalid(`--key ${reserved} is a reserved name.`)
   return key
+}
+
+function identityOf(text: string | undefined, mode: Mode): { identity?: 'revision' } {
+  if (text === undefined || text === 'content') return {}
+  if (text !== 'revision') throw invalid(`--identity ${text} is not known.`, `Take one of ${IDENTITIES.join(', ')}.`)
+  if (mode === 'append') throw invalid('--identity revision does not go with --mode append: the rows of the former content would stay.', 'Give a --key, so that records can take the place of others.')
+  return { identity: 'revision' }
 }
 
 function pairOf(mode: Mode, key: readonly string[], keep: Keep | null): Keep | null {
@@ -162,6 +174,7 @@ export function agree(existing: Definition, request: DefinitionRequest): Definit
     mode: request.mode,
     keep: request.keep === undefined ? undefined : fold(formatKeep(parseKeep(request.keep))),
     records: request.records,
+    identity: request.identity,
   }
   const has = {
     columns: existing.columns === null ? 'inferred' : show(existing.columns),
@@ -169,8 +182,9 @@ export function agree(existing: Definition, request: DefinitionRequest): Definit
     mode: existing.mode as string,
     keep: fold(formatKeep(existing.keep)),
     records: existing.records ?? 'found by rule',
+    identity: existing.identity ?? 'content',
   }
-  for (const flag of ['key', 'mode', 'keep', 'columns', 'records'] as const) {
+  for (const flag of ['key', 'mode', 'keep', 'columns', 'records', 'identity'] as const) {
     const wanted = asked[flag]
     if (wanted !== undefined && wanted !== has[flag]) {
       throw new SluiceError('DEFINITION_DIFFERS', `--${flag} ${wanted} differs from the table's: ${existing.table} has ${flag} ${has[flag] === '' ? 'none' : has[flag]}.`)
@@ -189,8 +203,8 @@ export function sameDefinition(existing: Definition, staged: Definition): void {
   if (has !== came) throw new SluiceError('DEFINITION_DIFFERS', `Another process made ${existing.table} meanwhile with ${has}; this load came with ${came}.`)
 }
 
-function describeDefinition({ columns, key, mode, keep, records }: Definition): string {
-  return `mode ${mode}, key ${key.map(fold).join(',') || 'none'}, keep ${fold(formatKeep(keep))}, columns ${columns === null ? 'inferred' : show(columns)}, records ${records ?? 'by rule'}`
+function describeDefinition({ columns, key, mode, keep, records, identity }: Definition): string {
+  return `mode ${mode}, key ${key.map(fold).join(',') || 'none'}, keep ${fold(formatKeep(keep))}, columns ${columns === null ? 'inferred' : show(columns)}, records ${records ?? 'by rule'}, identity ${identity ?? 'content'}`
 }
 
 function show(columns: readonly Column[]): string {

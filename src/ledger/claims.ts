@@ -6,7 +6,7 @@ import type { Fault } from '../core/errors.ts'
 import type { Claim } from '../core/ledger.ts'
 import type { Receipt } from '../core/target.ts'
 import type { SqliteRow } from '../sql/sqlite.ts'
-import { claimNo, nextNo, number, runNo, structureOrNull, tableNo } from './books.ts'
+import { claimNo, nextNo, number, runNo, structureOrNull, tableNo, textOrNull } from './books.ts'
 import type { Books } from './books.ts'
 import { addReceipt, complete, countsOf, endClaim, fail, giveBack, noteTried } from './endings.ts'
 
@@ -47,13 +47,16 @@ export function pin(books: Books, table: string, tableN: bigint, runN: bigint, a
   return { id, lane: lane.lane, fence: lane.fence, table, arrivals }
 }
 
+/** What the path of an arrival `a` held before. */
+const FORMER = "(SELECT f.sha256 FROM arrivals AS f WHERE f.table_no = a.table_no AND f.seq = a.former AND f.state = 'COMPLETED') AS former"
+
 /**
  * The lowest PENDING arrivals of the run that had no turn yet, up to the first over which a process died: that one is
  * picked alone. CROSS JOIN keeps SQLite to the index of states.
  */
 function pick(books: Books, table: bigint, run: bigint, limit: { bytes: number; files: number }): Arrival[] {
   const rows = books.db.all(
-    `SELECT a.seq, p.path, a.size, a.stamp, a.modified, a.reload, a.replaced OR p.brought AS replaced, a.deaths
+    `SELECT a.seq, p.path, a.size, a.stamp, a.modified, a.reload, a.replaced OR p.brought AS replaced, a.deaths, ${FORMER}
      FROM arrivals a CROSS JOIN offers o ON o.run_no = ?1 AND o.seq = a.seq AND o.tried = 0 CROSS JOIN paths p ON p.no = a.path_no
      WHERE a.table_no = ?2 AND a.state = 'PENDING' ORDER BY a.seq LIMIT ?3`,
     [run, table, Math.max(1, limit.files)],
@@ -72,7 +75,11 @@ function pick(books: Books, table: bigint, run: bigint, limit: { bytes: number; 
 function asArrival(row: SqliteRow): Arrival {
   const pin = { uri: String(row['path']), size: number(row, 'size'), stamp: String(row['stamp']), modified: number(row, 'modified') }
   const deaths = structureOrNull<Death[]>(row, 'deaths')
-  return { seq: number(row, 'seq'), pin, reload: row['reload'] === 1n, replaced: row['replaced'] === 1n, ...(deaths === null ? {} : { deaths }) }
+  const former = textOrNull(row, 'former')
+  return {
+    seq: number(row, 'seq'), pin, reload: row['reload'] === 1n, replaced: row['replaced'] === 1n,
+    ...(former === null ? {} : { former }), ...(deaths === null ? {} : { deaths }),
+  }
 }
 
 /** The lowest lane nobody holds, with its next fence. */
@@ -152,7 +159,7 @@ function asClaimRow(row: SqliteRow): ClaimRow {
 
 function asClaim(books: Books, table: string, row: ClaimRow): Claim {
   const arrivals = books.db.all(
-    `SELECT a.seq, p.path, a.size, a.stamp, a.modified, a.reload, a.replaced, a.deaths
+    `SELECT a.seq, p.path, a.size, a.stamp, a.modified, a.reload, a.replaced, a.deaths, ${FORMER}
      FROM arrivals a JOIN paths p ON p.no = a.path_no WHERE a.batch_no = ? ORDER BY a.seq`,
     [row.no],
   )

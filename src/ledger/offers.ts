@@ -117,19 +117,19 @@ class Offering {
   /** A new arrival at a path that has one. `replaced`: what the former one holds is being committed right now. */
   private next(sighting: Sighting, latest: SqliteRow, replaced: boolean): Offer {
     const path = BigInt(String(latest['no']))
-    const seq = this.number(sighting.pin, path, replaced)
+    const seq = this.number(sighting.pin, path, replaced, number(latest, 'seq'))
     this.books.db.change('UPDATE paths SET seq = ?, young = ? WHERE no = ?', [seq, this.isYoung(sighting), path])
     // A run counts paths: the former arrival is not its concern any more.
     this.books.db.change('DELETE FROM offers WHERE run_no = ? AND seq = ?', [this.run, number(latest, 'seq')])
     return { pin: sighting.pin, state: 'queued', seq }
   }
 
-  private number(pin: Pin, path: bigint, replaced: boolean): number {
+  private number(pin: Pin, path: bigint, replaced: boolean, former: number | null = null): number {
     if (this.seq >= MAX_SEQ) throw new SluiceError('INTERNAL', `The table has no numbers left after ${MAX_SEQ} arrivals.`)
     const seq = ++this.seq
     this.books.db.change(
-      "INSERT INTO arrivals (table_no, seq, path_no, state, reload, replaced, size, stamp, modified, offered_at) VALUES (?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?)",
-      [this.table, seq, path, this.reload, replaced, pin.size, pin.stamp, pin.modified, this.now],
+      "INSERT INTO arrivals (table_no, seq, path_no, state, reload, replaced, former, size, stamp, modified, offered_at) VALUES (?, ?, ?, 'PENDING', ?, ?, ?, ?, ?, ?, ?)",
+      [this.table, seq, path, this.reload, replaced, former, pin.size, pin.stamp, pin.modified, this.now],
     )
     return seq
   }

@@ -8,7 +8,7 @@ import { SqliteSession, openForReading } from '../sql/sqlite.ts'
 const LEDGER_FORMAT = 2
 /** What makes a ledger of the format before into one of this format, by the format it leads to. */
 const STEPS: Readonly<Record<number, string>> = {
-  2: 'ALTER TABLE arrivals ADD COLUMN deaths TEXT',
+  2: 'ALTER TABLE arrivals ADD COLUMN deaths TEXT; ALTER TABLE arrivals ADD COLUMN former INTEGER',
 }
 
 // States are words, times are milliseconds since 1970, structures are JSON. `_no` refers to the `no` of another table.
@@ -20,12 +20,13 @@ CREATE TABLE tables (no INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, name TEXT
 -- A path and its latest arrival. young: the stamp cannot tell a change; brought: records of this path are committed.
 CREATE TABLE paths (no INTEGER PRIMARY KEY, table_no INTEGER NOT NULL, path TEXT NOT NULL, seq INTEGER NOT NULL,
   young INTEGER NOT NULL, brought INTEGER NOT NULL DEFAULT 0, UNIQUE (table_no, path));
--- counts is null for contents that were known; deaths: worker processes that died over it, or null.
+-- counts is null for contents that were known; deaths: worker processes that died over it, or null; former: seq of the
+-- arrival that its path had before.
 CREATE TABLE arrivals (table_no INTEGER NOT NULL, seq INTEGER NOT NULL, path_no INTEGER NOT NULL, state TEXT NOT NULL,
   reload INTEGER NOT NULL DEFAULT 0, replaced INTEGER NOT NULL DEFAULT 0,
   size INTEGER NOT NULL, stamp TEXT NOT NULL, modified INTEGER NOT NULL,
   sha256 TEXT, generation INTEGER NOT NULL DEFAULT 0, same_as INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
-  fault TEXT, counts TEXT, batch_no INTEGER, offered_at INTEGER NOT NULL, ended_at INTEGER, deaths TEXT,
+  fault TEXT, counts TEXT, batch_no INTEGER, offered_at INTEGER NOT NULL, ended_at INTEGER, deaths TEXT, former INTEGER,
   PRIMARY KEY (table_no, seq)) WITHOUT ROWID;
 CREATE INDEX arrivals_by_state ON arrivals (table_no, state, seq);
 CREATE INDEX arrivals_by_batch ON arrivals (batch_no) WHERE batch_no IS NOT NULL;

@@ -188,6 +188,6 @@ function interruptExit(options: LoadOptions): number {
 }
 
 function describeCommand(options: LoadOptions): string {
-  const flags = (['to', 'key', 'mode', 'keep', 'records', 'columns'] as const).flatMap((flag) => (options[flag] === undefined ? [] : [`--${flag} ${options[flag]}`]))
+  const flags = (['to', 'key', 'mode', 'keep', 'records', 'columns', 'identity'] as const).flatMap((flag) => (options[flag] === undefined ? [] : [`--${flag} ${options[flag]}`]))
   return ['load', ...options.paths.slice(0, 10), ...(options.paths.length > 10 ? ['…'] : []), `--into ${options.into}`, ...flags, ...(options.reload === true ? ['--reload'] : []), ...(options.adopt === true ? ['--adopt'] : [])].join(' ')
 }

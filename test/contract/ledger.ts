@@ -53,6 +53,16 @@ function offers(it: It): void {
     assert.deepEqual(await ledger.countFiles('r_1'), { total: 1, loaded: 0, known: 0, waiting: 1, failed: 0 })
   })
 
+  it('a changed path tells what it held before', async (_, ledger) => {
+    await load(ledger, 'r_1', [sight('a'), sight('b')])
+    const before = await ledger.files({ table: T, limit: 10 })
+    await begun(ledger, 'r_2')
+    await ledger.offer('r_2', T, [sight('a', 2), sight('c')], KEPT)
+    const batch = await claimAll(ledger, 'r_2')
+    assert.deepEqual(batch.arrivals.map((a) => [a.seq, a.former]), [[3, before.items.find(({ seq }) => seq === 1)?.sha256], [4, undefined]])
+    await ledger.release(batch, null)
+  })
+
   it('a path that brought no records may change', async (_, ledger) => {
     await load(ledger, 'r_1', [sight('a')], 0)
     await begun(ledger, 'r_2')

@@ -147,7 +147,8 @@ function decideKnown(reads: readonly Read[], standing: ReadonlyMap<string, Stand
     if (outcome.state !== 'loaded' || outcome.sha256 === null) continue
     const sha = outcome.sha256
     const there = standing.get(sha)
-    const again = arrival.reload && !job.reloaded.has(sha) && !earlier.has(sha)
+    const returned = job.definition.identity === 'revision' && arrival.replaced && arrival.former !== sha
+    const again = (arrival.reload || returned) && !job.reloaded.has(sha) && !earlier.has(sha)
     if (earlier.has(sha) || (there !== undefined && !again)) {
       outcome.state = 'known'
       outcome.sameAs = earlier.get(sha) ?? there?.seq ?? null

@@ -12,6 +12,8 @@ export interface Entry {
   pin: Pin
   reload: boolean
   replaced: boolean
+  /** Number of the arrival that the path had before. */
+  former: number | null
   sha256: string | null
   generation: number
   sameAs: number | null

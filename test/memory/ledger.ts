@@ -115,6 +115,7 @@ export class MemoryLedger implements Ledger {
       const add = (): Offer => {
         const entry = this.enter(table, ++table.last, pin, reload)
         entry.replaced = latest?.state === 'IN_PROGRESS'
+        entry.former = latest?.seq ?? null
         if (path !== undefined) run.offers.delete(path.seq)
         table.paths.set(pin.uri, { seq: entry.seq, young: isYoung, brought: path?.brought ?? false })
         return answer('queued', entry.seq)
@@ -162,7 +163,7 @@ export class MemoryLedger implements Ledger {
       bytes += entry.pin.size
       if (arrivals.length > 0 && (bytes > limit.bytes || arrivals.length >= limit.files || entry.deaths.length > 0)) break
       const brought = table.paths.get(entry.pin.uri)?.brought === true
-      arrivals.push(arrivalOf(entry, entry.replaced || brought))
+      arrivals.push(arrivalOf(table, entry, entry.replaced || brought))
       if (entry.deaths.length > 0) break
     }
     return arrivals.length === 0 ? null : this.pin(table, runId, arrivals)
@@ -238,7 +239,7 @@ export class MemoryLedger implements Ledger {
       entry.deaths = [...entry.deaths, { attempt: entry.attempts, alone: own.length === 1, how: death.how, offset: death.offset, at: this.clock.now() }].slice(-KEPT_DEATHS)
     }
     this.endClaim(table, claim, null)
-    return groups.map((group) => this.pin(table, claim.run, own.filter((seq) => group.includes(seq)).map((seq) => arrivalOf(this.entry(table, seq), this.entry(table, seq).replaced))))
+    return groups.map((group) => this.pin(table, claim.run, own.filter((seq) => group.includes(seq)).map((seq) => arrivalOf(table, this.entry(table, seq), this.entry(table, seq).replaced))))
   }
 
   async orphans(uri: string) {
@@ -363,7 +364,7 @@ export class MemoryLedger implements Ledger {
   }
   private enter(table: TableState, seq: number, pin: Pin, reload: boolean): Entry {
     const entry: Entry = {
-      seq, pin, reload, state: 'PENDING', replaced: false, sha256: null, generation: 0, sameAs: null, attempts: 0, deaths: [],
+      seq, pin, reload, state: 'PENDING', replaced: false, former: null, sha256: null, generation: 0, sameAs: null, attempts: 0, deaths: [],
       fault: null, counts: null, claim: null, offeredAt: this.clock.now(), endedAt: null,
     }
     table.arrivals.set(seq, entry)
@@ -401,8 +402,10 @@ export class MemoryLedger implements Ledger {
   }
 }
 
-function arrivalOf({ seq, pin, reload, deaths }: Entry, replaced: boolean): Arrival {
-  return { seq, pin, reload, replaced, ...(deaths.length === 0 ? {} : { deaths }) }
+function arrivalOf(table: TableState, { seq, pin, reload, deaths, former }: Entry, replaced: boolean): Arrival {
+  const before = former === null ? undefined : table.arrivals.get(former)
+  const sha256 = before?.state === 'COMPLETED' ? before.sha256 : null
+  return { seq, pin, reload, replaced, ...(sha256 === null ? {} : { former: sha256 }), ...(deaths.length === 0 ? {} : { deaths }) }
 }
 
 function countsOf(outcome: ArrivalOutcome, receipt: Receipt | null): Balance {

@@ -39,7 +39,7 @@ export async function stage(job: PlainJob, around: Surroundings): Promise<Staged
   const shas = [...new Set(read.flatMap(({ state, sha256 }) => (state === 'loaded' && sha256 !== null ? [sha256] : [])))]
   const standing = shas.length === 0 ? new Map<string, Standing>() : await around.standing(shas)
   for (const { pin } of batch.arrivals) poison(pin.uri, 'after')
-  const { outcomes, excluded } = decide(batch.arrivals, read, standing, job.reloaded, definition.mode === 'append')
+  const { outcomes, excluded } = decide(batch.arrivals, read, standing, job.reloaded, { append: definition.mode === 'append', revision: definition.identity === 'revision' })
   for (const outcome of outcomes) around.on({ kind: 'arrival.end', outcome })
 
   checkDefinition(job, outcomes, split)
