@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { define } from '../src/core/definition.ts'
 import type { DefinitionRequest } from '../src/core/definition.ts'
+import { ForeignParquet } from '../src/engines/duckdb/foreign.ts'
 import { openSplitter } from '../src/formats/splitter.ts'
 import type { SplitEnd, SplitOptions, SplitResult, Splitter } from '../src/formats/splitter.ts'
 
@@ -22,11 +23,15 @@ export interface Outcome {
 const instance = await DuckDBInstance.create(':memory:')
 const db = await instance.connect()
 
-export async function rowsOf(uris: string[], order: string): Promise<Record<string, unknown>[]> {
+/** @param texts values as DuckDB casts them to text */
+export async function rowsOf(uris: string[], order: string, texts = false): Promise<Record<string, unknown>[]> {
   if (uris.length === 0) return []
-  const answer = await db.runAndReadAll(`SELECT * FROM read_parquet([${uris.map((uri) => `'${uri}'`).join(',')}]) ORDER BY ${order}`)
+  const answer = await db.runAndReadAll(`SELECT ${texts ? 'COLUMNS(*)::VARCHAR' : '*'} FROM read_parquet([${uris.map((uri) => `'${uri}'`).join(',')}]) ORDER BY ${order}`)
   return answer.getRowObjectsJson()
 }
+
+/** Decodes Parquet files for the splitter. */
+export const parquet = new ForeignParquet(200_000_000)
 
 export async function give(splitter: Splitter, seq: number, path: string, text: Text, age = 0): Promise<SplitEnd> {
   const bytes = Buffer.from(text as string)
@@ -38,10 +43,10 @@ export async function give(splitter: Splitter, seq: number, path: string, text: 
   } }, () => {})
 }
 
-export async function load(files: Record<string, Text>, request: DefinitionRequest = {}, more: Partial<SplitOptions> & { age?: number } = {}): Promise<Outcome> {
+export async function load(files: Record<string, Text>, request: DefinitionRequest = {}, more: Partial<SplitOptions> & { age?: number; texts?: boolean } = {}): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'split-'))
   try {
-    const options: SplitOptions = { folder, prefix: 'b', definition: define('t', request), pinned: null, onBad: 'quarantine', maxBad: null, grace: 1000, now: 1_000_000, ...more }
+    const options: SplitOptions = { folder, prefix: 'b', definition: define('t', request), pinned: null, onBad: 'quarantine', maxBad: null, grace: 1000, now: 1_000_000, parquetRows: parquet.rows, ...more }
     for (let pass = 0; ; pass++) {
       assert.ok(pass < 2, 'at most two passes')
       const splitter = openSplitter(options)
@@ -52,7 +57,7 @@ export async function load(files: Record<string, Text>, request: DefinitionReque
         options.hypothesis = result.again
         continue
       }
-      const rows = await rowsOf(result.records.map(({ uri }) => uri), '_place')
+      const rows = await rowsOf(result.records.map(({ uri }) => uri), '_place', more.texts)
       return { ends, result, rows, left: readdirSync(folder), rejects: await rowsOf(result.rejects.map(({ uri }) => uri), '_place') }
     }
   } finally {

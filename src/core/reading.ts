@@ -2,11 +2,11 @@
 import { CSV_BY_ITSELF } from './csv.ts'
 import type { CsvReading } from './csv.ts'
 
-export const FORMATS = ['json', 'ndjson', 'csv', 'tsv'] as const
+export const FORMATS = ['json', 'ndjson', 'csv', 'tsv', 'parquet'] as const
 export type Format = (typeof FORMATS)[number]
 
 /** By the end of a name, lower case. */
-const EXTENSIONS: Readonly<Record<string, Format>> = { '.json': 'json', '.ndjson': 'ndjson', '.jsonl': 'ndjson', '.csv': 'csv', '.tsv': 'tsv' }
+const EXTENSIONS: Readonly<Record<string, Format>> = { '.json': 'json', '.ndjson': 'ndjson', '.jsonl': 'ndjson', '.csv': 'csv', '.tsv': 'tsv', '.parquet': 'parquet' }
 
 /** What a load says of its files; it belongs to the run, not to the table. */
 export interface Reading {

@@ -17,6 +17,9 @@ export const NESTED = 6
 /** A field of CSV: text that has no kind of its own. */
 export const FIELD = 7
 
+/** NaN, Infinity, -Infinity, as these texts; only binary formats have them. */
+export const SPECIAL = 9
+
 /** Levels that a record may have, itself included. */
 export const MAX_DEPTH = 256
 

@@ -8,14 +8,20 @@
 import type { Definition } from '../core/definition.ts'
 import type { Part, StageJob } from '../core/engine.ts'
 import { REJECT_COLUMNS } from '../core/engine.ts'
+import { SluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
 import { tampering } from '../core/failpoint.ts'
 import { MAX_ROW, placeOf } from '../core/place.ts'
 import type { Column, Schema } from '../core/schema.ts'
-import { BY_ITSELF, formatOfName, isPackedName } from '../core/reading.ts'
-import type { Format, Reading } from '../core/reading.ts'
+import { copyBytes, openAppendFile } from '../storage/appendFile.ts'
+import type { AppendFile } from '../storage/appendFile.ts'
+import { BY_ITSELF, isPackedName } from '../core/reading.ts'
+import type { Reading } from '../core/reading.ts'
 import { readCsv } from './csv/reader.ts'
+import { detect, isParquet, notParquet } from './detect.ts'
 import { JsonReader, pathOf } from './json/reader.ts'
+import { drain, readParquet } from './parquet-in/reader.ts'
+import type { ForeignRows } from './parquet-in/reader.ts'
 import { Unpacked } from './packing/unpack.ts'
 import { Parts } from './parquet/parts.ts'
 import type { PartLimits } from './parquet/parts.ts'
@@ -43,6 +49,8 @@ export interface SplitOptions {
   hypothesis?: Hypothesis
   /** Bytes of the first window; tests make it small. */
   window?: number
+  /** Decodes Parquet files; without it they are refused. */
+  parquetRows?: ForeignRows
   /** Most rows of a row group and of a part; tests make them small. */
   limits?: PartLimits
   /** Most records of a file; tests make it small. */
@@ -152,7 +160,7 @@ class FileSplitter implements Splitter {
     const window = new Window((into, at, length) => bytes.read(into, at, length), this.options.window, this.spare)
     this.spare = null
     try {
-      await this.read(input, window, this.sink(input, onProgress))
+      await this.read(input, window, this.sink(input, onProgress), bytes)
       const percent = maxBad !== null && 'percent' in maxBad ? maxBad.percent : null
       if (this.options.onBad !== 'fail' && percent !== null && this.bad() * 100 > percent * this.end.read) throw new TooManyBad()
     } catch (thrown) {
@@ -182,16 +190,51 @@ class FileSplitter implements Splitter {
   }
 
   /** The only place that knows all formats. */
-  private async read(input: SplitInput, window: Window, sink: Sink): Promise<void> {
+  private async read(input: SplitInput, window: Window, sink: Sink, bytes: Unpacked): Promise<void> {
     const reading = this.options.reading ?? BY_ITSELF
-    const format: Format = reading.format ?? formatOfName(input.path) ?? 'json'
+    const format = detect(reading.format, input.path, bytes)
     switch (format) {
+      case 'parquet':
+        return this.readParquet(input, window, sink, bytes)
       case 'json':
       case 'ndjson':
+        window.refill()
+        if (isParquet(window.buf.subarray(window.pos, window.end))) throw notParquet(reading.format, format)
         return new JsonReader(window, sink, this.path, this.options.definition.key).read(format === 'ndjson')
       case 'csv':
       case 'tsv':
         return readCsv(window, sink, reading.csv, format === 'tsv', this.expected)
+    }
+  }
+
+  /** A copy is laid down beside the parts when the file is packed (pages are read from anywhere) or needs another footer. */
+  private async readParquet(input: SplitInput, window: Window, sink: Sink, bytes: Unpacked): Promise<void> {
+    const { folder, prefix, parquetRows } = this.options
+    window.beLenient()
+    if (!window.refill()) throw new FileFault('EMPTY', 'The file has no content.', 0)
+    if (parquetRows === undefined) throw new FileFault('PARQUET_UNSUPPORTED', 'Nothing here decodes Parquet.', 0)
+    const open = (): AppendFile => openAppendFile('stage.copy', `${folder}/${prefix}-copy-${input.seq}.parquet`)
+    let copied = bytes.layers.length > 0 ? open() : null
+    try {
+      drain(window, sink.progress, (bytes) => copied?.append(bytes))
+      const copy = (at: number, footer: Buffer): string => {
+        if (copied === null) {
+          copied = open()
+          copyBytes(input.path, at, copied)
+        } else copied.truncate(at)
+        copied.append(footer)
+        return copied.path
+      }
+      const tell: Records['tell'] = (columns) => this.records.tell(columns)
+      const notice = (text: string): void => void this.records.notices.add(text)
+      await readParquet({ path: copied?.path ?? input.path, size: copied?.size ?? input.size, rows: parquetRows, copy, tell, notice }, sink)
+    } catch (thrown) {
+      // The file is opened once more here, and may be gone by now; that is not the disk of the parts.
+      if (!(thrown instanceof SluiceError) || thrown.code === 'DISK_FULL' || thrown.where.path !== input.path) throw thrown
+      throw new FileFault(thrown.code === 'PATH_NOT_FOUND' ? 'FILE_GONE' : 'FILE_UNREADABLE', thrown.message, 0)
+    } finally {
+      this.records.tell([])
+      copied?.discard()
     }
   }
 

@@ -3,7 +3,7 @@
  *
  * Nothing is synced: a part is made again after a crash. `truncate` takes back what an arrival wrote that does not count.
  */
-import { closeSync, ftruncateSync, openSync, rmSync, writeSync, writevSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readSync, rmSync, writeSync, writevSync } from 'node:fs'
 import { crash } from '../core/failpoint.ts'
 import { storageError } from './errors.ts'
 
@@ -66,5 +66,26 @@ export function openAppendFile(point: string, path: string): AppendFile {
       close()
       around('remove', () => rmSync(path, { force: true }))
     },
+  }
+}
+
+const STEP = 1 << 20
+
+/** Appends the first `length` bytes of a file. @throws SluiceError PERMISSION_DENIED, IO_FAILED, DISK_FULL */
+export function copyBytes(from: string, length: number, to: AppendFile): void {
+  let handle: number | null = null
+  try {
+    handle = openSync(from, 'r')
+    const buffer = Buffer.allocUnsafe(STEP)
+    for (let done = 0; done < length; ) {
+      const n = readSync(handle, buffer, 0, Math.min(STEP, length - done), done)
+      if (n === 0) return
+      to.append(buffer.subarray(0, n))
+      done += n
+    }
+  } catch (thrown) {
+    throw storageError(thrown, 'copy', from)
+  } finally {
+    if (handle !== null) closeSync(handle)
   }
 }

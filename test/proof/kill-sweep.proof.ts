@@ -12,6 +12,8 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { load } from '../../src/index.ts'
 import { close, copyFolder, difference, examine, inFolder, runCases, sluice } from './harness.ts'
 import { baseName, expectedPoints, isPartOf } from './points.ts'
@@ -43,6 +45,8 @@ interface Kill {
 }
 
 const COLUMNS = 'id:string,v:int64,note:string'
+const PACKED = fileURLToPath(new URL('../golden/parquet/sweep.parquet', import.meta.url))
+
 /** Commits of the grown scene before the load that is killed. Delta: its commit is version 100 and writes a checkpoint. */
 const GROWN_COMMITS = { delta: 100, sqlite: 4 }
 const ADOPTED_COMMITS = 4
@@ -68,6 +72,8 @@ function writeFiles(folder: string): void {
   file('b2.json', [{ id: 'k1', v: 1, note: 'old' }, { id: 'n2', v: 2 }, { id: 'n1', v: 3, note: 'late' }, { id: 'wrong', v: 'text' }])
   file('b3-copy.json', [{ id: 'k0', v: 1, note: 'other' }, { id: 'n1', v: 1 }, { id: 'n1', v: 2 }, { id: null, v: 9 }])
   writeFileSync(join(folder, 'in', 'b4.json'), '{"records":[{"id":"cut"')
+  // Packed Parquet is laid down unpacked before it is read.
+  writeFileSync(join(folder, 'in', 'b5.parquet.gz'), gzipSync(readFileSync(PACKED)))
 }
 
 function grown({ scene, target }: Pick<Scene, 'scene' | 'target'>): number {
@@ -90,6 +96,7 @@ function expectedRows(scene: Omit<Scene, 'expected'>): string[] {
   const batch: Rec[] = [
     { id: 'k0', v: 1, note: 'other' }, { id: 'n1', v: 1, note: null }, { id: 'n1', v: 2, note: null },
     { id: 'k1', v: 1, note: 'old' }, { id: 'n2', v: 2, note: null }, { id: 'n1', v: 3, note: 'late' },
+    { id: 'p1', v: 5, note: 'packed' },
   ]
   const rows = new Map<string, Rec>()
   // Without a key nothing is missing from the record that has none.

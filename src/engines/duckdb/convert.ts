@@ -23,6 +23,7 @@ import { localFs } from '../../storage/local.ts'
 import { readWhole } from '../../storage/pin.ts'
 import type { Pulse } from '../../storage/pulse.ts'
 import type { Connection, Database } from './database.ts'
+import { ForeignParquet } from './foreign.ts'
 import { readBatch } from './stage.ts'
 
 export interface ConvertSurroundings {
@@ -41,17 +42,19 @@ const CHUNK = 1 << 18
 
 export async function convertFiles(job: ConvertJob, around: ConvertSurroundings): Promise<void> {
   const connection = await around.database.connect()
+  const foreign = new ForeignParquet(around.database.memory)
   try {
     for (const file of job.files) {
-      const converted = await convertFile(job, file, connection, around)
+      const converted = await convertFile(job, file, { connection, foreign }, around)
       around.on({ kind: 'end', converted })
     }
   } finally {
+    foreign.close()
     await connection.close()
   }
 }
 
-async function convertFile(job: ConvertJob, file: ConvertFile, connection: Connection, around: ConvertSurroundings): Promise<Converted> {
+async function convertFile(job: ConvertJob, file: ConvertFile, { connection, foreign }: { connection: Connection; foreign: ForeignParquet }, around: ConvertSurroundings): Promise<Converted> {
   const { reading, onBad, maxBad, now, grace, definition, folder } = job
   const arrival = { seq: file.n, pin: file.pin, reload: false, replaced: false }
   const batch = { id: `c${file.n}`, lane: 0, fence: 0, table: definition.table, arrivals: [arrival] }
@@ -66,7 +69,7 @@ async function convertFile(job: ConvertJob, file: ConvertFile, connection: Conne
       },
     },
     // A splitter for each file: most of the time of a small one would go into clearing a window for a large one.
-    file.pin.size < SMALL ? { window: Math.max(1 << 14, file.pin.size + 1024) } : {},
+    { parquetRows: foreign.rows, ...(file.pin.size < SMALL ? { window: Math.max(1 << 14, file.pin.size + 1024) } : {}) },
   )
   const [outcome] = read
   if (outcome === undefined) throw new SluiceError('INTERNAL', `No outcome was told of ${file.pin.uri}.`)

@@ -25,7 +25,8 @@ const GROUP_ROWS = [40_960, 10_240, 2_048]
 
 export class Database {
   private readonly instance: DuckDBInstance
-  private readonly memory: number
+  /** Bytes that DuckDB may use in this process. */
+  readonly memory: number
   private constructor(instance: DuckDBInstance, memory: number) {
     this.instance = instance
     this.memory = memory

@@ -16,6 +16,7 @@ import type { Pulse } from '../../storage/pulse.ts'
 import { localFs } from '../../storage/local.ts'
 import { rejectsSql } from '../../resolve/duckdb-batch.ts'
 import type { Database } from './database.ts'
+import { ForeignParquet } from './foreign.ts'
 import { decide } from './decide.ts'
 import { prefixOf } from './protocol.ts'
 import type { PlainJob } from './protocol.ts'
@@ -35,7 +36,8 @@ type Split = Extract<SplitResult, { again: null }>
 
 export async function stage(job: PlainJob, around: Surroundings): Promise<Staged> {
   const { batch, definition } = job
-  const { read, split } = await readBatch(job, around)
+  const foreign = new ForeignParquet(around.database.memory)
+  const { read, split } = await readBatch(job, around, { parquetRows: foreign.rows }).finally(() => foreign.close())
   const shas = [...new Set(read.flatMap(({ state, sha256 }) => (state === 'loaded' && sha256 !== null ? [sha256] : [])))]
   const standing = shas.length === 0 ? new Map<string, Standing>() : await around.standing(shas)
   for (const { pin } of batch.arrivals) poison(pin.uri, 'after')
@@ -68,7 +70,7 @@ export async function stage(job: PlainJob, around: Surroundings): Promise<Staged
 }
 
 /** Reads the batch; again from the start when a type that was supposed turned out too narrow. */
-export async function readBatch(job: PlainJob, around: Pick<Surroundings, 'openSplitter' | 'on' | 'pulse'>, more: Pick<SplitOptions, 'window'> = {}): Promise<{ read: ArrivalOutcome[]; split: Split }> {
+export async function readBatch(job: PlainJob, around: Pick<Surroundings, 'openSplitter' | 'on' | 'pulse'>, more: Pick<SplitOptions, 'window' | 'parquetRows'> = {}): Promise<{ read: ArrivalOutcome[]; split: Split }> {
   const { batch, attempt, folder, definition, reading, pinned, onBad, maxBad, grace, now } = job
   const options: SplitOptions = { folder, prefix: prefixOf(job), definition, reading, pinned, onBad, maxBad, grace, now, ...more }
   // Each pass widens a type at least; the number of passes only guards against a splitter that never agrees with itself.

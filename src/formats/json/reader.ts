@@ -55,8 +55,8 @@ export class JsonReader {
 
   async read(linesByName: boolean): Promise<void> {
     const w = this.w
-    if (linesByName) w.lenient = true
-    w.refill()
+    if (linesByName) w.beLenient()
+    if (w.end === 0) w.refill()
     if (w.buf[0] === 0xef && w.buf[1] === 0xbb && w.buf[2] === 0xbf && w.end >= 3) w.pos = 3
     if (linesByName) return this.lines()
     const c = this.peek()

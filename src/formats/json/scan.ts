@@ -4,7 +4,7 @@
  *
  * The byte at `end` is 0 while scanning and put back after: it belongs to no token, so the loops need no bounds.
  */
-import { DECIMAL, FALSE, INTEGER, NESTED, NULL, STRING, TRUE } from '../record.ts'
+import { DECIMAL, FALSE, INTEGER, NESTED, NULL, SPECIAL, STRING, TRUE } from '../record.ts'
 import type { RecordView } from '../record.ts'
 
 export const DONE = 0
@@ -44,6 +44,8 @@ export class Scanner implements RecordView {
   depth = 0
   /** An escape stood for half a surrogate pair. */
   lone = false
+  /** NaN, Infinity and -Infinity may stand as members' values, bare: rows that come from binary formats. */
+  specials = false
   private lastEscaped = false
   private lastKind = 0
   private stack = new Uint8Array(256)
@@ -228,6 +230,10 @@ export class Scanner implements RecordView {
       this.lastKind = NULL
       return this.word(p, 'null')
     }
+    if (this.specials && (c === 0x4e || c === 0x49)) {
+      this.lastKind = SPECIAL
+      return this.word(p, c === 0x4e ? 'NaN' : 'Infinity')
+    }
     return this.no(p, 'expected a value')
   }
   private word(p: number, word: string): number {
@@ -243,6 +249,9 @@ export class Scanner implements RecordView {
     else if (c >= 0x31 && c <= 0x39) {
       do c = buf[++p] as number
       while (c >= 0x30 && c <= 0x39)
+    } else if (this.specials && c === 0x49) {
+      this.lastKind = SPECIAL
+      return this.word(p, 'Infinity')
     } else return this.no(p, 'expected a digit')
     if (buf[p] === 0x2e) {
       this.lastKind = DECIMAL

@@ -49,7 +49,10 @@ export class Unpacked {
 
   /** First bytes of a layer: they say whether there is another below. */
   private begin(source: Read, into: Uint8Array, at: number, length: number): number {
-    if (length < 4) return this.beginSmall(source, into, at, length)
+    if (length < 4) {
+      this.peek(4)
+      return this.read(into, at, length)
+    }
     let got = 0
     while (got < 4) {
       const n = source(into, at + got, length - got)
@@ -70,10 +73,15 @@ export class Unpacked {
     return this.begin(this.pieces(packing === 'gzip' ? new Gunzip(packed) : new Unzstd(packed)), into, at, length)
   }
 
-  /** Less is asked for than must be looked at: the rest waits. */
-  private beginSmall(source: Read, into: Uint8Array, at: number, length: number): number {
-    const head = Buffer.alloc(4)
-    const got = this.begin(source, head, 0, 4)
+  /** Up to `length` (4 or more) of the first unpacked bytes; reading begins with them all the same. Once, before the first read. */
+  peek(length: number): Buffer {
+    const head = Buffer.alloc(length)
+    let got = 0
+    while (got < length) {
+      const n = this.inner === null ? this.begin(this.source, head, got, length - got) : this.inner(head, got, length - got)
+      if (n <= 0) break
+      got += n
+    }
     const rest = this.inner
     let from = 0
     this.inner = (target, index, most) => {
@@ -82,7 +90,7 @@ export class Unpacked {
       from += n
       return n
     }
-    return this.inner(into, at, length)
+    return head.subarray(0, got)
   }
 
   private pieces(unpacker: Unpacker): Read {

@@ -3,7 +3,7 @@
  * function of the set: so it does not depend on the order of the records.
  */
 import type { ColumnType } from '../../core/schema.ts'
-import { DECIMAL, FALSE, INTEGER, NULL, STRING, TRUE } from '../record.ts'
+import { DECIMAL, FALSE, INTEGER, NULL, SPECIAL, STRING, TRUE } from '../record.ts'
 import { plain, small, survives } from './number.ts'
 import { Clockwork, LOCAL, ZONED, days } from './temporal.ts'
 
@@ -19,9 +19,11 @@ export const SAW_DATE = 32
 export const SAW_TIME = 64
 export const SAW_TEXT = 128
 export const SAW_NESTED = 256
+/** Wall time: only a file's own schema says so. */
+export const SAW_LOCAL = 512
 
 const NUMBERS = SAW_INTEGER | SAW_LONG | SAW_WIDE | SAW_DOUBLE
-const STRINGS = SAW_DATE | SAW_TIME | SAW_TEXT
+const STRINGS = SAW_DATE | SAW_TIME | SAW_TEXT | SAW_LOCAL
 
 /** The narrowest type that loses nothing; null: nothing but nulls was seen. */
 export function typeOf(flags: number): ColumnType | null {
@@ -34,6 +36,7 @@ export function typeOf(flags: number): ColumnType | null {
     if ((flags & ~(SAW_INTEGER | SAW_LONG)) === 0) return 'int64'
     return (flags & ~(SAW_INTEGER | SAW_DOUBLE)) === 0 ? 'double' : 'string'
   }
+  if (flags === SAW_LOCAL) return 'timestamp_local'
   return flags === SAW_DATE ? 'date' : flags === SAW_TIME ? 'timestamp' : 'string'
 }
 
@@ -83,6 +86,7 @@ export function flagOf(buf: Buffer, kind: number, from: number, to: number, esca
     if (value < -(2n ** 63n) || value >= 2n ** 63n) return SAW_WIDE
     return value >= -(2n ** 53n) && value <= 2n ** 53n ? SAW_INTEGER : SAW_LONG
   }
+  if (kind === SPECIAL) return SAW_DOUBLE
   if (kind === DECIMAL) return !Number.isNaN(plain(buf, from, to)) || survives(buf.toString('latin1', from, to)) ? SAW_DOUBLE : SAW_WIDE
   return SAW_NESTED
 }

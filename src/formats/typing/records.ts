@@ -45,6 +45,8 @@ interface Slot {
   flags: number
   key: boolean
   buffer: ColumnBuffer | null
+  /** The schema of the file that is being read declares it: it refuses what does not fit. */
+  told: boolean
   /** Number of the last record that had it, and which member it was. */
   stamp: number
   member: number
@@ -123,7 +125,7 @@ export class Records {
 
   private addSlot(name: string, original: string | null, role: Slot['role']): Slot {
     const key = this.keyNames.indexOf(fold(name))
-    const slot: Slot = { name, original, role, type: null, flags: 0, key: key >= 0, buffer: null, stamp: 0, member: 0, seen: 0 }
+    const slot: Slot = { name, original, role, type: null, flags: 0, key: key >= 0, buffer: null, told: false, stamp: 0, member: 0, seen: 0 }
     this.slots.push(slot)
     this.byName.set(fold(name), slot)
     if (key >= 0) this.keys[key] = slot
@@ -131,6 +133,22 @@ export class Records {
     else this.columnCount++
     this.fresh.push(slot)
     return slot
+  }
+
+  /** What the schema of the file that begins declares of its columns; those of the file before are forgotten. */
+  tell(columns: readonly { member: string; flags: number }[]): void {
+    for (const slot of this.slots) slot.told = false
+    for (const { member, flags } of columns) {
+      const slot = this.newSpelling(member)
+      if (slot === null || 'code' in slot || slot.role !== 'open' || flags === 0) continue
+      slot.flags |= flags
+      const type = typeOf(slot.flags)
+      if (slot.buffer !== null && type !== slot.type) this.collecting = true
+      slot.type = type
+      slot.told = true
+      this.anyFixed = true
+    }
+    this.fresh = []
   }
 
   /** Writes the record that the scanner holds; answers why it is bad, and then nothing of it is written. */
@@ -250,7 +268,9 @@ export class Records {
       inside.left.clear()
       for (let i = 0; i < s.count; i++) {
         const slot = this.found[i]
-        if (slot?.role !== 'fixed') continue
+        if (slot === null || slot === undefined || (slot.role !== 'fixed' && !slot.told)) continue
+        // Its buffer may be of the type that it had before; this pass is repeated.
+        if (slot.told && this.collecting) continue
         slot.buffer ??= parts.add(slot.name, slot.type as ColumnType)
         const type = slot.type as ColumnType
         const result = s.kind[i] === FIELD ? fieldWriterOf(type)(slot.buffer, at, s.buf, s.valueFrom[i] as number, s.valueTo[i] as number, false) : writerOf(type)(slot.buffer, at, s, i)
@@ -266,7 +286,7 @@ export class Records {
       const slot = this.found[i] as Slot | null
       if (slot === null) continue
       if (slot.role === 'left') slot.seen++
-      else if (slot.role === 'open' && this.infer(s, i, slot, at)) assumed = true
+      else if (slot.role === 'open' && !slot.told && this.infer(s, i, slot, at)) assumed = true
     }
     if (assumed) this.notices.add('Timestamps without a zone were taken as UTC.')
     if (this.collecting) {

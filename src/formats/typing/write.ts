@@ -2,7 +2,7 @@
 import type { Code } from '../../core/codes.ts'
 import { shorten } from '../../core/errors.ts'
 import type { DecimalNode, Scalar } from '../../core/types.ts'
-import { DECIMAL, FALSE, INTEGER, NESTED, NULL, STRING, TRUE } from '../record.ts'
+import { DECIMAL, FALSE, INTEGER, NESTED, NULL, SPECIAL, STRING, TRUE } from '../record.ts'
 import type { RecordView } from '../record.ts'
 import { compact, decode } from '../json/text.ts'
 import { ByteList } from '../parquet/bytes.ts'
@@ -70,6 +70,7 @@ function writeJson(column: ColumnBuffer, row: number, s: RecordView, i: number):
   if (s.kind[i] === NULL) return null
   scratch.length = 0
   const quoted = s.kind[i] === STRING ? 1 : 0
+  if (s.kind[i] === SPECIAL) return 'TYPE_MISMATCH'
   compact(s.buf, (s.valueFrom[i] as number) - quoted, (s.valueTo[i] as number) + quoted, scratch)
   column.text(row, scratch.data, 0, scratch.length)
   return null
@@ -101,9 +102,13 @@ function writeInteger(column: ColumnBuffer, row: number, s: RecordView, i: numbe
 function writeDouble(column: ColumnBuffer, row: number, s: RecordView, i: number): Written {
   const kind = s.kind[i]
   if (kind === NULL) return null
-  if (kind !== INTEGER && kind !== DECIMAL) return 'TYPE_MISMATCH'
   const from = s.valueFrom[i] as number
   const to = s.valueTo[i] as number
+  if (kind === SPECIAL) {
+    column.f64(row, Number(s.buf.toString('latin1', from, to)))
+    return null
+  }
+  if (kind !== INTEGER && kind !== DECIMAL) return 'TYPE_MISMATCH'
   let nearest = kind === INTEGER ? small(s.buf, from, to) : plain(s.buf, from, to)
   if (Number.isNaN(nearest)) nearest = Number(s.buf.toString('latin1', from, to))
   if (!Number.isFinite(nearest)) return 'TYPE_MISMATCH'
