@@ -45,7 +45,6 @@ interface Slot {
   flags: number
   key: boolean
   buffer: ColumnBuffer | null
-  /** The schema of the file that is being read declares it: it refuses what does not fit. */
   told: boolean
   /** Number of the last record that had it, and which member it was. */
   stamp: number
@@ -135,14 +134,13 @@ export class Records {
     return slot
   }
 
-  /** What the schema of the file that begins declares of its columns; those of the file before are forgotten. */
+  /** What the schema of the file that begins declares of its columns (they refuse what does not fit); the one before is forgotten. */
   tell(columns: readonly { member: string; flags: number }[]): void {
     for (const slot of this.slots) slot.told = false
     for (const { member, flags } of columns) {
       const slot = this.newSpelling(member)
       if (slot === null || 'code' in slot || slot.role !== 'open' || flags === 0) continue
-      slot.flags |= flags
-      const type = typeOf(slot.flags)
+      const type = typeOf((slot.flags |= flags))
       if (slot.buffer !== null && type !== slot.type) this.collecting = true
       slot.type = type
       slot.told = true
@@ -268,9 +266,8 @@ export class Records {
       inside.left.clear()
       for (let i = 0; i < s.count; i++) {
         const slot = this.found[i]
-        if (slot === null || slot === undefined || (slot.role !== 'fixed' && !slot.told)) continue
-        // Its buffer may be of the type that it had before; this pass is repeated.
-        if (slot.told && this.collecting) continue
+        // In a pass that is repeated a told column's buffer may be of the type that it had before.
+        if (slot?.role !== 'fixed' && (slot?.told !== true || this.collecting)) continue
         slot.buffer ??= parts.add(slot.name, slot.type as ColumnType)
         const type = slot.type as ColumnType
         const result = s.kind[i] === FIELD ? fieldWriterOf(type)(slot.buffer, at, s.buf, s.valueFrom[i] as number, s.valueTo[i] as number, false) : writerOf(type)(slot.buffer, at, s, i)
