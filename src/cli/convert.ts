@@ -8,16 +8,14 @@ import type { ConvertSettings } from '../config/convert.ts'
 import { effective } from '../config/effective.ts'
 import { extensions } from '../core/reading.ts'
 import type { ConvertResult } from '../service/convert.ts'
-import { systemClock } from '../storage/system.ts'
 import { renderFaults } from './failure.ts'
 import { bytes, duration, number, plural } from './format.ts'
 import { refuseLaterPlace } from './later.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
 import { choosePipeline } from './pipeline.ts'
-import { progressOf } from './progress.ts'
 import { addSettings } from './settings.ts'
-import { EXIT_OF, onInterruption } from './signals.ts'
+import { transfer } from './transfer.ts'
 
 interface ConvertFlags extends Readonly<Record<string, unknown>> {
   pipeline?: string
@@ -48,22 +46,8 @@ async function convertFiles(output: Output, { words, flags }: { words: string[];
   const options = optionsOf(output, words, flags)
   for (const path of options.paths) refuseLaterPlace('path', path)
   const { convert } = await import('../service/convert.ts')
-  const progress = progressOf(output, systemClock, process.env, 'convert')
-  const interruption = onInterruption((times) =>
-    output.note(times === 1 ? 'Stopping: the files in work are finished first. Once more stops at once; both can be resumed.' : 'Stopping at once. The same command goes on where it stopped.'),
-  )
-  let result: ConvertResult
-  try {
-    const onEvent = (event: ConvertEvent): void => {
-      tell(output, event)
-      if (event.kind === 'discovered' || event.kind === 'progress') progress.on(event)
-    }
-    result = await convert({ ...options, dataDir: output.dataDir, onEvent, signal: interruption.signal, now: interruption.now })
-    if (result.state === 'INTERRUPTED' && interruption.by !== null) result = { ...result, exit: EXIT_OF[interruption.by] }
-  } finally {
-    progress.end()
-    interruption.release()
-  }
+  const places = { paths: options.paths.slice(0, 10).join(' '), to: options.to, output: options.output }
+  const result = await transfer<ConvertItem, ConvertResult>(output, 'convert', places, (event) => tell(output, event), (hooks) => convert({ ...options, dataDir: output.dataDir, ...hooks }))
   output.document(result)
   summary(output, result)
   output.result(convertLine(result.balance))

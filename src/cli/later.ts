@@ -16,7 +16,6 @@ const VERBS: Readonly<Record<string, string>> = {
   replay: 'Replaying rejects',
   sql: 'The SQL console',
   models: 'Models',
-  sync: 'Synchronising files',
   schedule: 'Schedules',
   backfill: 'Backfills',
   schema: 'Reviewing schema changes',

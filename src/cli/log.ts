@@ -56,7 +56,7 @@ export function consoleLine(level: Level, message: string, fields: Fields, now: 
 }
 
 /** The line of --ndjson for an event of a load. `run` is the one that it belongs to. */
-export function eventDocument(event: LoadEvent, run: string | null, now: number): object {
+export function eventDocument(event: LoadEvent | { kind: string }, run: string | null, now: number): object {
   const { kind, ...rest } = event
   return { schema: 'sluice.event/1', event: kind, time: new Date(now).toISOString(), run, ...rest }
 }

@@ -15,6 +15,7 @@ import type { Output } from './output.ts'
 import { rejectsCommand } from './rejects.ts'
 import { runsCommand } from './runs.ts'
 import { addSettings, surroundingsOf } from './settings.ts'
+import { syncCommand } from './sync.ts'
 import { tablesCommand } from './tables.ts'
 
 /** What a command answers: its exit code. */
@@ -50,7 +51,7 @@ export function programOf(version: string, outputOf: (program: Command) => Outpu
   return program
 }
 
-const WITH_CONFIG = [loadCommand, convertCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, doctorCommand, logsCommand]
+const WITH_CONFIG = [loadCommand, convertCommand, syncCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, doctorCommand, logsCommand]
 /** They must also work beside a configuration that is broken, and have no use for one. */
 const WITHOUT_CONFIG = [demoCommand, generateCommand, benchCommand, explainCommand]
 

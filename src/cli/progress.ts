@@ -168,7 +168,7 @@ function factsOf(reading: Reading, elapsed: number): string {
     `${String(Math.floor(done * 100)).padStart(3)} %`,
     `${number(reading.files)}/${number(reading.filesTotal)} files`,
     bytes(reading.bytes),
-    ...(seconds > 0.5 ? [`${rate(reading.records / seconds)} records/s`] : []),
+    ...(seconds > 0.5 && reading.records > 0 ? [`${rate(reading.records / seconds)} records/s`] : []),
     ...(done > 0.02 && done < 1 && seconds > 1 ? [`~${clock(Math.ceil((seconds / done) * (1 - done)))}`] : []),
     ...(reading.doing === null ? [] : [reading.doing]),
   ]

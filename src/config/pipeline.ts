@@ -12,6 +12,8 @@ import { CONVERT_SETTINGS } from './convert.ts'
 import type { ConvertSettings } from './convert.ts'
 import { LOAD_SETTINGS } from './load.ts'
 import type { LoadSettings } from './load.ts'
+import { SYNC_SETTINGS } from './sync.ts'
+import type { SyncSettings } from './sync.ts'
 import type { AnyTable } from './settings.ts'
 
 type Size = `${number}${'B' | 'KB' | 'kB' | 'MB' | 'GB' | 'TB' | 'KiB' | 'MiB' | 'GiB'}`
@@ -34,7 +36,7 @@ interface Typed {
 type Wide<T> = { [Name in keyof T]: Name extends keyof Typed ? Typed[Name] : T[Name] }
 
 /** Members that no configuration has: they are for one command line. */
-type OneTime = 'reload' | 'adopt' | 'overwrite'
+type OneTime = 'reload' | 'adopt' | 'overwrite' | 'verify'
 
 /** What every pipeline has. */
 interface Named {
@@ -55,7 +57,13 @@ export interface ConvertPipeline extends Named, Omit<Wide<Omit<ConvertSettings, 
   to: OutputFormat
 }
 
-export type Pipeline = LoadPipeline | ConvertPipeline
+/** A folder into an exact copy of it. Members are the flags of `sluice sync`. */
+export interface SyncPipeline extends Named, Omit<SyncSettings, 'from' | OneTime> {
+  /** The folder that is copied; relative to the configuration file, as `to` is. */
+  sync: string
+}
+
+export type Pipeline = LoadPipeline | ConvertPipeline | SyncPipeline
 
 /** Members of `defaults`: what holds for every pipeline that does not say otherwise. */
 export type Defaults = Wide<GlobalSettings> & Partial<Pick<Wide<LoadSettings>, 'to' | 'onBad' | 'maxBad' | 'grace' | 'allowPartial' | 'jobs' | 'memory'>>
@@ -69,6 +77,7 @@ export interface Config {
 export const VERBS: Readonly<Record<string, { table: AnyTable; source: string }>> = {
   load: { table: LOAD_SETTINGS, source: 'paths' },
   convert: { table: CONVERT_SETTINGS, source: 'paths' },
+  sync: { table: SYNC_SETTINGS, source: 'from' },
 }
 
 /** Types a pipeline for the editor and for `tsc`; what it may hold is checked again when the file is read. */

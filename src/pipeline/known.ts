@@ -14,13 +14,17 @@ export interface Wanted {
   rejects: string
 }
 
-export interface Looking extends Place {
+/** What the look at lost inputs needs. */
+export interface Missing extends Place {
   identify: Identify
+  on: (text: string) => void
+}
+
+export interface Looking extends Missing {
   options: string
   young(pin: Pin): boolean
   /** Files in the way that are not ours may be replaced. */
   overwrite: boolean
-  on: (text: string) => void
 }
 
 export interface Looked {
@@ -82,7 +86,7 @@ async function isSame(work: Looking, former: Origin, pin: Pin): Promise<boolean>
  * Outputs whose input is gone. With `remove` they go, too, unless somebody changed them.
  * @param within tells whether a path is among what this command looks at
  */
-export async function findGone(work: Looking, wanted: readonly Wanted[], within: (path: string) => boolean, remove: boolean): Promise<{ origin: Origin; removed: boolean }[]> {
+export async function findGone(work: Missing, wanted: readonly Pick<Wanted, 'output'>[], within: (path: string) => boolean, remove: boolean): Promise<{ origin: Origin; removed: boolean }[]> {
   const present = new Set(wanted.map(({ output }) => output))
   const gone: { origin: Origin; removed: boolean }[] = []
   for (const origin of work.origins.all().values()) {
@@ -104,7 +108,7 @@ export async function findGone(work: Looking, wanted: readonly Wanted[], within:
   return gone
 }
 
-async function anyChanged(work: Looking, { made, beside }: Origin): Promise<boolean> {
+async function anyChanged(work: Missing, { made, beside }: Origin): Promise<boolean> {
   for (const file of [made, beside]) {
     if (file === null) continue
     if ((await inspect(work, file, work.identify)) === 'changed') return true

@@ -118,7 +118,7 @@ function loadable({ to: _to, output: _output, onEvent: _on, ...rest }: ConvertOp
 
 const never = new AbortController().signal
 
-const identify: Identify = async (path) => {
+export const identify: Identify = async (path) => {
   const pin = lookAt(path)
   const sha256 = pin === null ? null : await hashPinned(pin)
   return pin === null || sha256 === null ? null : { sha256, stamp: pin.stamp }

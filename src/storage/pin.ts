@@ -8,7 +8,7 @@ function stampOf(s: BigIntStats): string {
   return `${s.dev}:${s.ino}:${s.size}:${s.mtimeNs}:${s.ctimeNs}`
 }
 
-function pinOf(path: string, s: BigIntStats): Pin {
+export function pinOf(path: string, s: BigIntStats): Pin {
   return { uri: path, size: Number(s.size), stamp: stampOf(s), modified: Number(s.mtimeNs / 1_000_000n) }
 }
 

@@ -1,6 +1,6 @@
 /** Every --json document against docs/reference/json.md, both ways; and the listings for people. */
 import assert from 'node:assert/strict'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { documentOf, scratch, sluice } from '../command.ts'
@@ -64,6 +64,11 @@ test('documents and json.md agree', async (t) => {
   writeFileSync(join(room, 'in/broken.json'), '{"records":[}')
   const loaded = await run('load', 'in', '--into', 'events', '--key', 'id,ts')
   assert.equal((await run('convert', 'in', '--to', 'csv', '-o', 'out'))['exit'], 3)
+  writeFileSync(join(room, 'copies'), '')
+  await run('sync', 'in', 'copies')
+  mkdirSync(join(room, 'final'))
+  writeFileSync(join(room, 'final/broken.json'), 'in the way')
+  assert.equal((await run('sync', 'in', 'final'))['exit'], 3)
   const files = (await run('files', 'ls'))['items'] as { path: string; state: string; seq: number }[]
   assert.deepEqual(files.map((file) => file.state).toSorted(), ['COMPLETED', 'COMPLETED', 'COMPLETED', 'FAILED'])
   await run('files', 'show', 'events/1')
