@@ -7,6 +7,14 @@ import { join } from 'node:path'
 import test from 'node:test'
 import type { SyncResult } from '../../src/service/sync.ts'
 import { sync } from '../../src/index.ts'
+import type { SyncItem } from '../../src/index.ts'
+import { openOrigins } from '../../src/ledger/origins.ts'
+import { syncAll } from '../../src/pipeline/sync.ts'
+import type { Seen, SyncTally } from '../../src/pipeline/sync.ts'
+import { copyFile } from '../../src/storage/copy.ts'
+import { localFs } from '../../src/storage/local.ts'
+import { systemClock } from '../../src/storage/system.ts'
+import { seeFile } from '../../src/storage/tree.ts'
 import { documentOf, scratch, sluice } from '../command.ts'
 
 const OLD = new Date(Date.now() - 3_600_000)
@@ -89,7 +97,6 @@ test('--verify reads both ends: a rotten copy is made again, a rotten source spo
   assert.deepEqual(states(verified), ['a repaired', 'b verified', 'c verified'])
   same(room, 'a')
   // A changed time stamp is a change; bytes that rot without one are only found by reading.
-  const { openOrigins } = await import('../../src/ledger/origins.ts')
   rot(join(room, 'from/b'))
   const origins = openOrigins(join(room, 'to/.sluice-sync'))
   const b = origins.all().get('b')
@@ -182,21 +189,32 @@ test('sluice sync PIPELINE, one event per file, and many files with few handles'
 test('a source that changes while it is copied waits; one that comes to rest is copied', async (t) => {
   const room = scratch(t)
   put(join(room, 'from/large.bin'), LARGE)
-  const copy = (most: number): Promise<SyncResult> => {
+  mkdirSync(join(room, 'to/.sluice-sync/work'), { recursive: true })
+  const origins = openOrigins(join(room, 'to/.sluice-sync'))
+  const never = new AbortController().signal
+  const source = (): Seen => seeFile(join(room, 'from'), 'large.bin') as Seen
+  /** The copier without its threads: the source is changed behind its first part, `most` times in all. */
+  const copy = async (most: number): Promise<SyncItem[]> => {
     let times = 0
-    return sync({
-      from: join(room, 'from'), to: join(room, 'to'), jobs: 1,
-      onEvent: (event) => {
-        // The first part is read: what follows is longer than it was.
-        if (event.kind === 'progress' && event.bytes > 0 && event.bytes <= 8 << 20 && ++times <= most) appendFileSync(join(room, 'from/large.bin'), 'more')
+    const change = (bytes: number): void => {
+      if (bytes <= 8 << 20 && ++times <= most) appendFileSync(join(room, 'from/large.bin'), 'more')
+    }
+    const tally: SyncTally = { items: [], interrupted: false }
+    await syncAll(
+      {
+        fs: localFs, origins, folder: join(room, 'to'), work: join(room, 'to/.sluice-sync/work'), clock: systemClock, width: 1, young: () => false, look: source, on: () => {}, stop: never, halt: never,
+        copier: { copy: async (jobs, on) => jobs.forEach((job, at) => on({ kind: 'copied', at, outcome: copyFile(job, change) })), hash: async () => [], dress: () => {}, close: async () => {} },
       },
-    })
+      [{ ...source(), state: 'copied' }],
+      tally,
+    )
+    return tally.items
   }
   const waiting = await copy(Infinity)
-  assert.deepEqual([waiting.exit, states(waiting), waiting.errors[0]?.code], [3, ['large.bin waiting'], 'FILE_CHANGING'])
+  assert.deepEqual(waiting.map(({ state, fault }) => [state, fault?.code]), [['waiting', 'FILE_CHANGING']])
   assert.ok(!existsSync(join(room, 'to/large.bin')))
   const still = await copy(1)
-  assert.deepEqual([still.exit, states(still)], [0, ['large.bin copied']])
-  assert.ok(still.kept > 0)
+  assert.deepEqual(still.map(({ state, kept }) => [state, kept]), [['copied', 3]])
   same(room, 'large.bin')
+  origins.close()
 })
