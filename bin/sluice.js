@@ -1,4 +1,5 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
+// The -- keeps Node from looking for the file of our --env-file itself, and ending when it is not there.
 // Starts Sluice on a Node that can run it. Plain JavaScript that Node 18 can parse.
 //
 // Node 24.15 or newer: runs the sources of a clone, or what was built of them in an installed package. In a clone the
@@ -33,7 +34,7 @@ async function here() {
  * none counts twice. The closed channel also tells the child that this process was killed.
  */
 function there(node) {
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+  const child = spawn(node, ['--', fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, SLUICE_WRAPPED: '1' },
   })

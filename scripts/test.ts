@@ -1,11 +1,13 @@
 /**
  * Runs the tests: every `*.test.ts` in src/ and test/ (proofs have a command of their own), and `*.live.ts` where the
  * variable that names its server is set. Arguments: parts of paths; without any, all.
- * The last line is `N passed, N failed`.
+ * The last line is `N passed, N failed`. One of them is the canary: a secret that every command of every test is given must
+ * be in nothing that was written (test/canary.ts), and enough must have been looked at.
  */
 import { spawn } from 'node:child_process'
-import { globSync, readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { randomBytes } from 'node:crypto'
+import { globSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..')
@@ -33,18 +35,26 @@ if (tests.length === 0) {
   process.exit(1)
 }
 
+const canary = { secret: `canary${randomBytes(8).toString('hex')}`, folder: mkdtempSync(join(tmpdir(), 'sluice-canary-')) }
+
 // Many tests start worker processes of their own: as many at once as there are cores, and not more than four.
 const concurrency = Math.min(4, availableParallelism())
 const child = spawn(process.execPath, ['--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`, '--test-timeout=600000', ...tests], {
   cwd: root,
   stdio: ['ignore', 'pipe', 'inherit'],
   // The tests see no settings of the person who runs them.
-  env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SLUICE_(?!TEST_)|FORCE_COLOR$|NO_COLOR$|NODE_TEST_CONTEXT$)/.test(name))),
+  env: {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SLUICE_(?!TEST_)|FORCE_COLOR$|NO_COLOR$|NODE_TEST_CONTEXT$)/.test(name))),
+    SLUICE_TEST_CANARY: canary.secret,
+    SLUICE_TEST_CANARY_FOLDER: canary.folder,
+  },
 })
 let tail = ''
+let printed = false
 child.stdout.setEncoding('utf8')
 child.stdout.on('data', (text: string) => {
   process.stdout.write(text)
+  printed ||= (tail.slice(-100) + text).includes(canary.secret)
   tail = (tail + text).slice(-200_000)
 })
 child.on('close', (code) => {
@@ -52,6 +62,22 @@ child.on('close', (code) => {
   const passed = count('pass')
   const failed = count('fail') + count('cancelled')
   const ran = Number.isInteger(passed) && Number.isInteger(failed) && passed + failed > 0
-  process.stdout.write(`${tests.length} files\n${ran ? passed : 0} passed, ${ran ? failed : 1} failed\n`)
-  process.exit(ran && failed === 0 && code === 0 ? 0 : 1)
+  const safe = canaryIsSafe()
+  process.stdout.write(`${tests.length} files\n${(ran ? passed : 0) + Number(safe)} passed, ${(ran ? failed : 1) + Number(!safe)} failed\n`)
+  process.exit(ran && failed === 0 && code === 0 && safe ? 0 : 1)
 })
+
+/** Sums up what the tests looked at. A look at nothing finds nothing: the whole suite must have shown enough. */
+function canaryIsSafe(): boolean {
+  const sum = { outputs: 0, files: 0, bytes: 0, hits: Number(printed) }
+  for (const name of readdirSync(canary.folder)) {
+    for (const line of readFileSync(join(canary.folder, name), 'utf8').trim().split('\n')) {
+      const look = JSON.parse(line) as typeof sum
+      for (const key of ['outputs', 'files', 'bytes', 'hits'] as const) sum[key] += look[key]
+    }
+  }
+  rmSync(canary.folder, { recursive: true, force: true })
+  const enough = wanted.length > 0 || (sum.outputs >= 200 && sum.files >= 1000)
+  process.stdout.write(`canary: looked at ${sum.outputs} outputs and ${sum.files} files, ${(sum.bytes / 1e6).toFixed(1)} MB: ${sum.hits} hits${enough ? '' : ', which is too little to mean anything'}\n`)
+  return sum.hits === 0 && enough
+}

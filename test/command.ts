@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
+import { canaryVariables, lookAtFiles, lookAtOutput } from './canary.ts'
 
 export const BIN = join(import.meta.dirname, '../bin/sluice.js')
 
@@ -28,11 +29,11 @@ export interface How {
 /** The environment without anybody's settings of Sluice, of colours, of CI. */
 export function plainEnv(more: Record<string, string> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(([name]) => !/^(SLUICE_|FORCE_COLOR$|NO_COLOR$|CI$|NODE_|npm_)/.test(name))
-  return { ...Object.fromEntries(kept), ...more }
+  return { ...Object.fromEntries(kept), ...canaryVariables(), ...more }
 }
 
 export function sluice(args: readonly string[], how: How = {}): Promise<Said> {
-  const child = spawn(how.node ?? process.execPath, [how.bin ?? BIN, ...args], { cwd: how.cwd, env: plainEnv(how.env), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(how.node ?? process.execPath, ['--', how.bin ?? BIN, ...args], { cwd: how.cwd, env: plainEnv(how.env), stdio: ['ignore', 'pipe', 'pipe'] })
   const said = saidBy(child)
   how.onStart?.(child)
   return said
@@ -46,7 +47,11 @@ export function saidBy(child: ChildProcessByStdio<null, Readable, Readable>): Pr
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   child.on('error', reject)
-  child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }))
+  child.on('close', (code, signal) => {
+    const leak = lookAtOutput(`${stdout}\n${stderr}`)
+    if (leak === null) resolve({ code, signal, stdout, stderr })
+    else reject(new Error(`a secret was printed by ${child.spawnargs.slice(1).join(' ')}: ${leak}`))
+  })
   return promise
 }
 
@@ -60,6 +65,10 @@ export function documentOf(said: Said): Record<string, unknown> {
 /** A folder that goes when the test ends. */
 export function scratch(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  t.after(() => {
+    const leaks = lookAtFiles(folder)
+    rmSync(folder, { recursive: true, force: true })
+    if (leaks.length > 0) throw new Error(`a secret was written: ${leaks.join('; ')}`)
+  })
   return folder
 }

@@ -1,6 +1,7 @@
 /** From the words of the command line to an exit code. Everything heavy is imported by the command that needs it. */
 import { enableCompileCache } from 'node:module'
 import { asSluiceError } from '../core/errors.ts'
+import { hideSecretsOf } from '../core/secret.ts'
 import { installFailpoints } from '../storage/failpoints.ts'
 import { listenToWrapper } from './signals.ts'
 import { version } from './version.ts'
@@ -8,6 +9,7 @@ import { version } from './version.ts'
 /** Runs one command and leaves its exit code in the process. Never throws. */
 export async function main(args: readonly string[]): Promise<void> {
   installFailpoints('parent')
+  hideSecretsOf(process.env)
   listenToWrapper()
   quietOnBrokenPipe()
   if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {

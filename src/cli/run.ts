@@ -72,7 +72,8 @@ function groupOf(program: Command, args: readonly string[]): Command {
 
 /** What commander says of a wrong word, as an error of ours; what is named in the design is refused as LATER. */
 function usageError(error: CommanderError, args: readonly string[]): SluiceError {
-  const message = error.message.replace(/^error: /, '')
+  // A value that came with an unknown flag is nobody's to repeat: --password=…
+  const message = error.message.replace(/^error: /, '').replace(/^(unknown option '-[^='\n]*)=[^\n]*'/, "$1'")
   if (error.code === 'commander.unknownOption') {
     const flag = /'(.+?)'/.exec(message)?.[1] ?? ''
     const refused = laterFlag(flag)

@@ -48,6 +48,11 @@ function clean(where: Where): Where {
   return { ...where, ...(path === undefined ? {} : { path: redact(path) }), ...(value === undefined ? {} : { value: redact(value) }) }
 }
 
+/** A fault that comes from another process, where secrets may be unknown, as it may be stored and told. */
+export function cleanFault(fault: Fault): Fault {
+  return { ...fault, ...clean(fault), message: redact(fault.message) }
+}
+
 /** Anything thrown as a SluiceError; what is unknown becomes INTERNAL and keeps its cause. */
 export function asSluiceError(thrown: unknown): SluiceError {
   if (thrown instanceof SluiceError) return thrown

@@ -36,7 +36,7 @@ export class Secret {
   }
 }
 
-const NAME = /(^|[_-])(PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|CREDENTIALS?|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)($|[_-])/i
+const NAME = /(^|[_-])(PASSWORD|PASSWD|PASSPHRASE|PWD|SECRET|TOKEN|CREDENTIALS?|API[_-]?KEY|ACCESS[_-]?KEY|PRIVATE[_-]?KEY)($|[_-])/i
 
 /** Does a variable of this name hold a secret? */
 export function isSecretName(name: string): boolean {

@@ -14,7 +14,7 @@ import type { LastSeen } from '../core/death.ts'
 import type { Definition } from '../core/definition.ts'
 import type { Clock, Fs } from '../core/effects.ts'
 import type { Batch, Engine, StageJob, Staged } from '../core/engine.ts'
-import { SluiceError, asSluiceError } from '../core/errors.ts'
+import { SluiceError, asSluiceError, cleanFault } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
 import type { Ledger } from '../core/ledger.ts'
@@ -225,7 +225,8 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
   const paths = pathsOf(batch)
   await work.fs.makeFolder('spool.make', folder)
   const head = await work.table.head()
-  const staged = await work.engine.stage(
+  const clean = (outcome: ArrivalOutcome): ArrivalOutcome => (outcome.fault === null ? outcome : { ...outcome, fault: cleanFault(outcome.fault) })
+  const answer = await work.engine.stage(
     {
       batch, attempt, folder, definition: work.definition,
       pinned: head.exists ? head.schema : null,
@@ -233,11 +234,12 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
       standing: (shas) => work.table.standing(shas),
     },
     (event) => {
-      if (event.kind === 'arrival.end') work.on({ kind: 'arrival.ended', batch: batch.id, path: paths.get(event.outcome.seq) ?? '', outcome: event.outcome, ms: work.clock.monotonic() - began })
+      if (event.kind === 'arrival.end') work.on({ kind: 'arrival.ended', batch: batch.id, path: paths.get(event.outcome.seq) ?? '', outcome: clean(event.outcome), ms: work.clock.monotonic() - began })
       if (event.kind === 'progress') work.on({ ...event, batch: batch.id })
     },
     work.now,
   )
+  const staged = { ...answer, outcomes: answer.outcomes.map(clean), faults: answer.faults.map(cleanFault) }
   work.on({ kind: 'phase', batch: batch.id, phase: 'staged', ms: work.clock.monotonic() - began, detail: `${staged.winners} winners of ${batch.arrivals.length} files` })
   await before()
   await turn(work, batch)

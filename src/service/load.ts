@@ -1,4 +1,7 @@
 /** `load()`: files into a table, exactly once, and it balances. The same for programs and for the command. */
+import { LOAD_SETTINGS } from '../config/load.ts'
+import { flagOf } from '../config/settings.ts'
+import type { AnyTable } from '../config/settings.ts'
 import { agree, define } from '../core/definition.ts'
 import type { Balance } from '../core/balance.ts'
 import { missing, noBalance } from '../core/balance.ts'
@@ -7,6 +10,7 @@ import { SluiceError, asSluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
 import type { FileCounts, RunState } from '../core/ledger.ts'
 import { describeSchema } from '../core/schema.ts'
+import { redact } from '../core/secret.ts'
 import type { Table } from '../core/target.ts'
 import { openFilesSource } from '../connectors/files/source.ts'
 import { ingest } from '../pipeline/ingest.ts'
@@ -187,7 +191,13 @@ function interruptExit(options: LoadOptions): number {
   return reasons.includes('SIGTERM') ? 143 : 130
 }
 
+/** The command as the ledger remembers it: what says which table this is, and no secret. */
 function describeCommand(options: LoadOptions): string {
-  const flags = (['to', 'key', 'mode', 'keep', 'records', 'columns', 'identity'] as const).flatMap((flag) => (options[flag] === undefined ? [] : [`--${flag} ${options[flag]}`]))
-  return ['load', ...options.paths.slice(0, 10), ...(options.paths.length > 10 ? ['…'] : []), `--into ${options.into}`, ...flags, ...(options.reload === true ? ['--reload'] : []), ...(options.adopt === true ? ['--adopt'] : [])].join(' ')
+  const flags = Object.entries(LOAD_SETTINGS as AnyTable).flatMap(([name, setting]) => {
+    const value = (options as unknown as Readonly<Record<string, unknown>>)[name]
+    const told = name !== 'paths' && (setting.of === 'table' || setting.lasting === false || name === 'to')
+    if (!told || value === undefined || value === false) return []
+    return value === true ? [flagOf(name)] : [`${flagOf(name)} ${String(value)}`]
+  })
+  return redact(['load', ...options.paths.slice(0, 10), ...(options.paths.length > 10 ? ['…'] : []), ...flags].join(' '))
 }
