@@ -16,6 +16,11 @@ export interface Sink {
   /** What came so far were no records. */
   restart(): void
   progress(bytes: number): void
+  /**
+   * A record that will come again as `record`: what its values are like may be noted, nothing else. A column that is known
+   * beforehand to hold fractions need not begin as integers. False: nothing can be learned.
+   */
+  rehearse(record: RecordView): boolean
   /** Something about the file that the user should hear once. */
   notice(text: string): void
 }

@@ -286,6 +286,7 @@ class FileSplitter implements Splitter {
         this.reset()
       },
       progress: (bytes) => onProgress(bytes, this.end.read),
+      rehearse: (record) => this.records.rehearse(record),
       notice: (text) => void this.records.notices.add(text),
     }
   }

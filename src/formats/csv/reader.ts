@@ -2,6 +2,7 @@
  * Finds the records of a CSV file: constant memory, one pass. What the file is like is settled first, from its first bytes;
  * then rows go to the sink one by one, and a row that is none goes there alone when the next one can be found with certainty.
  */
+import { isUtf8 } from 'node:buffer'
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Code } from '../../core/codes.ts'
 import type { CsvReading } from '../../core/csv.ts'
@@ -14,7 +15,9 @@ import type { Dialect } from './dialect.ts'
 import { Offsets, tellEncoding, transcoded } from './encoding.ts'
 import type { Told } from './encoding.ts'
 import { headerOf } from './header.ts'
+import type { Header } from './header.ts'
 import { lineEnd } from './look.ts'
+import type { Look, Sample } from './look.ts'
 import { FAULTY, NEED, Row } from './row.ts'
 import { sniff } from './sniff.ts'
 
@@ -69,7 +72,21 @@ function prepare(w: Window, sink: Sink, reading: CsvReading, tabs: boolean, expe
   const encoding = told.certain ? told.encoding : `${told.encoding}, which was guessed`
   sink.notice(`CSV: ${describe(seen.dialect)}, ${header.found ? 'a header' : `no header (${header.names.slice(0, 4).join(', ')}${header.names.length > 4 ? ' …' : ''})`}, ${encoding}${header.before > 0 ? `, the first ${header.before} rows left out` : ''}.`)
   for (const name of header.nameless) sink.notice(`A column without a name in the header is called ${name}.`)
+  rehearse(sample, seen, header, sink)
   return { told, dialect: seen.dialect, names: header.names, from: header.from }
+}
+
+/** Shows the rows that were looked at to the sink, as far as they will be records: see Sink. */
+function rehearse({ buf, end, whole }: Sample, { rows, dialect }: Look, { names, from }: Header, sink: Sink): void {
+  const row = new Row(dialect, names.length)
+  row.names = names
+  for (const seen of rows) {
+    if (seen.from < from || seen.fields !== names.length) continue
+    if (row.read(buf, seen.from, end, whole) < 0 || !isUtf8(buf.subarray(seen.from, row.end))) continue
+    if (names.length > 1 && row.texts().every((text, i) => text === names[i])) continue
+    if (buf[seen.from] === 0xef && buf[seen.from + 1] === 0xbb && buf[seen.from + 2] === 0xbf) continue
+    if (!sink.rehearse(row)) return
+  }
 }
 
 /** Files that are something else under the name of CSV. @throws FileFault DIALECT_UNCLEAR */

@@ -208,6 +208,38 @@ export class Records {
     return null
   }
 
+  /** Notes the flags of a record of fields that will come again; see Sink. */
+  rehearse(s: RecordView): boolean {
+    if (this.anyFixed || this.collecting) return false
+    this.record++
+    this.fresh = []
+    // A record that will be refused teaches nothing.
+    if (this.find(s) !== null || this.keyLacking(s) >= 0) {
+      for (const slot of this.fresh) this.forget(slot)
+      this.named = null
+      return true
+    }
+    let open = false
+    for (let i = 0; i < s.count; i++) {
+      const slot = this.found[i]
+      if (slot?.role !== 'open' || slot.buffer !== null) continue
+      open = true
+      if (s.kind[i] !== FIELD) continue
+      slot.flags |= fieldFlag(s.buf, s.valueFrom[i] as number, s.valueTo[i] as number)
+      slot.type = typeOf(slot.flags)
+    }
+    return open
+  }
+
+  /** Number of the first key column that the record lacks; -1: none. */
+  private keyLacking(s: RecordView): number {
+    return this.keyNames.findIndex((_, k) => {
+      const slot = this.keys[k]
+      if (slot === undefined || slot.stamp !== this.foundIn) return true
+      return s.kind[slot.member] === NULL || s.valueFrom[slot.member] === s.valueTo[slot.member]
+    })
+  }
+
   private noteKeyless(members: number): void {
     for (let i = 0; i < members && this.keyless.size < MOST_KEYLESS; i++) {
       const slot = this.found[i]
