@@ -96,6 +96,13 @@ export function isTyped(flag: number): boolean {
   return flag !== 0 && flag !== SAW_TEXT
 }
 
+/** True where the first line ends with a carriage return alone. */
+export function beginsWithReturn(buf: Buffer, from: number, end: number): boolean {
+  for (let p = from; p < end; p++) if (buf[p] === LF) return false
+  else if (buf[p] === CR) return buf[p + 1] !== LF
+  return false
+}
+
 /** Index behind the line end at or after `from`; -1: there is none. */
 export function lineEnd(buf: Buffer, from: number, end: number, cr: boolean): number {
   const at = buf.subarray(0, end).indexOf(cr ? CR : LF, from)

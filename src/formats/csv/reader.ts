@@ -16,7 +16,7 @@ import { Offsets, tellEncoding, transcoded } from './encoding.ts'
 import type { Told } from './encoding.ts'
 import { headerOf } from './header.ts'
 import type { Header } from './header.ts'
-import { lineEnd } from './look.ts'
+import { beginsWithReturn, lineEnd } from './look.ts'
 import type { Look, Sample } from './look.ts'
 import { FAULTY, NEED, Row } from './row.ts'
 import { sniff } from './sniff.ts'
@@ -108,7 +108,7 @@ function fill(read: Read, into: Buffer, at: number, most: number): number {
 
 /** Behind so many lines. */
 function skipped(buf: Buffer, end: number, from: number, lines: number): number {
-  const cr = !buf.subarray(0, end).includes(LF)
+  const cr = beginsWithReturn(buf, from, end)
   let p = from
   for (let i = 0; i < lines && p < end; i++) {
     const next = lineEnd(buf, p, end, cr)

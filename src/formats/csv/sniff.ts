@@ -4,8 +4,8 @@
  */
 import type { CsvReading } from '../../core/csv.ts'
 import { FileFault } from '../sink.ts'
-import { APOSTROPHE, BACKSLASH, CR, LF, QUOTE, dialectOf, flagOfDelimiter, shownDelimiter } from './dialect.ts'
-import { look } from './look.ts'
+import { APOSTROPHE, BACKSLASH, QUOTE, dialectOf, flagOfDelimiter, shownDelimiter } from './dialect.ts'
+import { beginsWithReturn, look } from './look.ts'
 import type { Look, Sample } from './look.ts'
 
 const DELIMITERS = [',', ';', '\t', '|']
@@ -15,8 +15,14 @@ const REGULAR = 0.7
 /** @throws FileFault DIALECT_UNCLEAR */
 export function sniff(sample: Sample, reading: CsvReading, tabs: boolean): Look {
   const text = sample.buf.subarray(sample.from, sample.end)
-  const cr = !text.includes(LF) && text.includes(CR)
-  const looks = (delimiter: string): Look => best(quotings(text, reading).map(([quote, escape]) => look(sample, dialectOf(reading, delimiter, quote, escape, cr))))
+  const under = (delimiter: string, cr: boolean): Look => best(quotings(text, reading).map(([quote, escape]) => look(sample, dialectOf(reading, delimiter, quote, escape, cr))))
+  // Rows end with CR alone where the first line does and that explains more of them than LF.
+  const looks = (delimiter: string): Look => {
+    const usual = under(delimiter, false)
+    if (usual.share === 1 || !beginsWithReturn(sample.buf, sample.from, sample.end)) return usual
+    const other = under(delimiter, true)
+    return other.share > usual.share ? other : usual
+  }
   if (reading.delimiter !== null) return looks(reading.delimiter)
   const candidates = spaced(DELIMITERS.filter((delimiter) => text.includes(delimiter)).map(looks), text.includes(', ') ? looks(', ') : null)
   const chosen = choose(candidates, tabs)
