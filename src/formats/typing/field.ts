@@ -17,6 +17,7 @@ import type { ColumnBuffer } from '../parquet/column.ts'
 import { SAW_BOOLEAN, SAW_DATE, SAW_DOUBLE, SAW_INTEGER, SAW_LONG, SAW_TEXT, SAW_TIME, SAW_WIDE } from './infer.ts'
 import { integerOf, plain, small, survives } from './number.ts'
 import { Clockwork, LOCAL, NOT_A_TIME, TOO_FINE, ZONED, days } from './temporal.ts'
+import { inside } from './nested.ts'
 import { ASSUMED_UTC } from './write.ts'
 import type { Written } from './write.ts'
 import { writerOf } from './writers.ts'
@@ -105,9 +106,12 @@ function wholeFlag(buf: Buffer, from: number, to: number): number {
 /** 1, 0, or -1 for what is no boolean. */
 function truth(buf: Buffer, from: number, to: number, narrow: boolean): number {
   if (to - from < 4 || to - from > 5) return -1
+  // Lower case without making a text of it.
+  if (to - from === 4 && buf[from] === 0x74 && buf[from + 1] === 0x72 && buf[from + 2] === 0x75 && buf[from + 3] === 0x65) return 1
+  if (to - from === 5 && buf[from] === 0x66 && buf[from + 1] === 0x61 && buf[from + 2] === 0x6c && buf[from + 3] === 0x73 && buf[from + 4] === 0x65) return 0
+  if (narrow) return -1
   const text = buf.toString('latin1', from, to)
-  if (text === 'true' || (!narrow && (text === 'True' || text === 'TRUE'))) return 1
-  return text === 'false' || (!narrow && (text === 'False' || text === 'FALSE')) ? 0 : -1
+  return text === 'True' || text === 'TRUE' ? 1 : text === 'False' || text === 'FALSE' ? 0 : -1
 }
 
 /** Writes a field that is not null. @param narrow only what leaves an inferred type as it is, and has no need to be noted */
@@ -141,6 +145,7 @@ function relayed(type: ColumnType): FieldWriter {
   const view = new Single()
   const decimal = isDecimal(type)
   return (column, row, buf, from, to) => {
+    inside.fault = null
     if (decimal) {
       const form = numberForm(buf, from, to)
       if (form === NO_NUMBER) return 'TYPE_MISMATCH'

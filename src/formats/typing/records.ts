@@ -6,12 +6,11 @@
  */
 import type { Definition } from '../../core/definition.ts'
 import { SluiceError } from '../../core/errors.ts'
-import type { Code, Fault } from '../../core/errors.ts'
 import { OFFSET_COLUMN } from '../../core/engine.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import { MAX_COLUMNS, columnName, fold, isReserved } from '../../core/schema.ts'
 import type { Column, ColumnType, Schema } from '../../core/schema.ts'
-import { canBeKey, isDecimal, isNested } from '../../core/types.ts'
+import { canBeKey } from '../../core/types.ts'
 import { FIELD, MAX_DEPTH, NESTED, NULL, STRING } from '../record.ts'
 import type { RecordView } from '../record.ts'
 import { fitsLane, lane } from '../json/lane.ts'
@@ -19,39 +18,23 @@ import type { LaneColumn } from '../json/lane.ts'
 import { decode, repeatedName } from '../json/text.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
 import type { Parts } from '../parquet/parts.ts'
-import { fieldFlag, fieldWriterOf } from './field.ts'
+import { fieldFlag } from './field.ts'
 import { flagOf, settled, typeOf } from './infer.ts'
 import { inside } from './nested.ts'
-import { ASSUMED_UTC, shown } from './write.ts'
-import type { Written } from './write.ts'
+import { refused } from './refused.ts'
+import type { BadRecord } from './refused.ts'
+import { fieldOf, laneType, newSlot } from './slot.ts'
+import type { Slot } from './slot.ts'
+import { ASSUMED_UTC } from './write.ts'
 import { writerOf } from './writers.ts'
 
 /** What a pass learned of the open columns, in order of first appearance. */
 export type Hypothesis = readonly { name: string; original: string | null; flags: number }[]
 
-export type BadRecord = Pick<Fault, 'column' | 'value' | 'message'> & { code: Code }
-
 /** Names beyond this many that a closed definition leaves out are not counted one by one. */
 const MOST_LEFT_OUT = 10_000
 /** Columns of records without their key that are kept, to say what there was instead. */
 const MOST_KEYLESS = 20
-
-interface Slot {
-  name: string
-  original: string | null
-  /** fixed: declared or in the table · open: inferred · left: not among the declared. */
-  role: 'fixed' | 'open' | 'left'
-  type: ColumnType | null
-  flags: number
-  key: boolean
-  buffer: ColumnBuffer | null
-  told: boolean
-  /** Number of the last record that had it, and which member it was. */
-  stamp: number
-  member: number
-  /** Records with a value that is not null; of a left-out member: records that had it. */
-  seen: number
-}
 
 interface Snapshot {
   slots: { type: ColumnType | null; flags: number; buffer: ColumnBuffer | null; seen: number }[]
@@ -124,7 +107,7 @@ export class Records {
 
   private addSlot(name: string, original: string | null, role: Slot['role']): Slot {
     const key = this.keyNames.indexOf(fold(name))
-    const slot: Slot = { name, original, role, type: null, flags: 0, key: key >= 0, buffer: null, told: false, stamp: 0, member: 0, seen: 0 }
+    const slot = newSlot(name, original, role, key >= 0)
     this.slots.push(slot)
     this.byName.set(fold(name), slot)
     if (key >= 0) this.keys[key] = slot
@@ -302,7 +285,7 @@ export class Records {
         if (slot?.role !== 'fixed' && (slot?.told !== true || this.collecting)) continue
         slot.buffer ??= parts.add(slot.name, slot.type as ColumnType)
         const type = slot.type as ColumnType
-        const result = s.kind[i] === FIELD ? fieldWriterOf(type)(slot.buffer, at, s.buf, s.valueFrom[i] as number, s.valueTo[i] as number, false) : writerOf(type)(slot.buffer, at, s, i)
+        const result = s.kind[i] === FIELD ? fieldOf(slot)(slot.buffer, at, s.buf, s.valueFrom[i] as number, s.valueTo[i] as number, false) : writerOf(type)(slot.buffer, at, s, i)
         if (result === ASSUMED_UTC) assumed = true
         else if (result !== null) {
           parts.undoRow()
@@ -393,13 +376,13 @@ export class Records {
   /** The same for a field of CSV: a writer that takes it leaves the type as it is. */
   private inferField(buf: Buffer, from: number, to: number, slot: Slot, at: number): boolean {
     if (slot.buffer !== null && slot.type !== null && !this.collecting) {
-      const result = fieldWriterOf(slot.type)(slot.buffer, at, buf, from, to, true)
+      const result = fieldOf(slot)(slot.buffer, at, buf, from, to, true)
       if (result === null || result === ASSUMED_UTC) return result !== null
     }
     this.widen(slot, slot.flags | fieldFlag(buf, from, to))
     if (this.collecting || slot.type === null) return false
     slot.buffer ??= this.parts.add(slot.name, slot.type)
-    return fieldWriterOf(slot.type)(slot.buffer, at, buf, from, to, false) === ASSUMED_UTC
+    return fieldOf(slot)(slot.buffer, at, buf, from, to, false) === ASSUMED_UTC
   }
 
   private widen(slot: Slot, flags: number): void {
@@ -459,24 +442,6 @@ export class Records {
   }
 }
 
-function laneType({ role, type, buffer }: Slot): LaneColumn['type'] {
-  return role === 'left' ? 'left' : type === null || buffer === null ? 'null' : type
-}
-
 function isText(kind: number): boolean {
   return kind === STRING || kind === FIELD
-}
-
-function refused(slot: Slot, code: Exclude<Written, null | typeof ASSUMED_UTC>, s: RecordView, i: number): BadRecord {
-  const { name, type } = slot as { name: string; type: ColumnType }
-  const nested = isNested(type) ? inside.fault : null
-  const at = nested === null ? `Column ${name}` : `Column ${name}, at ${name}${nested.path}`
-  const value = nested?.value ?? shown(s.buf, s.kind[i] as number, s.valueFrom[i] as number, s.valueTo[i] as number, s.escaped[i] === 1)
-  return { code, column: name, value, message: `${at}: ${why(code, nested?.type ?? type, value)}.` }
-}
-
-function why(code: Exclude<Written, null | typeof ASSUMED_UTC>, type: ColumnType, value: string): string {
-  if (code === 'MEMBER_REPEATED') return `two members are named ${value} (names are matched without case)`
-  if (code === 'TYPE_MISMATCH') return `${value} is not a ${type}`
-  return isDecimal(type) ? `${value} has more fraction digits than ${type} keeps` : `${value} has more than six fraction digits`
 }
