@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { GLOBAL_SETTINGS } from '../config/globals.ts'
 import { benchCommand } from './bench.ts'
+import { cleanCommand } from './clean.ts'
 import { configCommand } from './config.ts'
 import { convertCommand } from './convert.ts'
 import { demoCommand } from './demo.ts'
@@ -51,7 +52,7 @@ export function programOf(version: string, outputOf: (program: Command) => Outpu
   return program
 }
 
-const WITH_CONFIG = [loadCommand, convertCommand, syncCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, doctorCommand, logsCommand]
+const WITH_CONFIG = [loadCommand, convertCommand, syncCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, doctorCommand, logsCommand, cleanCommand]
 /** They must also work beside a configuration that is broken, and have no use for one. */
 const WITHOUT_CONFIG = [demoCommand, generateCommand, benchCommand, explainCommand]
 

@@ -121,5 +121,7 @@ export interface Table {
   losers(): AsyncIterable<Row[]>
   /** Checks that the table holds what its records say. Changes nothing. */
   verify(): Promise<Finding[]>
+  /** Absolute paths of files that no commit names: left by attempts that died, or of one that is at work. Changes nothing. */
+  garbage(): Promise<string[]>
   close(): Promise<void>
 }

@@ -109,3 +109,10 @@ export class Workers {
     }
   }
 }
+
+/** Processes that work in a data folder now, without a look into its ledger. Not to be called by one that has entered it. */
+export async function livingWorkers(dataDir: string): Promise<string[]> {
+  const folder = join(dataDir, 'workers')
+  const names = ((await localFs.list(folder)) ?? []).flatMap(({ name }) => (/^w_[a-z0-9]+\.db$/.test(name) ? [name.slice(0, -3)] : []))
+  return names.filter((worker) => isHeld('ledger.lock', join(folder, `${worker}.db`)))
+}

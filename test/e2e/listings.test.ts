@@ -83,6 +83,7 @@ test('documents and json.md agree', async (t) => {
   await run('tables', 'count', 'events')
   await run('doctor')
   await run('logs')
+  await run('clean', '--dry-run')
   writeFileSync(join(room, 'sluice.config.mjs'), `export default { name: 'events', load: 'in', into: 'events' }`)
   await run('config', 'show')
   await run('config', 'validate')

@@ -209,6 +209,10 @@ class MemoryTable implements Table {
     yield [...(this.state()?.losers ?? [])]
   }
 
+  garbage(): Promise<string[]> {
+    return Promise.resolve([])
+  }
+
   /** Every good or bad record is in exactly one of rows, losers and rejects, and as many as were read. */
   async verify(): Promise<Finding[]> {
     const state = this.state()

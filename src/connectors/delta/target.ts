@@ -17,7 +17,7 @@ import type { Committer } from './commit.ts'
 import { OpenTable } from './opening.ts'
 import { readRejects, readRows, tableFiles } from './reading.ts'
 import { readRecord } from './record.ts'
-import { verifyTable } from './verify.ts'
+import { garbageOf, verifyTable } from './verify.ts'
 
 /** @param options.root absolute path of the folder that holds the tables */
 export function openDeltaTarget(options: { root: string; clock: Clock; random?: Random }): Target {
@@ -143,6 +143,10 @@ class DeltaTable implements Table {
 
   verify(): Promise<Finding[]> {
     return verifyTable(this.table, this.engine)
+  }
+
+  garbage(): Promise<string[]> {
+    return garbageOf(this.table)
   }
 
   async close(): Promise<void> {

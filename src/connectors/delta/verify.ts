@@ -129,6 +129,13 @@ async function findGarbage(root: string, state: TableState): Promise<Finding[]> 
   return findings
 }
 
+/** Paths of garbage that may be removed. What the state needs is never among it, whatever its name says. */
+export async function garbageOf(table: OpenTable): Promise<string[]> {
+  const state = await table.forward()
+  const needed = new Set([...tableFiles(table.root, state), ...[...state.losers, ...state.rejects].map(({ path }) => join(table.root, path)), ...[...state.batches.values()].map(({ record }) => join(table.root, record))])
+  return (await findGarbage(table.root, state)).map(({ path }) => path).filter((path) => !needed.has(path))
+}
+
 /** What other writers did, and what their VACUUM took away. Nothing of it is broken. */
 async function findForeign(root: string, state: TableState): Promise<Finding[]> {
   const foreign = (message: string): Finding => ({ grade: 'foreign', path: root, message })
