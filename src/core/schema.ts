@@ -33,7 +33,11 @@ export function rankOf(type: ColumnType, value: Value): Value {
 }
 
 /** Most columns that a table may have. */
-export const MAX_COLUMNS = 4000
+export const MAX_COLUMNS = 1000
+/** Most bytes of a column's name: names go into SQL, into logs and into every data file. */
+export const MAX_NAME_BYTES = 1024
+/** Most bytes of a key, and of a value that decides between records: they are grouped, sorted and kept as statistics. */
+export const MAX_KEY_BYTES = 65_536
 
 /** Names are matched without case. */
 export function fold(name: string): string {

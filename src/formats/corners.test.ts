@@ -8,7 +8,7 @@ import { give, load, rowsOf } from '../../test/splitting.ts'
 import type { Text } from '../../test/splitting.ts'
 import { define } from '../core/definition.ts'
 import type { DefinitionRequest } from '../core/definition.ts'
-import { MAX_COLUMNS } from '../core/schema.ts'
+import { MAX_COLUMNS, MAX_KEY_BYTES, MAX_NAME_BYTES } from '../core/schema.ts'
 import type { Column, ColumnType } from '../core/schema.ts'
 import { openSplitter } from './splitter.ts'
 
@@ -65,7 +65,7 @@ test('undo takes back rows, rejects, columns and reasons of the last file, writt
   }
 })
 
-test('4,000 columns are taken; a record that would bring one more is put aside, what it taught forgotten', async () => {
+test('1,000 columns are taken; a record that would bring one more is put aside, what it taught forgotten', async () => {
   const wide = (count: number, from = 0): string => `{${Array.from({ length: count }, (_, i) => `"c${from + i}":${i}`).join(',')}}`
   const { rows, rejects, result } = await load({ 'a.ndjson': [wide(MAX_COLUMNS - 1), wide(2, MAX_COLUMNS - 1), '{"c0":7}', '{"last":1}', '{"more":1}'].join('\n') })
   assert.equal(result.schema.length, MAX_COLUMNS)
@@ -73,6 +73,19 @@ test('4,000 columns are taken; a record that would bring one more is put aside, 
   assert.deepEqual(rejects.map(({ code, column }) => [code, column]), [['COLUMNS_TOO_MANY', `c${MAX_COLUMNS}`], ['COLUMNS_TOO_MANY', 'more']])
   assert.deepEqual(rows.map((row) => row['c0']), ['0', '7', null])
   assert.equal(rows[0]?.[`c${MAX_COLUMNS - 2}`], String(MAX_COLUMNS - 2))
+})
+
+test('names that cannot be columns and values too large to compare by put their record aside; the others are taken', async () => {
+  const key = (bytes: number): string => 'k'.repeat(bytes)
+  const { rows, rejects, result } = await load(
+    { 'a.ndjson': [`{"id":"${key(MAX_KEY_BYTES)}","v":"x"}`, `{"id":"${key(MAX_KEY_BYTES + 1)}"}`, `{"id":"2","v":"${key(MAX_KEY_BYTES + 1)}"}`, '{"id":"3","a\\u0000b":1}', `{"id":"4","${'n'.repeat(MAX_NAME_BYTES)}":1}`, `{"id":"5","${'é'.repeat(MAX_NAME_BYTES / 2)}o":1}`, `{"id":"6","w":"${key(MAX_KEY_BYTES + 1)}"}`].join('\n') },
+    { key: 'id', mode: 'upsert', keep: 'max:v' },
+  )
+  assert.deepEqual(rejects.map(({ code, column }) => [code, column]), [['KEY_TOO_LARGE', 'id'], ['KEY_TOO_LARGE', 'v'], ['NAME_INVALID', null], ['NAME_INVALID', null]])
+  assert.deepEqual(rows.map(({ id }) => String(id).length), [MAX_KEY_BYTES, 1, 1])
+  assert.equal(result.schema.length, 4)
+  const closed = await load({ 'a.ndjson': '{"id":"3","a\\u0000b":1}' }, { columns: 'id:string' })
+  assert.deepEqual([closed.rows.length, closed.rejects.length], [1, 0], 'declared columns leave it out')
 })
 
 test('wide sparse records: every value in its own column, null elsewhere', async () => {

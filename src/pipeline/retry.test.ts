@@ -21,6 +21,7 @@ const CASES: readonly [Code, { unexplained?: number; attempts?: number; last?: P
   ['ENGINE_DIED', { last: { guilty: true }, first: true }, 'split'],
   ['ENGINE_DIED', { last: { guilty: true, stray: true }, first: true }, 'again'],
   ['ENGINE_DIED', { last: { guilty: true, stray: true }, first: true, attempts: 2 }, 'split'],
+  ['MEMORY_EXHAUSTED', {}, 'split'],
   ['DISK_FULL', {}, 'stop'],
   ['BALANCE_BROKEN', {}, 'stop'],
   ['KEY_UNKNOWN', {}, 'stop'],
