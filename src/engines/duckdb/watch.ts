@@ -2,21 +2,27 @@
  * The watchdog: stops a process that gives no sign of life or takes more memory than its share, so that one file can
  * neither hold up nor starve the others. Why these limits: docs/decisions/poison.md.
  *
- * Silence is counted in the process's own time: while it waits for the processor or for a disk it does not count. Memory
- * and that time are read from /proc; elsewhere silence is wall time, and memory is bounded by V8's and DuckDB's own limits.
+ * Silence is time in which it could have given a sign: not while it waits for a disk or is halted, and only when it had the
+ * processor for a good part of it. Memory and that time are read from /proc; elsewhere silence is wall time, and memory is
+ * bounded by V8's and DuckDB's own limits.
  */
 import { readFileSync } from 'node:fs'
 import type { Seen } from '../../storage/pulse.ts'
 import { systemClock } from '../../storage/system.ts'
 
-/** Milliseconds of its own time after which a silent process is stopped. A sign of life comes every second or 16 MB. */
+/** Milliseconds after which a silent process is stopped. A sign of life comes every second or 16 MB. */
 export const SILENCE_MS = 8_000
+/** So much of the silence it must have been running or asleep: on a busy machine it may just not get the processor. */
+const OWN_SHARE = 3 / 8
 /** Between two looks; milliseconds. Memory can be taken by a gigabyte a second. */
 export const LOOK_MS = 100
 /** A look that comes late counts for no more than this. */
 const LONGEST_LOOK_MS = 1_000
 /** /proc counts processor time in hundredths of a second on every Linux. */
 const TICK_MS = 10
+
+/** Waiting for a disk, halted, traced. */
+const HELD_UP = ['D', 'T', 't']
 
 export interface Watched {
   readonly pid: number | undefined
@@ -32,6 +38,7 @@ interface Record {
   cpu: number
   at: number
   silent: number
+  own: number
   /** Bytes of its resident memory that belong to others. */
   shared: number
 }
@@ -62,17 +69,18 @@ export class Watch {
     const now = systemClock.monotonic()
     const { beats } = process.seen()
     if (last === undefined || !process.busy || last.beats !== beats) {
-      this.records.set(process, { beats, cpu: timeOf(pid).cpu, at: now, silent: 0, shared: last?.shared ?? 0 })
+      this.records.set(process, { beats, cpu: timeOf(pid).cpu, at: now, silent: 0, own: 0, shared: last?.shared ?? 0 })
       return
     }
     const passed = Math.min(LONGEST_LOOK_MS, now - last.at)
     const { cpu, state } = timeOf(pid)
     const used = Math.min(passed, cpu - last.cpu)
+    last.silent += HELD_UP.includes(state) ? used : passed
     // Asleep in its own code it is idle for no reason that another could give.
-    last.silent += state === 'S' ? passed : used
+    last.own += state === 'S' ? passed : used
     last.cpu = cpu
     last.at = now
-    if (last.silent >= this.silence) process.stop(`it made no progress for ${this.silence / 1000} s`)
+    if (last.silent >= this.silence && last.own >= this.silence * OWN_SHARE) process.stop(`it made no progress for ${this.silence / 1000} s`)
   }
 }
 
