@@ -7,6 +7,7 @@
  * A decimal is text with all digits of its scale (`1.10`); lists and structs are JSON text of one form: no white space,
  * every member in declared order, absent ones null, numbers with the digits of their type, doubles with a fraction.
  */
+import { shorten } from './errors.ts'
 import { isDecimal, unscaledOf } from './types.ts'
 import type { ColumnType } from './types.ts'
 
@@ -48,6 +49,13 @@ export function fold(name: string): string {
 export function columnName(member: string): string {
   const name = member.replace(/[ ,;{}()=\t\n]/g, '_')
   return name === '' ? '_' : name
+}
+
+/** Why this cannot be the name of a column; null: it can. */
+export function nameFault(name: string): string | null {
+  const bytes = Buffer.byteLength(name)
+  if (name.includes('\0')) return `The name of a member holds a NUL character: ${shorten(name.replaceAll('\0', '\\u0000'))}.`
+  return bytes > MAX_NAME_BYTES ? `The name of a member has ${bytes} bytes; ${MAX_NAME_BYTES} are allowed: ${shorten(name)}.` : null
 }
 
 /** `_place` and everything that begins with `_sluice` belong to Sluice. */

@@ -5,10 +5,10 @@
  * the pass only collects flags, and the batch is split once more with what was learned.
  */
 import type { Definition } from '../../core/definition.ts'
-import { SluiceError, shorten } from '../../core/errors.ts'
+import { SluiceError } from '../../core/errors.ts'
 import { OFFSET_COLUMN } from '../../core/engine.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
-import { MAX_COLUMNS, MAX_KEY_BYTES, MAX_NAME_BYTES, columnName, fold, isReserved } from '../../core/schema.ts'
+import { MAX_COLUMNS, columnName, fold, isReserved, nameFault } from '../../core/schema.ts'
 import type { Column, ColumnType, Schema } from '../../core/schema.ts'
 import { canBeKey } from '../../core/types.ts'
 import { FIELD, MAX_DEPTH, NESTED, NULL, STRING } from '../record.ts'
@@ -23,7 +23,7 @@ import { flagOf, settled, typeOf } from './infer.ts'
 import { inside } from './nested.ts'
 import { refused } from './refused.ts'
 import type { BadRecord } from './refused.ts'
-import { fieldOf, laneType, newSlot } from './slot.ts'
+import { fieldOf, laneType, newSlot, sizeFault } from './slot.ts'
 import type { Slot } from './slot.ts'
 import { ASSUMED_UTC } from './write.ts'
 import { writerOf } from './writers.ts'
@@ -52,7 +52,6 @@ export class Records {
   private slots: Slot[] = []
   /** Folded names of the key columns, and their slots as far as they are known. */
   private readonly keyNames: readonly string[]
-  /** Those, and the column that decides between records of one key. */
   private readonly compared: readonly string[]
   private readonly keys: (Slot | undefined)[] = []
   private anyFixed = false
@@ -191,18 +190,7 @@ export class Records {
         return { code: 'KEY_MISSING', column: name, message: `The key column ${name} is ${present ? 'empty' : 'missing or null'}.` }
       }
     }
-    return this.checkSizes(s)
-  }
-
-  /** Values that records are compared by are held in memory by the thousand. */
-  private checkSizes(s: RecordView): BadRecord | null {
-    for (const name of this.compared) {
-      const slot = this.byName.get(name)
-      if (slot === undefined || slot.stamp !== this.foundIn) continue
-      const bytes = (s.valueTo[slot.member] as number) - (s.valueFrom[slot.member] as number)
-      if (bytes > MAX_KEY_BYTES) return { code: 'KEY_TOO_LARGE', column: slot.name, message: `The value of ${slot.name} has ${bytes} bytes; records are compared by it, and ${MAX_KEY_BYTES} are allowed.` }
-    }
-    return null
+    return sizeFault(this.compared.map((name) => this.byName.get(name)), s, this.foundIn)
   }
 
   /** Notes the flags of a record of fields that will come again; see Sink. */
@@ -270,11 +258,7 @@ export class Records {
 
   private newSpelling(member: string): Slot | BadRecord | null {
     const name = columnName(member)
-    if (name.includes('\0') || Buffer.byteLength(name) > MAX_NAME_BYTES) {
-      // Not among the declared columns: left out like every other, but not remembered by its name.
-      if (this.closed) return null
-      return { code: 'NAME_INVALID', message: `A member's name ${name.includes('\0') ? 'holds a NUL character' : `has ${Buffer.byteLength(name)} bytes; ${MAX_NAME_BYTES} are allowed`}: ${shorten(name.replaceAll('\0', '\\u0000'))}.` }
-    }
+    if (nameFault(name) !== null) return this.closed ? null : { code: 'NAME_INVALID', message: nameFault(name) ?? '' }
     if (isReserved(name)) return { code: 'NAME_RESERVED', column: name, message: `The member ${member} has a name that belongs to Sluice.` }
     const known = this.byName.get(fold(name))
     if (known !== undefined) return known

@@ -1,5 +1,7 @@
 /** What is known of one column while records are written into it. */
+import { MAX_KEY_BYTES } from '../../core/schema.ts'
 import type { ColumnType } from '../../core/schema.ts'
+import type { RecordView } from '../record.ts'
 import type { LaneColumn } from '../json/lane.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
 import { fieldWriterOf } from './field.ts'
@@ -40,4 +42,14 @@ export function fieldOf(slot: Slot): FieldWriter {
     slot.field = fieldWriterOf(slot.type as ColumnType)
   }
   return slot.field
+}
+
+/** Values that records are compared by are held in memory by the thousand. @param record number of the record at hand */
+export function sizeFault(slots: readonly (Slot | undefined)[], s: RecordView, record: number): { code: 'KEY_TOO_LARGE'; column: string; message: string } | null {
+  for (const slot of slots) {
+    if (slot === undefined || slot.stamp !== record) continue
+    const bytes = (s.valueTo[slot.member] as number) - (s.valueFrom[slot.member] as number)
+    if (bytes > MAX_KEY_BYTES) return { code: 'KEY_TOO_LARGE', column: slot.name, message: `The value of ${slot.name} has ${bytes} bytes; records are compared by it, and ${MAX_KEY_BYTES} are allowed.` }
+  }
+  return null
 }
