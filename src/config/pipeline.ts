@@ -23,7 +23,7 @@ type Time = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 interface Typed {
   key: string | readonly string[]
   columns: string | Readonly<Record<string, ColumnType>>
-  mode: 'append' | 'dedupe' | 'upsert'
+  mode: 'append' | 'dedupe' | 'upsert' | 'replace'
   format: Format
   keep: 'first' | 'last' | 'error' | `max:${string}` | `min:${string}`
   to: `delta:${string}` | `sqlite:${string}`

@@ -8,7 +8,7 @@ import type { Column } from './schema.ts'
 import { KEY_WORDS, TYPE_WORDS, canBeKey, formatType, hasOrder, parseType } from './types.ts'
 import type { TypeNode } from './types.ts'
 
-export const MODES = ['append', 'dedupe', 'upsert'] as const
+export const MODES = ['append', 'dedupe', 'upsert', 'replace'] as const
 export type Mode = (typeof MODES)[number]
 /** What makes a file the same: its bytes wherever they lie, or its bytes at its path. */
 export const IDENTITIES = ['content', 'revision'] as const
@@ -20,10 +20,10 @@ export interface Definition {
   table: string
   /** Declared columns: closed, other members are left out. Null: inferred and open. */
   columns: readonly Column[] | null
-  /** Key columns, as they are named in the table; empty under append. */
+  /** Key columns, as they are named in the table; empty under append, perhaps under replace. */
   key: readonly string[]
   mode: Mode
-  /** Null under append. */
+  /** Null without a key. */
   keep: Keep | null
   /** `--records`: dotted names, a JSON Pointer, or `.`; null: found by the rule for documents. */
   records: string | null
@@ -108,7 +108,6 @@ export function define(table: string, request: DefinitionRequest): Definition {
   if (request.records !== undefined) checkRecordsPath(request.records)
   const columns = request.columns === undefined ? null : parseColumns(request.columns)
   const key = parseKey(request.key)
-  if (request.mode === 'replace') throw new SluiceError('LATER', '--mode replace is not built yet.')
   if (request.mode !== undefined && !isMode(request.mode)) throw invalid(`--mode ${request.mode} is not a mode.`, `Take one of ${MODES.join(', ')}.`)
   const given = request.keep === undefined ? null : parseKeep(request.keep)
   const mode = request.mode ?? (key.length > 0 ? 'dedupe' : 'append')
@@ -139,6 +138,10 @@ function pairOf(mode: Mode, key: readonly string[], keep: Keep | null): Keep | n
     if (key.length > 0) throw invalid('--mode append takes no key.', 'Leave --key out, or take --mode dedupe.')
     if (keep !== null) throw invalid('--mode append takes no --keep: every record is kept.', 'Give a --key, or leave --keep out.')
     return null
+  }
+  if (mode === 'replace') {
+    if (key.length === 0 && keep !== null) throw invalid('--keep without a --key: every record is kept.', 'Give a --key, or leave --keep out.')
+    return key.length === 0 ? null : (keep ?? { rule: 'last' })
   }
   if (key.length === 0) throw invalid(`--mode ${mode} needs a --key.`, 'Name the columns that make a record the same: --key id,ts.')
   const rule = keep ?? { rule: mode === 'dedupe' ? 'first' : 'last' }

@@ -175,9 +175,11 @@ export interface Ledger {
   young(table: string, pins: readonly Pin[]): Promise<Set<string>>
   /**
    * Pins the lowest-numbered PENDING arrivals of this run into a batch, up to the limit (one arrival may exceed it).
-   * An arrival with deaths stands alone.
+   * An arrival with deaths stands alone. `whole`: everything in one batch, whatever the limit.
    */
-  claim(run: string, table: string, limit: { bytes: number; files: number }): Promise<Batch | null>
+  claim(run: string, table: string, limit: { bytes: number; files: number; whole?: boolean }): Promise<Batch | null>
+  /** Of these sightings those that an offer would call known: their paths, and the SHA-256 that they hold. Changes nothing. */
+  recognise(table: string, sightings: readonly Sighting[]): Promise<Map<string, string>>
   /**
    * May this batch commit now? wait: a lower-numbered batch of the table is claimed by a living process ·
    * lost: the claim is no longer ours. Order of batches: their lowest seq.

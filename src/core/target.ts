@@ -95,11 +95,14 @@ export interface Table {
   committed(batch: string): Promise<Receipt | null>
   /** Which of these contents are in, with the highest generation. Absent from the map: not in. */
   standing(shas: readonly string[]): Promise<Map<string, Standing>>
+  /** Arrivals of the newest commit that brought any; under replace: whose records the table is. */
+  latest(): Promise<readonly CommittedArrival[]>
   /** Every committed arrival in seq order, for rebuilding a ledger. */
   arrivals(): AsyncIterable<CommittedArrival>
   /**
    * Commits a staged batch: durable when it returns. The same batch twice answers the first receipt.
    * The first commit makes the table with `definition` and pins the schema.
+   * Under replace all rows of before leave the table in the same step.
    * A batch of which nothing was loaded commits nothing and answers an empty receipt.
    * @throws SluiceError DEFINITION_DIFFERS (another process made the table meanwhile), ARRIVAL_COMMITTED (an arrival of it is in already: stage again without it), SCHEMA_MOVED
    *   (`staged.schema` does not fit the table's), FENCED, BALANCE_BROKEN, DISK_FULL, BUSY, ENGINE_DIED

@@ -19,7 +19,13 @@ interface ClaimRow {
   worker: string
 }
 
-export function claim(books: Books, run: string, table: string, limit: { bytes: number; files: number }): Batch | null {
+interface Limit {
+  bytes: number
+  files: number
+  whole?: boolean
+}
+
+export function claim(books: Books, run: string, table: string, limit: Limit): Batch | null {
   const { db } = books
   return db.transaction('ledger.claim', () => {
     const tableN = tableNo(books, table)
@@ -54,20 +60,20 @@ const FORMER = "(SELECT f.sha256 FROM arrivals AS f WHERE f.table_no = a.table_n
  * The lowest PENDING arrivals of the run that had no turn yet, up to the first over which a process died: that one is
  * picked alone. CROSS JOIN keeps SQLite to the index of states.
  */
-function pick(books: Books, table: bigint, run: bigint, limit: { bytes: number; files: number }): Arrival[] {
+function pick(books: Books, table: bigint, run: bigint, { bytes: most, files, whole = false }: Limit): Arrival[] {
   const rows = books.db.all(
     `SELECT a.seq, p.path, a.size, a.stamp, a.modified, a.reload, a.replaced OR p.brought AS replaced, a.deaths, ${FORMER}
      FROM arrivals a CROSS JOIN offers o ON o.run_no = ?1 AND o.seq = a.seq AND o.tried = 0 CROSS JOIN paths p ON p.no = a.path_no
      WHERE a.table_no = ?2 AND a.state = 'PENDING' ORDER BY a.seq LIMIT ?3`,
-    [run, table, Math.max(1, limit.files)],
+    [run, table, whole ? -1 : Math.max(1, files)],
   )
   const picked: Arrival[] = []
   let bytes = 0
   for (const row of rows) {
     bytes += number(row, 'size')
-    if (picked.length > 0 && (bytes > limit.bytes || row['deaths'] !== null)) break
+    if (!whole && picked.length > 0 && (bytes > most || row['deaths'] !== null)) break
     picked.push(asArrival(row))
-    if (row['deaths'] !== null) break
+    if (!whole && row['deaths'] !== null) break
   }
   return picked
 }

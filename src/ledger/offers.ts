@@ -165,3 +165,18 @@ export function young(books: Books, table: string, pins: readonly Pin[]): Set<st
   if (restored.size > 0) for (const pin of pins) if (restored.get(pin.uri) === pin.size) young.add(pin.uri)
   return young
 }
+
+export function recognise(books: Books, table: string, sightings: readonly Sighting[]): Map<string, string> {
+  const no = tableNo(books, table)
+  const held = new Map<string, string>()
+  for (const list of lists(sightings.filter(({ sha256 }) => sha256 === undefined).map(({ pin }) => pin))) {
+    for (const [path, sha256] of books.db.arrays(`SELECT j.key, a.sha256 FROM ${UNCHANGED}`, [list, no])) held.set(String(path), String(sha256))
+  }
+  // Hashed, because the stamp alone could not tell.
+  for (const { pin, sha256 } of sightings) {
+    if (sha256 === undefined) continue
+    const latest = books.db.get(LATEST, [no, pin.uri])
+    if (latest?.['state'] === 'COMPLETED' && latest['sha256'] === sha256) held.set(pin.uri, sha256)
+  }
+  return held
+}

@@ -15,7 +15,7 @@ import { localFs } from '../storage/local.ts'
 import type { Books } from './books.ts'
 import * as claims from './claims.ts'
 import * as lists from './lists.ts'
-import { offer, young } from './offers.ts'
+import { offer, recognise, young } from './offers.ts'
 import { adopt, forget, lanes, putTable, restore } from './restore.ts'
 import * as runs from './runs.ts'
 import { split } from './split.ts'
@@ -90,7 +90,10 @@ class SqliteLedger implements Ledger {
   async young(table: string, pins: readonly Pin[]) {
     return young(this.books, table, pins)
   }
-  async claim(run: string, table: string, limit: { bytes: number; files: number }) {
+  async recognise(table: string, sightings: readonly Sighting[]) {
+    return recognise(this.books, table, sightings)
+  }
+  async claim(run: string, table: string, limit: { bytes: number; files: number; whole?: boolean }) {
     return claims.claim(this.books, run, table, limit)
   }
   async turn(batch: Batch) {

@@ -9,7 +9,7 @@
  * stop claims nothing more and finishes what is claimed.
  */
 import type { ArrivalOutcome } from '../core/arrival.ts'
-import { poisoned } from '../core/death.ts'
+import { DEADLY, poisoned } from '../core/death.ts'
 import type { LastSeen } from '../core/death.ts'
 import type { Definition } from '../core/definition.ts'
 import type { Clock, Fs } from '../core/effects.ts'
@@ -46,6 +46,8 @@ export interface Ingest {
   onBad: StageJob['onBad']
   maxBad: StageJob['maxBad']
   grace: number
+  /** Replace also without the files that cannot be loaded. */
+  allowPartial: boolean
   on: (event: LoadEvent) => void
   /** Aborted: claim nothing more, finish what is claimed. */
   stop: AbortSignal
@@ -107,7 +109,8 @@ export async function ingest(work: Ingest): Promise<Tally> {
   }
   for (;;) {
     while (failure === null && !work.stop.aborted && inWork.size < work.width) {
-      const batch = await work.ledger.claim(work.run, work.key, BATCH_LIMIT)
+      // One commit: all of it in one batch.
+      const batch = await work.ledger.claim(work.run, work.key, { ...BATCH_LIMIT, whole: isWhole(work) })
       if (batch === null) break
       start(batch)
     }
@@ -129,6 +132,20 @@ async function leftOver(work: Ingest): Promise<boolean> {
   const batch = await work.ledger.claim(work.run, work.key, { bytes: 0, files: 1 })
   if (batch !== null) await work.ledger.release(batch, null)
   return batch !== null || (await work.ledger.elsewhere(work.run)) > 0
+}
+
+/** Under replace the run is one batch and one commit. */
+function isWhole({ definition }: Ingest): boolean {
+  return definition.mode === 'replace'
+}
+
+/** @throws SluiceError REPLACE_INCOMPLETE: a file that cannot be loaded would take its records out of the table */
+function refuseIncomplete(work: Ingest, { batch, outcomes }: Staged): void {
+  const missing = outcomes.filter(({ state }) => state === 'failed' || state === 'waiting')
+  const [first] = missing
+  if (first === undefined || work.allowPartial) return
+  const path = batch.arrivals.find(({ seq }) => seq === first.seq)?.pin.uri ?? ''
+  throw new SluiceError('REPLACE_INCOMPLETE', `${missing.length} of ${outcomes.length} files cannot be loaded, so nothing was replaced. The first is ${path}: ${first.fault?.code ?? ''}: ${first.fault?.message ?? ''}`, { where: { path } })
 }
 
 function lowestOf(batch: Batch): number {
@@ -154,7 +171,9 @@ async function processBatch(work: Ingest, batch: Batch, before: Before, tally: T
       // Staged while there was no table: now there may be one, and the rule for first files does not hold for these.
       const early = error.code === 'KEY_UNKNOWN' && attempt === 1 && (await madeMeanwhile(work, before))
       const first = last !== null && batch.arrivals.length > 1 && !(await work.table.head()).exists
-      const verdict = early ? 'again' : work.now.aborted ? 'stop' : judge(error, unexplained, attempt, first)
+      const judged = early ? 'again' : work.now.aborted ? 'stop' : judge(error, unexplained, attempt, first)
+      // What is replaced as a whole cannot be cut to find the guilty file.
+      const verdict = judged !== 'split' || !isWhole(work) ? judged : attempt < DEADLY ? 'again' : 'stop'
       const fault = { ...error.where, code: error.code, message: error.message }
       if (verdict === 'drop') {
         // Nobody took it over although the table says so: the ledger is wrong about its lanes, and silence would lose files.
@@ -241,6 +260,7 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
   )
   const staged = { ...answer, outcomes: answer.outcomes.map(clean), faults: answer.faults.map(cleanFault) }
   work.on({ kind: 'phase', batch: batch.id, phase: 'staged', ms: work.clock.monotonic() - began, detail: `${staged.winners} winners of ${batch.arrivals.length} files` })
+  if (isWhole(work)) refuseIncomplete(work, staged)
   await before()
   await turn(work, batch)
   await before()

@@ -126,11 +126,11 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   try {
     await recover(ledger, key, table, run, on)
     await sweepSpool(folder)
-    await offerAll(ledger, run, key, discovery, { reload: options.reload === true, lookedAt, on })
+    await offerAll(ledger, run, key, discovery, { reload: options.reload === true, lookedAt, replacing: definition.mode === 'replace' ? table : null, on })
     await folder.fs.makeFolder('spool.make', folder.spool)
     tally = await ingest({
       run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
-      reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, on, stop, now: options.now ?? never,
+      reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? never,
     })
   } catch (thrown) {
     // Stopped at once, whatever was in work fails; a graceful stop hides no fault.

@@ -63,6 +63,20 @@ function offers(it: It): void {
     await ledger.release(batch, null)
   })
 
+  it('everything in one batch, whatever the limit; what an offer would know', async (_, ledger) => {
+    await begun(ledger)
+    await ledger.offer('r_1', T, [sight('a'), sight('b'), sight('c')], KEPT)
+    const batch = await ledger.claim('r_1', T, { bytes: 0, files: 1, whole: true })
+    assert.deepEqual(batch?.arrivals.map(({ seq }) => seq), [1, 2, 3])
+    assert.deepEqual([...(await ledger.recognise(T, [sight('a')]))], [])
+    if (batch !== null) await ledger.release(batch, null)
+    await load(ledger, 'r_2', [sight('a'), sight('b')])
+    const { items } = await ledger.files({ table: T, limit: 10 })
+    const [a, b] = items.map(({ sha256 }) => sha256 ?? '')
+    assert.deepEqual([...(await ledger.recognise(T, [sight('a'), sight('b', 2), sight('d')]))], [['/in/a', a]])
+    assert.deepEqual([...(await ledger.recognise(T, [{ ...sight('b', 2), sha256: b ?? '' }, { ...sight('a', 2), sha256: 'other' }]))], [['/in/b', b]])
+  })
+
   it('a path that brought no records may change', async (_, ledger) => {
     await load(ledger, 'r_1', [sight('a')], 0)
     await begun(ledger, 'r_2')

@@ -5,6 +5,7 @@ import { adoptCases } from './target-adopt.ts'
 import { commitCases } from './target-commit.ts'
 import { lateCases } from './target-late.ts'
 import { rejectCases } from './target-rejects.ts'
+import { replaceCases } from './target-replace.ts'
 import { resolveCases } from './target-resolve.ts'
 import { tamperCases } from './target-tamper.ts'
 import { valueCases } from './target-values.ts'
@@ -31,6 +32,7 @@ export function targetContract(name: string, open: () => Promise<Variant>): void
     commitCases(get)
     adoptCases(get)
     resolveCases(get)
+    replaceCases(get)
     lateCases(get)
     rejectCases(get)
     valueCases(get)

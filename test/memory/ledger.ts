@@ -153,7 +153,18 @@ export class MemoryLedger implements Ledger {
     return new Set(found.map((pin) => pin.uri))
   }
 
-  async claim(runId: string, uri: string, limit: { bytes: number; files: number }): Promise<Batch | null> {
+  async recognise(uri: string, sightings: readonly Sighting[]): Promise<Map<string, string>> {
+    const { paths, arrivals } = this.table(uri)
+    return new Map(sightings.flatMap(({ pin, sha256 }) => {
+      const path = paths.get(pin.uri)
+      const latest = path === undefined ? undefined : arrivals.get(path.seq)
+      if (path === undefined || latest?.state !== 'COMPLETED' || latest.sha256 === null) return []
+      const same = sha256 === undefined ? latest.pin.stamp === pin.stamp && pin.stamp !== '' && !path.young : sha256 === latest.sha256
+      return same ? [[pin.uri, latest.sha256] as const] : []
+    }))
+  }
+
+  async claim(runId: string, uri: string, limit: { bytes: number; files: number; whole?: boolean }): Promise<Batch | null> {
     const table = this.table(uri)
     const run = this.runOf(runId)
     const arrivals: Arrival[] = []
@@ -161,10 +172,10 @@ export class MemoryLedger implements Ledger {
     for (const entry of inOrder(table)) {
       if (entry.state !== 'PENDING' || run.offers.get(entry.seq) !== false) continue
       bytes += entry.pin.size
-      if (arrivals.length > 0 && (bytes > limit.bytes || arrivals.length >= limit.files || entry.deaths.length > 0)) break
+      if (limit.whole !== true && arrivals.length > 0 && (bytes > limit.bytes || arrivals.length >= limit.files || entry.deaths.length > 0)) break
       const brought = table.paths.get(entry.pin.uri)?.brought === true
       arrivals.push(arrivalOf(table, entry, entry.replaced || brought))
-      if (entry.deaths.length > 0) break
+      if (limit.whole !== true && entry.deaths.length > 0) break
     }
     return arrivals.length === 0 ? null : this.pin(table, runId, arrivals)
   }

@@ -28,6 +28,8 @@ export interface State {
   receipts: ReadonlyMap<string, Receipt>
   lanes: ReadonlyMap<number, number>
   highest: bigint
+  /** Rows that left the table because a batch replaced all of it. */
+  gone: number
 }
 
 /** Tables by name. Shared by targets that stand for several processes. */
@@ -97,6 +99,11 @@ class MemoryTable implements Table {
     return found
   }
 
+  async latest(): Promise<readonly CommittedArrival[]> {
+    const receipts = [...(this.state()?.receipts.values() ?? [])].filter(({ arrivals }) => arrivals.length > 0)
+    return receipts.toSorted((a, b) => b.version - a.version)[0]?.arrivals ?? []
+  }
+
   async *arrivals(): AsyncGenerator<CommittedArrival> {
     yield* this.#arrivals()
   }
@@ -122,13 +129,14 @@ class MemoryTable implements Table {
     const winners = distort('resolve', (await collect(this.#engine.read(staged, 'winners'))).map((row) => widen(row, staged.schema, schema)))
     const losers = (await collect(this.#engine.read(staged, 'losers'))).map((row) => widen(row, staged.schema, schema))
     const rejected = (await collect(this.#engine.rejects(staged))).map((row) => rejectOf(row, batch.id))
-    const rows = (before?.rows ?? []).map((row) => widen(row, before?.schema ?? [], schema))
+    const replaces = definition.mode === 'replace'
+    const rows = (replaces ? [] : (before?.rows ?? [])).map((row) => widen(row, before?.schema ?? [], schema))
     const history = (before?.losers ?? []).map((row) => widen(row, before?.schema ?? [], schema))
     const resolution = resolve(definition, schema, { rows, history, winners, losers })
     const written = { ...resolution, decided: distort('write', resolution.decided) }
 
     // From here on only what is written counts.
-    const kept = [...(before?.rows ?? [])].length - written.replaced.length
+    const kept = rows.length - written.replaced.length
     const entering = written.decided.filter((one) => one.what === 'inserted' || one.what === 'updated')
     const leaving = definition.keep?.rule === 'error' ? [] : written.replaced
     const evicted = definition.keep?.rule === 'error' ? written.replaced : []
@@ -165,6 +173,7 @@ class MemoryTable implements Table {
       receipts: new Map([...(before?.receipts ?? []), [batch.id, receipt]]),
       lanes: new Map([...(before?.lanes ?? []), [batch.lane, batch.fence]]),
       highest,
+      gone: (before?.gone ?? 0) + (replaces ? (before?.rows.length ?? 0) : 0),
     })
     return receipt
   }
@@ -221,9 +230,9 @@ class MemoryTable implements Table {
     const places = [...state.rows, ...state.losers].map((row) => splitRow(row).place).concat(state.rejects.map((one) => one.place))
     const broken = (message: string): Finding => ({ grade: 'broken', path: this.uri, message })
     const findings: Finding[] = []
-    if (places.length !== total.read - total.skipped) findings.push(broken(`${places.length} records are kept, ${total.read - total.skipped} were committed`))
+    if (places.length + state.gone !== total.read - total.skipped) findings.push(broken(`${places.length} records are kept, ${total.read - total.skipped} were committed`))
     if (new Set(places).size !== places.length) findings.push(broken('a place is kept twice'))
-    if (state.rows.length !== total.inserted) findings.push(broken(`${state.rows.length} rows, ${total.inserted} inserted`))
+    if (state.rows.length + state.gone !== total.inserted) findings.push(broken(`${state.rows.length} rows, ${total.inserted} inserted`))
     return findings
   }
 

@@ -1,5 +1,6 @@
 /**
- * Kill sweep: SIGKILL at every failpoint, for append, dedupe and upsert into Delta and SQLite.
+ * Kill sweep: SIGKILL at every failpoint, for append, dedupe and upsert into Delta and SQLite; for replace at every one of
+ * ledger and target (staging is the same).
  *
  * For every combination two scenes are played: `fresh` (no data folder yet) and `grown` (a table with some commits, files
  * that bring new keys, known keys, other content, bad records and a copy); for upsert also `adopt` (the table belongs to
@@ -18,7 +19,7 @@ import { load } from '../../src/index.ts'
 import { close, copyFolder, difference, examine, inFolder, runCases, sluice } from './harness.ts'
 import { baseName, expectedPoints, isPartOf } from './points.ts'
 
-const MODES = ['append', 'dedupe', 'upsert'] as const
+const MODES = ['append', 'dedupe', 'upsert', 'replace'] as const
 const TARGETS = ['delta', 'sqlite'] as const
 type Mode = (typeof MODES)[number]
 type TargetName = (typeof TARGETS)[number]
@@ -92,7 +93,7 @@ async function grow(c: Omit<Scene, 'expected'>, folder: string): Promise<void> {
 
 /** What must be in the table after the load, by hand: independent of all code of the product. */
 function expectedRows(scene: Omit<Scene, 'expected'>): string[] {
-  const before: Rec[] = Array.from({ length: grown(scene) }, (_, n) => ({ id: `k${n}`, v: 0, note: 'old' }))
+  const before: Rec[] = scene.mode === 'replace' ? [] : Array.from({ length: grown(scene) }, (_, n) => ({ id: `k${n}`, v: 0, note: 'old' }))
   const batch: Rec[] = [
     { id: 'k0', v: 1, note: 'other' }, { id: 'n1', v: 1, note: null }, { id: 'n1', v: 2, note: null },
     { id: 'k1', v: 1, note: 'old' }, { id: 'n2', v: 2, note: null }, { id: 'n1', v: 3, note: 'late' },
@@ -166,6 +167,7 @@ await inFolder('scenes', async (root) => {
     for (const point of await reached(scene)) {
       if (known.has(point)) continue
       known.add(point)
+      if (scene.mode === 'replace' && !/^. (delta|sqlite|ledger)\./.test(point)) continue
       kills.push({ scene, point, how: 'self' })
       if (point.startsWith('c ')) kills.push({ scene, point, how: 'parent' })
     }

@@ -49,6 +49,9 @@ export class AttemptWriter {
   private readonly rejects: Written[] = []
   /** Files that lose rows, and the file that each becomes (absent: nothing of it is left). */
   private readonly touched: { file: LiveFile; n: number; into?: Written }[] = []
+  /** Under replace: every file of before, which this commit removes. */
+  private dropped: LiveFile[] = []
+  private readonly replaces: boolean
   private tampered = false
 
   constructor(root: string, round: number, staged: Staged, schema: Schema, definition: Definition, session: Session, clock: Clock) {
@@ -56,6 +59,7 @@ export class AttemptWriter {
     this.name = attemptName(staged.batch.id, staged.batch.fence, staged.attempt, round)
     this.session = session
     this.clock = clock
+    this.replaces = definition.mode === 'replace'
     this.job = { staged, schema, key: definition.key, keep: definition.keep, files: [], foreign: null, tamper: null }
   }
 
@@ -67,12 +71,14 @@ export class AttemptWriter {
     if (state.mixed) this.job.foreign = highest
     const { staged } = this.job
     await this.tamperResolve()
-    const hits = staged.records.length === 0 ? null : await this.decide(state, highest, history)
+    if (this.replaces) this.dropped = [...state.files.values()]
+    const hits = staged.records.length === 0 ? null : this.replaces ? await this.judge(null) : await this.decide(state, highest, history)
     await this.writeRows(hits)
     await this.writeKept(hits)
     for (const folder of this.folders) await localFs.sync('delta.folder.sync', folder)
-    const after = rows + sum(this.data) + sum(this.rewrites) - this.touched.reduce((total, { file }) => total + file.rows, 0)
-    const counted = await countBatch(this.session, this.job, { data: uris(this.data), losers: uris(this.losers), rejects: uris(this.rejects), decided: hits !== null }, { before: rows, after })
+    const before = rows - this.dropped.reduce((total, file) => total + file.rows, 0)
+    const after = before + sum(this.data) + sum(this.rewrites) - this.touched.reduce((total, { file }) => total + file.rows, 0)
+    const counted = await countBatch(this.session, this.job, { data: uris(this.data), losers: uris(this.losers), rejects: uris(this.rejects), decided: hits !== null }, { before, after })
     return this.finish(counted, version + 1, last)
   }
 
@@ -164,6 +170,7 @@ export class AttemptWriter {
       lane: batch.lane,
       fence: batch.fence,
       ...counted,
+      ...(this.replaces ? { replaced: this.dropped.reduce((total, file) => total + file.rows, 0) } : {}),
       highest: places?.highest ?? 0n,
       rewritten: this.rewrites.reduce((total, { bytes }) => total + bytes, 0),
       losers: this.kept(this.losers),
@@ -180,7 +187,7 @@ export class AttemptWriter {
       if (!file.ours) tags[FOREIGN_TAG] = 'rows of other writers'
       if (into !== undefined) adds.push(this.add(into, tags, now))
     }
-    const removes = this.touched.map(({ file: { add } }): RemoveAction => ({ path: add.path, deletionTimestamp: now, dataChange: true, extendedFileMetadata: true, partitionValues: add.partitionValues, size: add.size, tags: { [BATCH_TAG]: batch.id } }))
+    const removes = [...this.touched.map(({ file }) => file), ...this.dropped].map(({ add }): RemoveAction => ({ path: add.path, deletionTimestamp: now, dataChange: true, extendedFileMetadata: true, partitionValues: add.partitionValues, size: add.size, tags: { [BATCH_TAG]: batch.id } }))
     return { adds, removes, record, recordPath, sha256 }
   }
 

@@ -36,6 +36,8 @@ export interface BatchRecord {
   evicted: number
   /** Rows of other writers that left the table because their key has one row; absent: none. */
   surplus?: number
+  /** Rows that left the table because the batch replaced all of it; absent: none. */
+  replaced?: number
   reasons: Readonly<Record<string, number>>
   faults: readonly RejectRow[]
   rewritten: number

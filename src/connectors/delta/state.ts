@@ -47,7 +47,7 @@ export class TableState {
   schema: Column[] = []
   fields: Field[] = []
   highest = 0n
-  /** Rows inserted by all batches, less surplus ones, and what other writers added or took away: the rows of the table. */
+  /** Rows inserted by all batches, less surplus and replaced ones, and what other writers added or took away: the rows of the table. */
   expected = 0
   /** What other writers did, by writer and operation. */
   readonly foreign = new Map<string, ForeignWork>()
@@ -165,7 +165,7 @@ export class TableState {
     }
     for (const part of record.losers) this.losers.push({ ...part, batch: record.batch })
     for (const part of record.rejects) this.rejects.push({ ...part, batch: record.batch })
-    this.expected += insertedBy(record) - (record.surplus ?? 0)
+    this.expected += insertedBy(record) - (record.surplus ?? 0) - (record.replaced ?? 0)
     if (record.highest > this.highest) this.highest = record.highest
   }
 }

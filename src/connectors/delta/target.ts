@@ -76,6 +76,15 @@ class DeltaTable implements Table {
     }))
   }
 
+  async latest(): Promise<readonly CommittedArrival[]> {
+    const { batches } = await this.table.forward()
+    for (const { record, sha256 } of [...batches.values()].toSorted((a, b) => b.version - a.version)) {
+      const { arrivals } = await readRecord(this.uri, record, sha256)
+      if (arrivals.length > 0) return arrivals
+    }
+    return []
+  }
+
   /** Batches commit in the order of their numbers, so the records are read in the order of their lowest number. */
   async *arrivals(): AsyncGenerator<CommittedArrival> {
     const { batches } = await this.table.forward()

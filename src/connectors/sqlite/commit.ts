@@ -55,16 +55,20 @@ export function commit(job: Commit): { receipt: Receipt; known: boolean } {
   if (state.exists) for (const statement of indexes) session.exec('sqlite.index', statement)
   session.run('sqlite.meta', 'INSERT INTO main._sluice_meta VALUES (?, ?, ?, ?, ?) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema', [table, FORMAT, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
 
-  const late = staged.places !== null && staged.places.lowest <= state.highest
+  const replaces = definition.mode === 'replace'
+  const late = !replaces && staged.places !== null && staged.places.lowest <= state.highest
   const work: Work = { session, table, batch: batch.id, definition, schema, staged: staged.schema, late, indexes: state.exists ? [] : indexes }
+  const left = replaces && state.exists ? session.run('sqlite.replace', `DELETE FROM ${namesOf(table).table}`) : 0
+  if (replaces && left !== state.rows) throw broken(`${left} rows leave the table, its last commit left ${state.rows}`)
+  const kept = state.rows - left
   const marks = mark(work)
   session.run('sqlite.aside', `INSERT INTO main._sluice_rejects (tbl, batch, place, offset, code, "column", value, message, raw, evicted) SELECT ?, ?, place, offset, code, "column", value, coalesce(message, ''), raw, 0 FROM temp._sluice_aside ORDER BY rowid`, [table, batch.id])
   const changes = write(work, marks)
   const { counts, rows, updated, replaced, evicted } = count(work, marks, loaded)
-  checkBalance(counts, { before: state.rows, after: state.rows + rows })
+  checkBalance(counts, { before: kept, after: kept + rows })
   if (changes.inserted !== rows || changes.updated !== updated) throw broken(`SQLite changed ${changes.inserted} + ${changes.updated} rows, ${rows} + ${updated} are found`)
   if (replaced + evicted !== updated) throw broken(`${updated} rows were updated, but ${replaced} of the old ones are kept and ${evicted} put aside`)
-  return { receipt: record(job, work, state, marks, { counts, rows, evicted }, loaded), known: false }
+  return { receipt: record(job, work, state, marks, { counts, rows, evicted, kept }, loaded), known: false }
 }
 
 export function readReceipt(session: SqliteSession, table: string, batch: string): Receipt | null {
@@ -116,11 +120,13 @@ interface Counted {
   counts: Map<number, Balance>
   /** New rows of the table. */
   rows: number
+  /** Rows of before that stay: all, or none under replace. */
+  kept: number
   evicted: number
 }
 
 /** One balance per arrival: read and skipped from the splitter, all else from rows in the tables. */
-function count(work: Work, marks: Marks, loaded: readonly Loaded[]): Counted & { updated: number; replaced: number } {
+function count(work: Work, marks: Marks, loaded: readonly Loaded[]): Omit<Counted, 'kept'> & { updated: number; replaced: number } {
   const { session, table, schema, definition } = work
   const names = namesOf(table)
   const id = rowNumber(schema)
@@ -168,6 +174,6 @@ function record({ session, staged, table }: Commit, work: Work, state: State, ma
   const version = (state.version ?? 0) + 1
   const receipt: Receipt = { batch: batch.id, version, arrivals, evicted: counted.evicted, reasons: byTarget === 0 ? {} : { KEY_REPEATED: byTarget }, faults, rewritten: 0 }
   const highest = staged.places !== null && staged.places.highest > state.highest ? staged.places.highest : state.highest
-  session.run('sqlite.record', 'INSERT INTO main._sluice_batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)', [work.table, version, batch.id, batch.lane, batch.fence, highest, state.rows + counted.rows, receiptToJson(receipt)])
+  session.run('sqlite.record', 'INSERT INTO main._sluice_batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)', [work.table, version, batch.id, batch.lane, batch.fence, highest, counted.kept + counted.rows, receiptToJson(receipt)])
   return receipt
 }

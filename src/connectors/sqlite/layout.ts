@@ -77,6 +77,9 @@ export interface Names {
   lateIndex: string
 }
 
+/** Id of the newest batch of table ?1 that brought arrivals. */
+export const LATEST_BATCH = '(SELECT a.batch FROM main._sluice_arrivals AS a JOIN main._sluice_batches AS b ON b.tbl = a.tbl AND b.id = a.batch WHERE a.tbl = ?1 ORDER BY b.version DESC LIMIT 1)'
+
 export function namesOf(table: string): Names {
   return {
     table: `main.${quoteName(table)}`,

@@ -18,7 +18,7 @@ import { localFs } from '../../storage/local.ts'
 import { takeOver } from './adopt.ts'
 import { commit, readReceipt } from './commit.ts'
 import { bringIn } from './incoming.ts'
-import { checkOrder, checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
+import { LATEST_BATCH, checkOrder, checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
 import { rejectFromSql } from './record.ts'
 import { nothing, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
@@ -86,6 +86,10 @@ class SqliteTable implements Table {
 
   async standing(shas: readonly string[]): Promise<Map<string, Standing>> {
     return this.look((session) => readStanding(session, this.table, shas), new Map<string, Standing>(), true)
+  }
+
+  async latest(): Promise<readonly CommittedArrival[]> {
+    return this.look((session) => session.all(`SELECT * FROM main._sluice_arrivals WHERE tbl = ?1 AND batch = ${LATEST_BATCH} ORDER BY seq`, [this.table]).map(arrivalOf), [])
   }
 
   async *arrivals(): AsyncIterable<CommittedArrival> {

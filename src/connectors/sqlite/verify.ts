@@ -4,7 +4,7 @@ import { findColumn } from '../../core/schema.ts'
 import type { Finding } from '../../core/target.ts'
 import { quoteName } from '../../sql/quote.ts'
 import type { SqliteSession } from '../../sql/sqlite.ts'
-import { namesOf } from './layout.ts'
+import { LATEST_BATCH, namesOf } from './layout.ts'
 import type { State } from './state.ts'
 
 export function verifyTable(session: SqliteSession, uri: string, table: string, state: State): Finding[] {
@@ -13,7 +13,7 @@ export function verifyTable(session: SqliteSession, uri: string, table: string, 
     if (row['integrity_check'] !== 'ok') findings.push(`SQLite finds: ${String(row['integrity_check'])}`)
   }
   // What SQLite itself cannot read any more cannot be counted.
-  if (findings.length === 0) findings.push(...verifyKey(session, table, state), ...verifyRows(session, table, state), ...verifyArrivals(session, table), ...verifyBatches(session, table))
+  if (findings.length === 0) findings.push(...verifyKey(session, table, state), ...verifyRows(session, table, state), ...verifyArrivals(session, table, state), ...verifyBatches(session, table))
   return findings.map((message) => ({ grade: 'broken', path: uri, message }))
 }
 
@@ -36,10 +36,15 @@ function verifyKey(session: SqliteSession, table: string, state: State): string[
   return findings
 }
 
+/** Under replace only the newest batch is in the table. */
+function ofLatest({ definition }: State): string {
+  return definition?.mode === 'replace' ? ` AND batch = ${LATEST_BATCH}` : ''
+}
+
 function verifyRows(session: SqliteSession, table: string, state: State): string[] {
   const number = (sql: string): number => Number(session.get(sql, sql.includes('?') ? [table] : [])?.['n'])
   const stand = number(`SELECT count(*) AS n FROM ${namesOf(table).table}`)
-  const inserted = number('SELECT coalesce(sum(inserted), 0) AS n FROM main._sluice_arrivals WHERE tbl = ?')
+  const inserted = number(`SELECT coalesce(sum(inserted), 0) AS n FROM main._sluice_arrivals WHERE tbl = ?1${ofLatest(state)}`)
   const findings: string[] = []
   if (stand !== inserted) findings.push(`${table} has ${stand} rows; its arrivals inserted ${inserted}.`)
   if (state.rows !== inserted) findings.push(`The last commit of ${table} says ${state.rows} rows; its arrivals inserted ${inserted}.`)
@@ -47,7 +52,7 @@ function verifyRows(session: SqliteSession, table: string, state: State): string
 }
 
 /** Every record that came in lies in the table, in the losers or in the rejects, and the arrival's counts say where. */
-function verifyArrivals(session: SqliteSession, table: string): string[] {
+function verifyArrivals(session: SqliteSession, table: string, state: State): string[] {
   const names = namesOf(table)
   const sql = `
     WITH lies (seq, stands, duplicate, stale, quarantined) AS (
@@ -55,7 +60,7 @@ function verifyArrivals(session: SqliteSession, table: string): string[] {
       UNION ALL SELECT _place >> 32, _sluice_outcome = 'replaced', _sluice_outcome = 'duplicate', _sluice_outcome = 'stale', 0 FROM ${names.losers}
       UNION ALL SELECT place >> 32, evicted, 0, 0, 1 - evicted FROM main._sluice_rejects WHERE tbl = ?1),
     found AS (SELECT seq, sum(stands) AS stands, sum(duplicate) AS duplicate, sum(stale) AS stale, sum(quarantined) AS quarantined FROM lies GROUP BY seq),
-    said AS (SELECT seq, inserted + updated AS stands, duplicate, stale, quarantined FROM main._sluice_arrivals WHERE tbl = ?1)
+    said AS (SELECT seq, CASE WHEN true${ofLatest(state)} THEN inserted + updated ELSE 0 END AS stands, duplicate, stale, quarantined FROM main._sluice_arrivals WHERE tbl = ?1)
     SELECT coalesce(s.seq, f.seq) AS seq,
       format('%d in, %d duplicate, %d stale, %d quarantined', coalesce(s.stands, 0), coalesce(s.duplicate, 0), coalesce(s.stale, 0), coalesce(s.quarantined, 0)) AS said,
       format('%d, %d, %d, %d', coalesce(f.stands, 0), coalesce(f.duplicate, 0), coalesce(f.stale, 0), coalesce(f.quarantined, 0)) AS found
