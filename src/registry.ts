@@ -1,6 +1,7 @@
 /** The only list of what exists: a scheme and the module that knows it. Everything is imported when it is first used. */
 import type { Clock, Random } from './core/effects.ts'
 import type { Converter } from './core/convert.ts'
+import type { Inspector } from './core/inspect.ts'
 import type { Engine } from './core/engine.ts'
 import type { Target } from './core/target.ts'
 
@@ -30,7 +31,7 @@ export interface EngineSettings {
 }
 
 /** `jobs`: stages that can run at once; `notice`: said once; `warm` starts a process ahead of its first use. */
-export type OpenedEngine = Engine & Converter & { jobs: number; notice: string | null; warm(): void }
+export type OpenedEngine = Engine & Converter & Inspector & { jobs: number; notice: string | null; warm(): void }
 
 export const ENGINES: Readonly<Record<string, (settings: EngineSettings) => Promise<OpenedEngine>>> = {
   duckdb: async (settings) => (await import('./engines/duckdb/engine.ts')).openDuckdbEngine(settings),

@@ -8,6 +8,7 @@ import { convertCommand } from './convert.ts'
 import { demoCommand } from './demo.ts'
 import { doctorCommand } from './doctor.ts'
 import { explainCommand } from './explain.ts'
+import { inspectCommand } from './inspect.ts'
 import { filesCommand } from './files.ts'
 import { generateCommand } from './generate.ts'
 import { loadCommand } from './load.ts'
@@ -54,7 +55,7 @@ export function programOf(version: string, outputOf: (program: Command) => Outpu
 
 const WITH_CONFIG = [loadCommand, convertCommand, syncCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, doctorCommand, logsCommand, cleanCommand]
 /** They must also work beside a configuration that is broken, and have no use for one. */
-const WITHOUT_CONFIG = [demoCommand, generateCommand, benchCommand, explainCommand]
+const WITHOUT_CONFIG = [inspectCommand, demoCommand, generateCommand, benchCommand, explainCommand]
 
 export type Run = <Options>(action: Action<Options>) => (options: Options) => Promise<void>
 

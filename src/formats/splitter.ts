@@ -8,23 +8,19 @@
 import type { Definition } from '../core/definition.ts'
 import type { Part, StageJob } from '../core/engine.ts'
 import { REJECT_COLUMNS } from '../core/engine.ts'
-import { SluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
 import { tampering } from '../core/failpoint.ts'
 import { MAX_ROW, placeOf } from '../core/place.ts'
 import type { Column, Schema } from '../core/schema.ts'
-import { copyBytes, openAppendFile } from '../storage/appendFile.ts'
-import type { AppendFile } from '../storage/appendFile.ts'
 import { BY_ITSELF, isPackedName } from '../core/reading.ts'
 import type { Reading } from '../core/reading.ts'
-import { readCsv } from './csv/reader.ts'
-import { detect, isParquet, notParquet } from './detect.ts'
-import { JsonReader, pathOf } from './json/reader.ts'
-import { drain, readParquet } from './parquet-in/reader.ts'
+import { pathOf } from './json/reader.ts'
 import type { ForeignRows } from './parquet-in/reader.ts'
 import { Unpacked } from './packing/unpack.ts'
 import { Parts } from './parquet/parts.ts'
 import type { PartLimits } from './parquet/parts.ts'
+import { readFile } from './read.ts'
+import type { Manner } from './read.ts'
 import { FileFault, RAW_BYTES } from './sink.ts'
 import type { Sink } from './sink.ts'
 import { Records } from './typing/records.ts'
@@ -125,11 +121,8 @@ class TooManyBad extends Error {}
 
 class FileSplitter implements Splitter {
   private readonly options: SplitOptions
-  /** Names from the root to the records of a document. */
-  private readonly path: string[] | null
   private readonly records: Records
-  /** Names of columns that the files are expected to have. */
-  private readonly expected: readonly string[]
+  private readonly manner: Manner
   private readonly good: Parts
   private readonly rejects: Parts
   private tally: Tally = { faults: [], reasons: {}, lowest: null, highest: null }
@@ -141,8 +134,9 @@ class FileSplitter implements Splitter {
 
   constructor(options: SplitOptions) {
     this.options = options
-    this.path = pathOf(options.definition.records)
-    this.expected = [...options.definition.key, ...(options.definition.columns ?? []).map(memberOf), ...(options.pinned ?? []).map(memberOf)]
+    const expected = [...options.definition.key, ...(options.definition.columns ?? []).map(memberOf), ...(options.pinned ?? []).map(memberOf)]
+    const { folder, prefix, parquetRows, definition, reading } = options
+    this.manner = { reading: reading ?? BY_ITSELF, records: pathOf(definition.records), key: definition.key, expected, copies: `${folder}/${prefix}-copy`, parquetRows, whole: true }
     this.good = new Parts((n) => `${options.folder}/${options.prefix}-records-${n}.parquet`, options.limits)
     this.rejects = new Parts((n) => `${options.folder}/${options.prefix}-rejects-${n}.parquet`, options.limits)
     this.records = new Records(this.good, options.definition, options.pinned, options.hypothesis ?? null)
@@ -161,7 +155,7 @@ class FileSplitter implements Splitter {
     const window = new Window((into, at, length) => bytes.read(into, at, length), this.options.window, this.spare)
     this.spare = null
     try {
-      await this.read(input, window, this.sink(input, onProgress), bytes)
+      await readFile({ input, window, bytes, sink: this.sink(input, onProgress), tell: (columns) => this.records.tell(columns) }, this.manner)
       const percent = maxBad !== null && 'percent' in maxBad ? maxBad.percent : null
       if (this.options.onBad !== 'fail' && percent !== null && this.bad() * 100 > percent * this.end.read) throw new TooManyBad()
     } catch (thrown) {
@@ -188,55 +182,6 @@ class FileSplitter implements Splitter {
     }
     onProgress(window.base + window.end, end.read)
     return end
-  }
-
-  /** The only place that knows all formats. */
-  private async read(input: SplitInput, window: Window, sink: Sink, bytes: Unpacked): Promise<void> {
-    const reading = this.options.reading ?? BY_ITSELF
-    const format = detect(reading.format, input.path, bytes)
-    switch (format) {
-      case 'parquet':
-        return this.readParquet(input, window, sink, bytes)
-      case 'json':
-      case 'ndjson':
-        window.refill()
-        if (isParquet(window.buf.subarray(window.pos, window.end))) throw notParquet(reading.format, format)
-        return new JsonReader(window, sink, this.path, this.options.definition.key).read(format === 'ndjson')
-      case 'csv':
-      case 'tsv':
-        return readCsv(window, sink, reading.csv, format === 'tsv', this.expected)
-    }
-  }
-
-  /** A copy is laid down beside the parts when the file is packed (pages are read from anywhere) or needs another footer. */
-  private async readParquet(input: SplitInput, window: Window, sink: Sink, bytes: Unpacked): Promise<void> {
-    const { folder, prefix, parquetRows } = this.options
-    window.beLenient()
-    if (!window.refill()) throw new FileFault('EMPTY', 'The file has no content.', 0)
-    if (parquetRows === undefined) throw new FileFault('PARQUET_UNSUPPORTED', 'Nothing here decodes Parquet.', 0)
-    const open = (): AppendFile => openAppendFile('stage.copy', `${folder}/${prefix}-copy-${input.seq}.parquet`)
-    let copied = bytes.layers.length > 0 ? open() : null
-    try {
-      drain(window, sink.progress, (bytes) => copied?.append(bytes))
-      const copy = (at: number, footer: Buffer): string => {
-        if (copied === null) {
-          copied = open()
-          copyBytes(input.path, at, copied)
-        } else copied.truncate(at)
-        copied.append(footer)
-        return copied.path
-      }
-      const tell: Records['tell'] = (columns) => this.records.tell(columns)
-      const notice = (text: string): void => void this.records.notices.add(text)
-      await readParquet({ path: copied?.path ?? input.path, size: copied?.size ?? input.size, rows: parquetRows, copy, tell, notice }, sink)
-    } catch (thrown) {
-      // The file is opened once more here, and may be gone by now; that is not the disk of the parts.
-      if (!(thrown instanceof SluiceError) || thrown.code === 'DISK_FULL' || thrown.where.path !== input.path) throw thrown
-      throw new FileFault(thrown.code === 'PATH_NOT_FOUND' ? 'FILE_GONE' : 'FILE_UNREADABLE', thrown.message, 0)
-    } finally {
-      this.records.tell([])
-      copied?.discard()
-    }
   }
 
   private reset(): void {

@@ -16,6 +16,7 @@ import { PULSE_FD, fromWire, toWire } from './protocol.ts'
 import type { Call, ToChild, ToParent } from './protocol.ts'
 import { moves } from './motion.ts'
 import { stage } from './stage.ts'
+import { inspectPinned } from './inspect.ts'
 import { Flow, readStaged } from './streams.ts'
 
 installFailpoints('child')
@@ -76,6 +77,8 @@ async function answer(id: number, call: Call): Promise<unknown> {
         pulse.done()
       }
     }
+    case 'inspect':
+      return inspectPinned(call.job, await database(), pulse)
     case 'read': {
       const flow = new Flow()
       flows.set(id, flow)

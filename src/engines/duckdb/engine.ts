@@ -3,6 +3,7 @@
  */
 import { availableParallelism } from 'node:os'
 import type { ConvertJob, Converter, ConverterEvent } from '../../core/convert.ts'
+import type { InspectJob, Inspected, Inspector } from '../../core/inspect.ts'
 import type { Engine, Session, StageEvent, StageJob, Staged, Written } from '../../core/engine.ts'
 import type { Row } from '../../core/schema.ts'
 import { Pool } from './pool.ts'
@@ -19,7 +20,7 @@ export interface DuckdbOptions {
   spool: string | (() => string)
 }
 
-export interface DuckdbEngine extends Engine, Converter {
+export interface DuckdbEngine extends Engine, Converter, Inspector {
   /** Child processes at the same time; so many stages can run at once. */
   jobs: number
   /** Said once to the user: the wanted number of jobs was lowered. */
@@ -39,6 +40,7 @@ export function openDuckdbEngine(options: DuckdbOptions): DuckdbEngine {
     warm: () => pool.warm(),
     stage: (job, on, signal) => stage(pool, job, on, signal),
     convert: (job, on, signal) => convert(pool, job, on, signal),
+    inspect: (job, signal) => inspect(pool, job, signal),
     read: (staged, what) => read(pool, { do: 'read', staged, what }),
     rejects: (staged) => read(pool, { do: 'read', staged, what: 'rejects' }),
     session: (signal) => openSession(pool, signal),
@@ -89,6 +91,17 @@ async function convert(pool: Pool, job: ConvertJob, on: (event: ConverterEvent) 
   }
   try {
     await worker.call({ do: 'convert', job }, listener, signal).answer
+  } finally {
+    pool.giveBack(worker, 'stage')
+  }
+}
+
+async function inspect(pool: Pool, job: InspectJob, signal: AbortSignal): Promise<Inspected> {
+  const worker = await pool.take('stage', signal)
+  const path = job.pin.uri
+  const listener = { underWay: (_: number | null, bytes: number) => ({ text: `while it looked into ${path}, after ${bytes} bytes of it`, where: { path, offset: bytes } }) }
+  try {
+    return (await worker.call({ do: 'inspect', job }, listener, signal).answer) as Inspected
   } finally {
     pool.giveBack(worker, 'stage')
   }

@@ -10,6 +10,7 @@ import type { Lying } from '../../formats/parquet-in/lossless.ts'
 import { FileFault } from '../../formats/sink.ts'
 import { quoteText } from '../../sql/quote.ts'
 import { databaseError } from './database.ts'
+import { forgetConnection, running, watchConnection } from './motion.ts'
 
 export class ForeignParquet {
   private readonly memory: number
@@ -24,6 +25,7 @@ export class ForeignParquet {
 
   private async *read(path: string, told: readonly ForeignColumn[]): AsyncGenerator<readonly string[]> {
     const connection = await this.connect()
+    watchConnection(connection)
     try {
       await connection.run("SET TimeZone = 'UTC'")
       // What a producer says of geometries besides the schema is not looked at.
@@ -31,17 +33,18 @@ export class ForeignParquet {
       if (told.some(({ lying }) => lying === 'int96')) for (const sql of INT96_MACROS) await connection.run(sql)
       const columns = told.map((_, i) => `c${i}`)
       const from = `read_parquet(${quoteText(path)}, hive_partitioning = false, filename = false, union_by_name = false) AS t(${columns.join(', ')})`
-      const types = (await connection.run(`SELECT * FROM ${from} LIMIT 0`)).columnTypes()
+      const types = (await running(() => connection.run(`SELECT * FROM ${from} LIMIT 0`))).columnTypes()
       if (types.length !== told.length) throw new FileFault('PARQUET_INVALID', `The schema names ${told.length} columns, and ${types.length} can be read.`, 0)
-      const result = await connection.stream(`SELECT ${lineSql(told, types)} FROM ${from}`)
+      const result = await running(() => connection.stream(`SELECT ${lineSql(told, types)} FROM ${from}`))
       for (;;) {
-        const chunk = await result.fetchChunk()
+        const chunk = await running(() => result.fetchChunk())
         if (chunk === null || chunk.rowCount === 0) return
         yield chunk.getColumnValues(0) as string[]
       }
     } catch (thrown) {
       throw this.faultOf(thrown)
     } finally {
+      forgetConnection(connection)
       connection.closeSync()
     }
   }

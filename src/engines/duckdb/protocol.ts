@@ -6,6 +6,7 @@
  */
 import { isCode } from '../../core/codes.ts'
 import type { ConvertJob, ConverterEvent } from '../../core/convert.ts'
+import type { InspectJob } from '../../core/inspect.ts'
 import type { StageEvent, StageJob, Staged, Standing } from '../../core/engine.ts'
 import { SluiceError, asSluiceError } from '../../core/errors.ts'
 import type { Where } from '../../core/errors.ts'
@@ -37,6 +38,7 @@ export function prefixOf({ batch, attempt }: Pick<PlainJob, 'batch' | 'attempt'>
 export type Call =
   | { do: 'stage'; job: PlainJob }
   | { do: 'convert'; job: ConvertJob }
+  | { do: 'inspect'; job: InspectJob }
   | { do: 'read'; staged: Staged; what: 'winners' | 'losers' | 'rejects' }
   | { do: 'open' }
   | { do: 'exec'; session: number; sql: string }

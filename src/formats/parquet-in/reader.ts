@@ -39,9 +39,10 @@ export interface ParquetSource {
   rows: ForeignRows
   /** A copy of the file whose footer, from byte `at` on, is another one; answers its path. */
   copy(at: number, footer: Buffer): string
+  /** Told the number of rows, as the footer has it. */
+  counted?: (rows: number) => void
   /** Told before the first record. */
   tell(columns: readonly Told[]): void
-  notice(text: string): void
 }
 
 /** Rows written out may be this many times the file's size: dictionaries and run lengths make a lot of little. */
@@ -59,11 +60,12 @@ export function drain(window: Window, progress: (bytes: number) => void, to?: (b
 export async function readParquet(source: ParquetSource, sink: Sink): Promise<void> {
   const { path, size } = source
   const footer = checkParquet(path, size)
+  source.counted?.(footer.rows)
   if (footer.rows === 0) return
   const changed = lossless(footer)
   const readable = changed === null ? path : source.copy(footer.at, changed)
   const columns = footer.columns.map((field): ForeignColumn => ({ name: field.name, lying: lyingOf(field) }))
-  source.tell(footer.columns.map((field) => ({ member: field.name, flags: flagsOf(field, source) })))
+  source.tell(footer.columns.map((field) => ({ member: field.name, flags: flagsOf(field, sink) })))
   const scanner = new Scanner(Buffer.alloc(1))
   scanner.specials = true
   const skeleton = columns.reduce((sum, { name }) => sum + name.length + 4, 1)
@@ -89,8 +91,8 @@ export async function readParquet(source: ParquetSource, sink: Sink): Promise<vo
 }
 
 /** @throws FileFault PARQUET_UNSUPPORTED */
-function flagsOf(field: Field, source: ParquetSource): number {
-  for (const child of field.children) flagsOf(child, source)
+function flagsOf(field: Field, sink: Sink): number {
+  for (const child of field.children) flagsOf(child, sink)
   const { meaning, type } = field
   if (meaning.is === 'decimal' && type !== null && meaning.precision > 38) {
     throw new FileFault('PARQUET_UNSUPPORTED', `The column ${field.name} is a decimal of ${meaning.precision} digits; 38 are read.`, 0)
@@ -114,11 +116,11 @@ function flagsOf(field: Field, source: ParquetSource): number {
       return 0
     case 'bson':
     case 'geometry':
-      return binary(field, source)
+      return binary(field, sink)
     case 'plain':
       if (type === 0) return SAW_BOOLEAN
       if (type === INT96) return SAW_TIME
-      return type < INT96 ? SAW_INTEGER : type < BYTE_ARRAY ? SAW_DOUBLE : binary(field, source)
+      return type < INT96 ? SAW_INTEGER : type < BYTE_ARRAY ? SAW_DOUBLE : binary(field, sink)
     case 'string':
     case 'enum':
     case 'time':
@@ -128,7 +130,7 @@ function flagsOf(field: Field, source: ParquetSource): number {
   }
 }
 
-function binary({ name }: Field, source: ParquetSource): number {
-  source.notice(`The binary column ${name} is kept as base64 text.`)
+function binary({ name }: Field, sink: Sink): number {
+  sink.notice(`The binary column ${name} is kept as base64 text.`)
   return SAW_TEXT
 }

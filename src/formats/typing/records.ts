@@ -285,7 +285,7 @@ export class Records {
       for (let i = 0; i < s.count; i++) {
         const slot = this.found[i]
         // In a pass that is repeated a told column's buffer may be of the type that it had before.
-        if (slot?.role !== 'fixed' && (slot?.told !== true || this.collecting)) continue
+        if (slot?.role !== 'fixed' && (slot?.told !== true || (slot.buffer !== null && slot.buffer.type !== slot.type))) continue
         slot.buffer ??= parts.add(slot.name, slot.type as ColumnType)
         const type = slot.type as ColumnType
         const result = s.kind[i] === FIELD ? fieldOf(slot)(slot.buffer, at, s.buf, s.valueFrom[i] as number, s.valueTo[i] as number, false) : writerOf(type)(slot.buffer, at, s, i)
