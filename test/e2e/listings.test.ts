@@ -63,6 +63,7 @@ test('documents and json.md agree', async (t) => {
   await run('generate', '--files', '3', '--records', '20', '--dup', '10%', '--bad', '5%', '-o', 'in')
   writeFileSync(join(room, 'in/broken.json'), '{"records":[}')
   const loaded = await run('load', 'in', '--into', 'events', '--key', 'id,ts')
+  assert.equal((await run('inspect', 'in'))['exit'], 3)
   assert.equal((await run('convert', 'in', '--to', 'csv', '-o', 'out'))['exit'], 3)
   writeFileSync(join(room, 'copies'), '')
   await run('sync', 'in', 'copies')
