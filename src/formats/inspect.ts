@@ -41,6 +41,8 @@ export async function inspectFile(job: InspectJob, read: Read, parquetRows: Fore
     // Every record is looked at by itself.
     alike: (_buf: Buffer, from: number) => from,
     bad: (code: Fault['code'], message: string, offset: number) => look.bad({ code, message, offset }),
+    // Every kind is to be seen where it comes.
+    rehearse: () => false,
     restart: () => look.restart(),
     progress: () => {},
     notice: (text: string) => void look.notices.add(text),
