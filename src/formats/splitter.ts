@@ -44,6 +44,8 @@ export interface SplitOptions {
   grace: number
   now: number
   hypothesis?: Hypothesis
+  /** These files are a range of a batch: what its columns come to is not known yet. */
+  range?: boolean
   /** Bytes of the first window; tests make it small. */
   window?: number
   /** Decodes Parquet files; without it they are refused. */
@@ -77,6 +79,8 @@ export type SplitResult =
   | {
       again: null
       schema: Schema
+      /** What was seen of the columns whose types were inferred. */
+      open: Hypothesis
       records: Part[]
       rejects: Part[]
       faults: Fault[]
@@ -286,11 +290,12 @@ class FileSplitter implements Splitter {
       this.discard()
       return { again: this.records.hypothesis() }
     }
-    const schema = this.records.schema()
+    const schema = this.records.schema(this.options.range !== true)
     const own: Schema = [...schema, { name: '_place', type: 'int64' }, { name: '_sluice_offset', type: 'int64' }]
     return {
       again: null,
       schema,
+      open: this.records.hypothesis(),
       records: this.good.finish(own),
       rejects: this.rejects.finish(REJECT_SCHEMA),
       ...this.tally,

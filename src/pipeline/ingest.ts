@@ -23,8 +23,8 @@ import type { CommittedArrival, Receipt, Table } from '../core/target.ts'
 import { recover } from './recover.ts'
 import { MAX_CONDEMNED, groupsOf, isCondemned, isSuspect, judge, lastSeen } from './retry.ts'
 
-/** A batch holds arrivals up to this many bytes and files; a larger arrival stands alone. */
-export const BATCH_LIMIT = { bytes: 256_000_000, files: 10_000 }
+/** A batch holds arrivals up to this many bytes and files; a larger arrival stands alone. Each batch asks the table for its keys. */
+export const BATCH_LIMIT = { bytes: 1_000_000_000, files: 10_000 }
 /** Faults that a summary shows. */
 export const SHOWN_FAULTS = 100
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { load } from '../../src/index.ts'
 import type { LoadEvent } from '../../src/core/events.ts'
+import { RANGE } from '../../src/engines/duckdb/ranges.ts'
 import { BATCH_LIMIT } from '../../src/pipeline/ingest.ts'
 import { TABLE, arrange } from '../histories.ts'
 import type { History, HistoryRun } from '../histories.ts'
@@ -64,6 +65,8 @@ export async function play(history: History, run: HistoryRun, stage: Stage, mark
 
 async function alone(history: History, run: HistoryRun, stage: Stage, marks: Marks): Promise<void> {
   BATCH_LIMIT.files = run.batch
+  // Half of the runs read even the smallest batch with all processes at once.
+  RANGE.bytes = run.batch % 2 === 0 ? 1 : Infinity
   const before = stage.highest
   const onEvent = (event: LoadEvent): void => {
     if (event.kind !== 'arrival.ended' || event.outcome.state !== 'loaded' || event.outcome.read === 0) return

@@ -15,7 +15,7 @@ import type { Connection } from './database.ts'
 import { PULSE_FD, fromWire, toWire } from './protocol.ts'
 import type { Call, ToChild, ToParent } from './protocol.ts'
 import { moves } from './motion.ts'
-import { stage } from './stage.ts'
+import { readHere, stage } from './stage.ts'
 import { inspectPinned } from './inspect.ts'
 import { Flow, readStaged } from './streams.ts'
 
@@ -64,7 +64,15 @@ async function answer(id: number, call: Call): Promise<unknown> {
       }
       const on = (event: StageEvent): void => tell({ from: 'event', id, event })
       try {
-        return await stage(call.job, { database: await database(), openSplitter, standing, on, pulse })
+        return await stage(call.job, { database: await database(), openSplitter, standing, on, pulse }, call.done)
+      } finally {
+        pulse.done()
+      }
+    }
+    case 'split': {
+      const on = (event: StageEvent): void => tell({ from: 'event', id, event })
+      try {
+        return await readHere(call.job, { database: await database(), openSplitter, on, pulse }, { range: call.range, hypothesis: call.hypothesis })
       } finally {
         pulse.done()
       }

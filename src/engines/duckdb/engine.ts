@@ -7,9 +7,11 @@ import type { InspectJob, Inspected, Inspector } from '../../core/inspect.ts'
 import type { Engine, Session, StageEvent, StageJob, Staged, Written } from '../../core/engine.ts'
 import type { Row } from '../../core/schema.ts'
 import { Pool } from './pool.ts'
-import type { Call, PlainJob } from './protocol.ts'
+import type { Hypothesis } from '../../formats/splitter.ts'
+import type { Call, PlainJob, Read } from './protocol.ts'
+import { agreed, mostRanges, rangesOf, together } from './ranges.ts'
 import { divide } from './share.ts'
-import type { Worker } from './worker.ts'
+import type { Listener, Worker } from './worker.ts'
 
 export interface DuckdbOptions {
   /** Bytes for all processes together. */
@@ -71,9 +73,37 @@ async function stage(pool: Pool, job: StageJob, on: (event: StageEvent) => void,
     },
   }
   try {
-    return (await worker.call({ do: 'stage', job: plain satisfies PlainJob }, listener, signal).answer) as Staged
+    const done = await readTogether(pool, worker, plain, listener, signal)
+    return (await worker.call({ do: 'stage', job: plain satisfies PlainJob, done }, listener, signal).answer) as Staged
   } finally {
     pool.giveBack(worker, 'stage')
+  }
+}
+
+/** Ranges of a large batch by as many processes as are idle, and what they come to; null: one reads it. */
+async function readTogether(pool: Pool, worker: Worker, job: PlainJob, listener: Listener, signal: AbortSignal): Promise<Read | null> {
+  const most = mostRanges(job.batch)
+  const helpers = most < 2 ? [] : pool.spare(most - 1)
+  if (helpers.length === 0) return null
+  const workers = [worker, ...helpers]
+  const ranges = rangesOf(job.batch, workers.length)
+  const event = together(ranges.length, (said) => listener.event?.(said))
+  const readAll = async (hypothesis: Hypothesis | null): Promise<Read[]> => {
+    const calls = ranges.map((batch, at) => {
+      const call = { do: 'split', job: { ...job, batch }, range: at + 1, hypothesis } as const
+      return workers[at]?.call(call, { ...listener, event: (said) => event(at, said) }, signal).answer as Promise<Read>
+    })
+    // None may write any more when the folder of the attempt goes.
+    const ends = await Promise.allSettled(calls)
+    return ends.map((end) => {
+      if (end.status === 'rejected') throw end.reason
+      return end.value
+    })
+  }
+  try {
+    return await agreed(readAll)
+  } finally {
+    for (const helper of helpers) pool.giveBack(helper, 'stage')
   }
 }
 

@@ -61,6 +61,19 @@ export class Pool {
     }
   }
 
+  /** At most so many processes more for a stage that runs: those that are idle or can be started now. To be given back. */
+  spare(most: number): Worker[] {
+    const workers: Worker[] = []
+    while (workers.length < most) {
+      const idle = [...this.workers].find((worker) => worker.alive && !worker.staging && worker.shared === 0)
+      if (this.closed || (idle === undefined && this.workers.size >= this.share.jobs)) break
+      const worker = idle ?? this.start()
+      worker.staging = true
+      workers.push(worker)
+    }
+    return workers
+  }
+
   giveBack(worker: Worker, use: Use): void {
     if (use === 'shared') worker.shared -= 1
     else worker.staging = worker.asking = false

@@ -5,12 +5,14 @@
  * chunks of rows, at most WINDOW of them unacknowledged.
  */
 import { isCode } from '../../core/codes.ts'
+import type { ArrivalOutcome } from '../../core/arrival.ts'
 import type { ConvertJob, ConverterEvent } from '../../core/convert.ts'
 import type { InspectJob } from '../../core/inspect.ts'
 import type { StageEvent, StageJob, Staged, Standing } from '../../core/engine.ts'
 import { SluiceError, asSluiceError } from '../../core/errors.ts'
 import type { Where } from '../../core/errors.ts'
 import type { Row } from '../../core/schema.ts'
+import type { Hypothesis, SplitResult } from '../../formats/splitter.ts'
 
 /** Chunks of a stream that may be on their way. */
 export const WINDOW = 2
@@ -30,13 +32,24 @@ export const PULSE_FD = 4
 /** A stage job without its functions. */
 export type PlainJob = Omit<StageJob, 'standing'>
 
+export type Split = Extract<SplitResult, { again: null }>
+
+/** The arrivals of a batch, or of a range of it, after reading: outcomes in seq order, and the parts. */
+export interface Read {
+  read: ArrivalOutcome[]
+  split: Split
+}
+
 /** Begins every file name of a stage; no two attempts share it. */
 export function prefixOf({ batch, attempt }: Pick<PlainJob, 'batch' | 'attempt'>): string {
   return `b-${batch.id}-${batch.fence}-${attempt}`
 }
 
 export type Call =
-  | { do: 'stage'; job: PlainJob }
+  /** `done`: what other calls have read of it. */
+  | { do: 'stage'; job: PlainJob; done: Read | null }
+  /** Only reads: the arrivals of the job are range number `range` of a batch. Answers Read. */
+  | { do: 'split'; job: PlainJob; range: number; hypothesis: Hypothesis | null }
   | { do: 'convert'; job: ConvertJob }
   | { do: 'inspect'; job: InspectJob }
   | { do: 'read'; staged: Staged; what: 'winners' | 'losers' | 'rejects' }

@@ -55,7 +55,7 @@ function double(end: SplitEnd, options: { most?: number; between?: () => void } 
       },
       undo: () => (told.undone += 1),
       discard: () => (told.discarded += 1),
-      finish: () => ({ again: null, schema: [], records: [], rejects: [], faults: [], reasons: {}, notices: [], leftOut: {}, keySeen: {}, keyless: [], lowest: null, highest: null, taken: 0 }),
+      finish: () => ({ again: null, schema: [], open: [], records: [], rejects: [], faults: [], reasons: {}, notices: [], leftOut: {}, keySeen: {}, keyless: [], lowest: null, highest: null, taken: 0 }),
     },
   }
   return told
@@ -122,17 +122,21 @@ test('when a type was too narrow, the parts are removed and the batch is read ag
   mkdirSync(folder)
   const asked: SplitOptions[] = []
   const hypothesis = { any: 'thing' } as unknown as NonNullable<SplitOptions['hypothesis']>
-  const leftOver = join(folder, 'first-pass.parquet')
+  let leftOver = ''
+  // Another range of the batch may be reading beside this one.
+  const other = join(folder, 'b-other-records-1.parquet')
+  writeFileSync(other, 'part')
   const openSplitter = (options: SplitOptions): Splitter => {
     asked.push({ ...options })
     const { splitter } = double(LOADED)
     if (asked.length > 1) return splitter
+    leftOver = join(folder, `${options.prefix}-records-1.parquet`)
     writeFileSync(leftOver, 'part')
     return { ...splitter, finish: () => ({ again: hypothesis }) }
   }
   const staged = await stageOne(arrivalOf('01'), folder, openSplitter)
   assert.deepEqual(asked.map((options) => options.hypothesis), [undefined, hypothesis])
-  assert.ok(!existsSync(leftOver))
+  assert.deepEqual([existsSync(leftOver), existsSync(other)], [false, true])
   assert.deepEqual(staged.outcomes.map(({ state }) => state), ['loaded'])
 })
 

@@ -11,7 +11,7 @@ import { placeOf } from '../../core/place.ts'
 import { findColumn } from '../../core/schema.ts'
 import { KEY_WORDS, canBeKey } from '../../core/types.ts'
 import type { ArrivalOutcome } from '../../core/arrival.ts'
-import type { SplitOptions, SplitResult, Splitter } from '../../formats/splitter.ts'
+import type { Hypothesis, SplitOptions, SplitResult, Splitter } from '../../formats/splitter.ts'
 import type { Pulse } from '../../storage/pulse.ts'
 import { localFs } from '../../storage/local.ts'
 import { rejectsSql } from '../../resolve/duckdb-batch.ts'
@@ -19,7 +19,7 @@ import type { Database } from './database.ts'
 import { ForeignParquet } from './foreign.ts'
 import { decide } from './decide.ts'
 import { prefixOf } from './protocol.ts'
-import type { PlainJob } from './protocol.ts'
+import type { PlainJob, Read, Split } from './protocol.ts'
 import { readArrivals } from './reading.ts'
 import { countWinners, rangeOfKeys, separate } from './separate.ts'
 
@@ -32,12 +32,10 @@ export interface Surroundings {
   pulse?: Pulse
 }
 
-type Split = Extract<SplitResult, { again: null }>
-
-export async function stage(job: PlainJob, around: Surroundings): Promise<Staged> {
+/** @param done the batch was read already, by several processes at once */
+export async function stage(job: PlainJob, around: Surroundings, done: Read | null = null): Promise<Staged> {
   const { batch, definition } = job
-  const foreign = new ForeignParquet(around.database.memory)
-  const { read, split } = await readBatch(job, around, { parquetRows: foreign.rows }).finally(() => foreign.close())
+  const { read, split } = done ?? (await readHere(job, around))
   const shas = [...new Set(read.flatMap(({ state, sha256 }) => (state === 'loaded' && sha256 !== null ? [sha256] : [])))]
   const standing = shas.length === 0 ? new Map<string, Standing>() : await around.standing(shas)
   for (const { pin } of batch.arrivals) poison(pin.uri, 'after')
@@ -69,10 +67,29 @@ export async function stage(job: PlainJob, around: Surroundings): Promise<Staged
   }
 }
 
+/** How a range of a batch is read. */
+export interface Range {
+  /** From 1; part of the names of its parts. */
+  range?: number
+  /** What the ranges were found to be together; null: this is the first pass. */
+  hypothesis?: Hypothesis | null
+}
+
+/** Reads the arrivals of the job, foreign Parquet files with a DuckDB of their own. */
+export async function readHere(job: PlainJob, around: Pick<Surroundings, 'database' | 'openSplitter' | 'on' | 'pulse'>, range: Range = {}): Promise<Read> {
+  const foreign = new ForeignParquet(around.database.memory)
+  return readBatch(job, around, { parquetRows: foreign.rows, ...range }).finally(() => foreign.close())
+}
+
 /** Reads the batch; again from the start when a type that was supposed turned out too narrow. */
-export async function readBatch(job: PlainJob, around: Pick<Surroundings, 'openSplitter' | 'on' | 'pulse'>, more: Pick<SplitOptions, 'window' | 'parquetRows'> = {}): Promise<{ read: ArrivalOutcome[]; split: Split }> {
+export async function readBatch(job: PlainJob, around: Pick<Surroundings, 'openSplitter' | 'on' | 'pulse'>, { range, hypothesis, ...more }: Pick<SplitOptions, 'window' | 'parquetRows'> & Range = {}): Promise<Read> {
   const { batch, attempt, folder, definition, reading, pinned, onBad, maxBad, grace, now } = job
-  const options: SplitOptions = { folder, prefix: prefixOf(job), definition, reading, pinned, onBad, maxBad, grace, now, ...more }
+  const prefix = range === undefined ? prefixOf(job) : `${prefixOf(job)}-r${range}`
+  const options: SplitOptions = { folder, prefix, definition, reading, pinned, onBad, maxBad, grace, now, range: range !== undefined, ...more }
+  if (hypothesis !== undefined && hypothesis !== null) {
+    options.hypothesis = hypothesis
+    await removeParts(folder, prefix)
+  }
   // Each pass widens a type at least; the number of passes only guards against a splitter that never agrees with itself.
   for (let pass = 1; pass <= 16; pass++) {
     const splitter = around.openSplitter(options)
@@ -87,13 +104,13 @@ export async function readBatch(job: PlainJob, around: Pick<Surroundings, 'openS
     }
     if (split.again === null) return { read, split }
     options.hypothesis = split.again
-    await removeParts(folder)
+    await removeParts(folder, prefix)
   }
   throw new SluiceError('INTERNAL', `The column types of batch ${batch.id} (attempt ${attempt}) did not settle.`)
 }
 
-async function removeParts(folder: string): Promise<void> {
-  for (const { name } of (await localFs.list(folder)) ?? []) await localFs.remove('stage.again', join(folder, name))
+async function removeParts(folder: string, prefix: string): Promise<void> {
+  for (const { name } of (await localFs.list(folder)) ?? []) if (name.startsWith(`${prefix}-`)) await localFs.remove('stage.again', join(folder, name))
 }
 
 /** Codes of text that is no record. */

@@ -422,12 +422,12 @@ export class Records {
   hypothesis(): Hypothesis {
     return this.slots.filter(({ role }) => role === 'open').map(({ name, original, flags }) => ({ name, original, flags }))
   }
-  /** Columns of the parts: all fixed ones, then the inferred ones that have a value. @throws SluiceError DEFINITION_INVALID */
-  schema(): Schema {
+  /** Columns of the parts: all fixed ones, then the inferred ones that have a value. @throws SluiceError DEFINITION_INVALID, if `whole` */
+  schema(whole: boolean): Schema {
     const columns: Column[] = []
     for (const { name, original, role, type, key } of this.slots) {
       if (role === 'left' || type === null) continue
-      if (key && !canBeKey(type)) {
+      if (whole && key && !canBeKey(type)) {
         throw new SluiceError('DEFINITION_INVALID', `--key ${name}: its values are ${type}, and a ${type} cannot be a key.`, { hint: 'Declare the column as string with --columns, or take another key.' })
       }
       if (role === 'open' && original !== null) this.notices.add(`The member ${JSON.stringify(original)} is the column ${name}.`)
