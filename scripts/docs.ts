@@ -6,7 +6,7 @@ import { Output } from '../src/cli/output.ts'
 import { programOf } from '../src/cli/program.ts'
 import { GLOBAL_SETTINGS } from '../src/config/globals.ts'
 import { VERBS } from '../src/config/pipeline.ts'
-import { flagOf, variableOf } from '../src/config/settings.ts'
+import { flagOf, hasVariable, variableOf } from '../src/config/settings.ts'
 import type { AnyTable, Setting } from '../src/config/settings.ts'
 import { SCHEMA_FILE, jsonSchema } from '../src/config/schema.ts'
 import { CODES } from '../src/core/codes.ts'
@@ -77,7 +77,7 @@ export function settingsTable(): string {
   const row = (name: string, setting: Setting, verb: string): string => {
     const values = setting.choices === undefined ? setting.kind : setting.choices.map((choice) => `\`${choice}\``).join(' ')
     const member = setting.lasting === false ? '–' : `\`${name === VERBS[verb]?.source ? verb : name}\``
-    return `| ${member} | ${setting.flag === false ? (name === VERBS[verb]?.source ? 'words' : '–') : `\`${flagOf(name)}\``} | ${setting.lasting === false ? '–' : `\`${variableOf(name)}\``} | ${values} | ${setting.help}${setting.fallback === undefined ? '' : ` (default: ${setting.fallback})`} |`
+    return `| ${member} | ${setting.flag === false ? (name === VERBS[verb]?.source ? 'words' : '–') : `\`${flagOf(name)}\``} | ${hasVariable(setting) ? `\`${variableOf(name)}\`` : '–'} | ${values} | ${setting.help}${setting.fallback === undefined ? '' : ` (default: ${setting.fallback})`} |`
   }
   const table = (title: string, settings: AnyTable, verb: string): string[] => ['', `### ${title}`, '', '| member | flag | variable | value | what |', '|---|---|---|---|---|', ...Object.entries(settings).map(([name, setting]) => row(name, setting, verb))]
   return [...table('All commands (in `defaults`)', GLOBAL_SETTINGS, ''), ...Object.entries(VERBS).flatMap(([verb, { table: settings }]) => table(`Pipelines to ${verb}`, settings, verb))].join('\n').trimStart()

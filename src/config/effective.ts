@@ -7,7 +7,7 @@ import type { LoadedConfig, LoadedPipeline } from './config.ts'
 import type { EnvFile, Variables } from './environment.ts'
 import { lineOf } from './file.ts'
 import { VERBS } from './pipeline.ts'
-import { flagOf, nearest, readText, variableOf } from './settings.ts'
+import { flagOf, hasVariable, nearest, readText, variableOf } from './settings.ts'
 import type { AnyTable, Plain, SettingTable } from './settings.ts'
 
 /** Where a value comes from. */
@@ -40,7 +40,7 @@ export function effective<T>(table: SettingTable<T>, sources: Sources): Effectiv
   for (const [name, setting] of Object.entries(table as AnyTable)) {
     const flag = sources.flags[name]
     const variable = variableOf(name)
-    const set = setting.lasting === false || setting.variable === false ? undefined : sources.env[variable]
+    const set = hasVariable(setting) ? sources.env[variable] : undefined
     if (flag !== undefined) {
       values[name] = typeof flag === 'string' ? readText(setting, flagOf(name), flag) : (flag as Plain)
       origins[name] = { from: 'flag', what: setting.flag === false ? 'arguments' : flagOf(name) }
@@ -69,7 +69,8 @@ function fromConfig(name: string, setting: AnyTable[string], { config, pipeline 
 
 /** Variables that look like settings and are none: `SLUICE_MEMROY`, with the one that was probably meant. */
 export function misspelt(env: Variables, tables: readonly AnyTable[]): { name: string; meant: string }[] {
-  const names = [...tables.flatMap((table) => Object.keys(table)).map(variableOf), 'SLUICE_CONFIG', 'SLUICE_ENV_FILE'].map((name) => name.slice('SLUICE_'.length))
+  const settings = tables.flatMap((table) => Object.entries(table).flatMap(([name, setting]) => (hasVariable(setting) ? [variableOf(name)] : [])))
+  const names = [...settings, 'SLUICE_CONFIG', 'SLUICE_ENV_FILE'].map((name) => name.slice('SLUICE_'.length))
   return Object.keys(env).flatMap((name) => {
     const own = name.startsWith('SLUICE_') ? name.slice('SLUICE_'.length) : null
     if (own === null || names.includes(own)) return []

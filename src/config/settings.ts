@@ -62,6 +62,10 @@ export function flagOf(name: string): string {
   return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
+export function hasVariable(setting: Setting): boolean {
+  return setting.lasting !== false && setting.variable !== false
+}
+
 export function variableOf(name: string): string {
   return `SLUICE_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
 }

@@ -1,6 +1,6 @@
 /** Configurations, pipelines and variables, as a user meets them: which value counts, and what is refused. */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
@@ -92,4 +92,46 @@ test('TypeScript and JavaScript, .ts and .mts and .js and .mjs', async (t) => {
     const loaded = await json(['load'], { cwd: app })
     assert.deepEqual([loaded['exit'], loaded['table']], [0, 'orders'], name)
   }
+})
+
+test('an env file says everything; another one is another environment; the environment and flags win over it', async (t) => {
+  const room = scratch(t)
+  mkdirSync(join(room, 'in'))
+  writeFileSync(join(room, 'in/a.json'), FILE)
+  for (const [name, stage] of [['.env', 'dev'], ['.env.prod', 'prod']] as const) writeFileSync(join(room, name), `SLUICE_PATHS=in\nSLUICE_INTO=orders\nSLUICE_KEY=id\nSLUICE_DATA_DIR=${stage}\n`)
+  const targets = async (args: string[], env: Record<string, string> = {}): Promise<unknown> => {
+    const document = await json(['load', ...args], { cwd: room, env })
+    return document['target'] ?? document
+  }
+  assert.equal(await targets([]), join(room, 'dev/tables/orders'))
+  assert.equal(await targets(['--env-file', '.env.prod']), join(room, 'prod/tables/orders'))
+  assert.equal(await targets(['--env-file', '.env.prod'], { SLUICE_DATA_DIR: 'real' }), join(room, 'real/tables/orders'))
+  assert.equal(await targets(['--env-file', '.env.prod', '--data-dir', 'flag'], { SLUICE_DATA_DIR: 'real' }), join(room, 'flag/tables/orders'))
+  const missing = await json(['load', '--env-file', '.env.none'], { cwd: room })
+  assert.deepEqual([missing['code'], missing['exit']], ['PATH_NOT_FOUND', 6])
+  writeFileSync(join(room, '.env'), 'SLUICE_MEMORY=lots\n')
+  const wrong = await json(['load', 'in', '--into', 't'], { cwd: room })
+  assert.deepEqual([wrong['code'], wrong['exit']], ['USAGE', 2])
+  const misspelt = await sluice(['load', 'in', '--into', 't'], { cwd: room, env: { SLUICE_MEMORY: '1GB', SLUICE_JBOS: '1' } })
+  assert.match(misspelt.stderr, /SLUICE_JBOS is no setting and does nothing; is SLUICE_JOBS meant\?/)
+})
+
+test('config show tells every value and its origin; validate lists; schema is the one of the reference', async (t) => {
+  const { app } = project(t)
+  writeFileSync(join(app, '.env'), 'SLUICE_GRACE=1m\n')
+  const items = (await json(['config', 'show', '--origin'], { cwd: app, env: { SLUICE_JOBS: '1' } }))['items'] as { pipeline: string | null; name: string; value: unknown; from: string; what: string }[]
+  const of = (pipeline: string | null, name: string): unknown[] => items.filter((item) => item.pipeline === pipeline && item.name === name).map(({ value, from, what }) => [value, from, what])
+  assert.deepEqual(of(null, 'dataDir'), [[join(app, 'lake'), 'defaults', `${join(app, 'sluice.config.mts')}:4 defaults.dataDir`]])
+  assert.deepEqual(of('orders', 'jobs'), [[1, 'environment', 'SLUICE_JOBS']])
+  assert.deepEqual(of('orders', 'grace'), [['1m', 'env file', `${join(app, '.env')}:1 SLUICE_GRACE`]])
+  assert.deepEqual(of('orders', 'mode'), [['upsert', 'pipeline', `${join(app, 'sluice.config.mts')}:6 orders.mode`]])
+  assert.deepEqual(of('events', 'onBad'), [[null, 'default', '']])
+  const human = await sluice(['config', 'show', 'orders', '--origin'], { cwd: app })
+  assert.match(human.stdout, /^pipeline {2}setting +value +from +where\n/)
+  assert.match(human.stdout, /orders +grace +1m +env file +.*\.env:1 SLUICE_GRACE\n/)
+  assert.deepEqual((await json(['config', 'validate'], { cwd: app }))['items'], [{ name: 'orders', verb: 'load' }, { name: 'events', verb: 'load' }])
+  const none = await json(['config', 'validate'], { cwd: join(app, 'in') })
+  assert.deepEqual([none['code'], none['exit']], ['NOT_FOUND', 6])
+  const schema = await sluice(['config', 'schema'], { cwd: app })
+  assert.equal(schema.stdout, readFileSync(join(import.meta.dirname, '../../docs/reference/sluice.config.schema.json'), 'utf8'))
 })
