@@ -44,7 +44,6 @@ const FLAGS: Readonly<Record<string, string>> = {
   '--since': 'Loading by date',
   '--until': 'Loading by date',
   '--date-field': 'Loading by date',
-  '--partition-by': 'Partitioned tables',
   '--updates': 'Deletion vectors',
   '--history': 'Limiting the history',
   '--on-changed': 'Appending changed files',

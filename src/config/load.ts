@@ -52,6 +52,7 @@ export const LOAD_SETTINGS: SettingTable<LoadSettings> = {
   csvEncoding: { kind: 'text', of: 'table', value: 'name', fallback: 'found in the file', help: ENCODINGS.join(', ') },
   csvSkip: { kind: 'text', of: 'table', value: 'n', fallback: 'found in the file', help: 'lines before the header that are no rows' },
   csvNull: { kind: 'text', of: 'table', value: 'texts', help: 'texts that mean null, beside the empty field: NULL,NA' },
+  partitionBy: { kind: 'names', of: 'table', value: 'columns', help: 'lay the files of a Delta table apart: day(COL), month(COL), year(COL) or a column' },
   columns: { kind: 'columns', of: 'table', value: 'list', help: 'the only columns to load, with types: id:string,ts:timestamp' },
   onBad: { kind: 'text', of: 'run', value: 'what', choices: ['quarantine', 'fail', 'skip'], fallback: 'quarantine', help: 'what happens to bad records' },
   maxBad: { kind: 'limit', of: 'run', value: 'limit', help: 'more bad records than N or N% fail their file' },

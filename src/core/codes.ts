@@ -95,6 +95,7 @@ export const CODES = {
   KEY_TOO_LARGE: { kind: 'data', exit: 3, http: 413, means: 'A value that records are compared by is larger than 64 kB.', hint: 'Choose a shorter key column, or deliver a digest of the value.' },
   KEY_REPEATED: { kind: 'data', exit: 3, http: 409, means: 'Another record of this key, with other content, came first (--keep error).', hint: 'Look at both with sluice rejects show, and correct the one that is wrong.' },
   TYPE_MISMATCH: { kind: 'data', exit: 3, http: 422, means: 'The value does not fit the type of its column.', hint: 'Correct the value, or load into a table whose column has another type.' },
+  PARTITION_INVALID: { kind: 'data', exit: 3, http: 422, means: 'The value of a partition column cannot lay files apart.', hint: 'Correct the value, or load into a table without --partition-by.' },
   PRECISION_LOST: { kind: 'data', exit: 3, http: 422, means: 'The value has more fraction digits than its column keeps: six of a timestamp, those of a decimal.', hint: 'Deliver fewer digits, or declare a wider decimal, or string.' },
   // between processes
   ARRIVAL_COMMITTED: { kind: 'conflict', exit: 1, http: 409, means: 'Part of the batch was committed by another process meanwhile.', hint: 'Nothing to do: Sluice looks again and leaves it out.' },

@@ -2,6 +2,8 @@
  * What a table is loaded by: columns, key, mode, keep, record path. It belongs to the table, not to the command.
  */
 import { SluiceError } from './errors.ts'
+import { checkPartitions, formatPartitions, parsePartitions } from './partition.ts'
+import type { Partition } from './partition.ts'
 import { checkRecordsPath } from './records-path.ts'
 import { columnName, findColumn, fold, isReserved, isTableName } from './schema.ts'
 import type { Column } from './schema.ts'
@@ -29,6 +31,8 @@ export interface Definition {
   records: string | null
   /** A path with other bytes than before is a new arrival, also when these bytes were in before. Absent: `content`. */
   identity?: 'revision'
+  /** How its files are laid apart; absent: they are not. */
+  partition?: readonly Partition[]
 }
 
 /** What a command may say of a definition; everything absent is the table's, or the default. */
@@ -39,6 +43,8 @@ export interface DefinitionRequest {
   keep?: string
   records?: string
   identity?: string
+  /** `day(ts),country`: day, month or year of a column, or a column. */
+  partitionBy?: string
 }
 
 /** `max:version` and its like. @throws SluiceError DEFINITION_INVALID */
@@ -113,7 +119,9 @@ export function define(table: string, request: DefinitionRequest): Definition {
   const mode = request.mode ?? (key.length > 0 ? 'dedupe' : 'append')
   const keep = pairOf(mode, key, given)
   checkColumns(columns, key, keep)
-  return { table, columns, key, mode, keep, records: request.records ?? null, ...identityOf(request.identity, mode) }
+  const partition = request.partitionBy === undefined ? undefined : parsePartitions(request.partitionBy)
+  if (columns !== null) checkPartitions(partition, columns)
+  return { table, columns, key, mode, keep, records: request.records ?? null, ...identityOf(request.identity, mode), ...(partition === undefined ? {} : { partition }) }
 }
 
 function parseKey(text: string | undefined): string[] {
@@ -178,6 +186,7 @@ export function agree(existing: Definition, request: DefinitionRequest): Definit
     keep: request.keep === undefined ? undefined : fold(formatKeep(parseKeep(request.keep))),
     records: request.records,
     identity: request.identity,
+    'partition-by': request.partitionBy === undefined ? undefined : fold(formatPartitions(parsePartitions(request.partitionBy))),
   }
   const has = {
     columns: existing.columns === null ? 'inferred' : show(existing.columns),
@@ -186,8 +195,9 @@ export function agree(existing: Definition, request: DefinitionRequest): Definit
     keep: fold(formatKeep(existing.keep)),
     records: existing.records ?? 'found by rule',
     identity: existing.identity ?? 'content',
+    'partition-by': fold(formatPartitions(existing.partition)),
   }
-  for (const flag of ['key', 'mode', 'keep', 'columns', 'records', 'identity'] as const) {
+  for (const flag of ['key', 'mode', 'keep', 'columns', 'records', 'identity', 'partition-by'] as const) {
     const wanted = asked[flag]
     if (wanted !== undefined && wanted !== has[flag]) {
       throw new SluiceError('DEFINITION_DIFFERS', `--${flag} ${wanted} differs from the table's: ${existing.table} has ${flag} ${has[flag] === '' ? 'none' : has[flag]}.`)
@@ -206,8 +216,9 @@ export function sameDefinition(existing: Definition, staged: Definition): void {
   if (has !== came) throw new SluiceError('DEFINITION_DIFFERS', `Another process made ${existing.table} meanwhile with ${has}; this load came with ${came}.`)
 }
 
-function describeDefinition({ columns, key, mode, keep, records, identity }: Definition): string {
-  return `mode ${mode}, key ${key.map(fold).join(',') || 'none'}, keep ${fold(formatKeep(keep))}, columns ${columns === null ? 'inferred' : show(columns)}, records ${records ?? 'by rule'}, identity ${identity ?? 'content'}`
+function describeDefinition({ columns, key, mode, keep, records, identity, partition }: Definition): string {
+  const own = `mode ${mode}, key ${key.map(fold).join(',') || 'none'}, keep ${fold(formatKeep(keep))}, columns ${columns === null ? 'inferred' : show(columns)}, records ${records ?? 'by rule'}`
+  return `${own}, identity ${identity ?? 'content'}, partition-by ${fold(formatPartitions(partition)) || 'none'}`
 }
 
 function show(columns: readonly Column[]): string {

@@ -75,6 +75,8 @@ export interface Finding {
 export interface Target {
   /** Scheme of its URIs: delta, sqlite. */
   readonly scheme: string
+  /** Tables can be laid apart by partitions. */
+  readonly partitions: boolean
   /** The table's own URI, absolute: its identity in the ledger. */
   uri(table: string): string
   /**

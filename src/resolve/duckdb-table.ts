@@ -272,9 +272,9 @@ export function dataSql(job: Resolution, part: Part, decided: boolean): string {
   return `SELECT ${castSql(job.schema)} FROM (${incomingSql(job, part)})${where}`
 }
 
-/** A touched data file without the rows that leave. */
-export function rewriteSql(job: Resolution, n: number): string {
-  return `SELECT ${castSql(job.schema)} FROM (${storedSql(job, [n])}) WHERE ${ROW_COLUMN} NOT IN (SELECT s_row FROM (${leavingRowsSql(job)}))`
+/** The columns of a touched data file that lie in it, without the rows that leave. */
+export function rewriteSql(job: Resolution, n: number, columns: Schema): string {
+  return `SELECT ${castSql(columns)} FROM (${storedSql(job, [n])}) WHERE ${ROW_COLUMN} NOT IN (SELECT s_row FROM (${leavingRowsSql(job)}))`
 }
 
 /** Rows that leave the table or never enter it, with their outcome. Null hits: no key of the batch is known. */

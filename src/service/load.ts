@@ -67,7 +67,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     const target = await openTarget(place, folder.clock, folder.random)
     const table = await target.open(options.into, folder.ledger.id, engine, { adopt: options.adopt === true })
     try {
-      return await loadInto({ options, settings, folder, engine, table, place })
+      return await loadInto({ options, settings, folder, engine, table, place, partitions: target.partitions })
     } finally {
       await table.close()
     }
@@ -84,6 +84,8 @@ interface Loading {
   engine: Engine & { jobs: number }
   table: Table
   place: { scheme: string; location: string }
+  /** The target can lay files apart. */
+  partitions: boolean
 }
 
 async function loadInto(work: Loading): Promise<LoadResult> {
@@ -95,6 +97,9 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const before = await table.head()
   const definition = before.definition === null ? define(options.into, options) : agree(before.definition, options)
   table.suits(definition)
+  if (definition.partition !== undefined && !work.partitions) {
+    throw new SluiceError('TARGET_INVALID', `${work.place.scheme} tables have no partitions.`, { hint: 'Leave --partition-by out, or load into a Delta table with --to delta:.' })
+  }
   if (options.reload === true && definition.mode === 'append') throw new SluiceError('RELOAD_APPEND', `${options.into} is an append table: --reload would store every record twice.`)
   const source = openFilesSource({ paths: options.paths, dataDir: folder.path, tableDirs: work.place.scheme === 'delta' ? [table.uri] : [] })
   const never = new AbortController().signal

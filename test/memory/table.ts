@@ -39,6 +39,7 @@ export function memoryTarget(store: Store): Target {
   const uri = (table: string): string => `memory:${table}`
   return {
     scheme: 'memory',
+    partitions: true,
     uri,
     async open(name, ledger, engine, { adopt = false } = {}) {
       const table = new MemoryTable(store, name, ledger, engine, adopt)

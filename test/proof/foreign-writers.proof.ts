@@ -27,8 +27,9 @@ const STEPS = 12
 interface Mode {
   mode: string
   keep?: string
+  partitionBy?: string
 }
-const MODES: readonly Mode[] = [{ mode: 'append' }, { mode: 'dedupe' }, { mode: 'upsert' }, { mode: 'upsert', keep: 'max:n' }]
+const MODES: readonly Mode[] = [{ mode: 'append' }, { mode: 'dedupe' }, { mode: 'upsert' }, { mode: 'upsert', keep: 'max:n' }, { mode: 'upsert', partitionBy: 'v' }]
 
 interface Stored extends Row {
   place: bigint
@@ -70,7 +71,7 @@ class Play {
       const rows = [3, 7, 11].map((id) => ({ id, v: 'made', n: id }))
       this.rows = rows.map((row) => ({ ...row, place: 0n }))
       this.foreign = true
-      await this.other.ask('make', this.table, { rows })
+      await this.other.ask('make', this.table, { rows, partition: this.mode.partitionBy === undefined ? null : [this.mode.partitionBy] })
     }
     await this.load(this.theirs)
     for (let step = 0; step < STEPS; step++) {
@@ -93,9 +94,9 @@ class Play {
     const records = this.some(30).map((row, at) => ({ ...row, v: `${row.v ?? ''}${at === 0 ? this.seq : ''}` }))
     const path = join(this.folder, 'in', `f${this.seq}.ndjson`)
     writeFileSync(path, records.map((row) => `${JSON.stringify(row)}\n`).join(''))
-    const { mode, keep } = this.mode
+    const { mode, keep, partitionBy } = this.mode
     const result = await load({
-      paths: [path], into: 't', mode, columns: 'id:int64,v:string,n:int64', dataDir: join(this.folder, 'data'), jobs: 1, adopt,
+      paths: [path], into: 't', mode, columns: 'id:int64,v:string,n:int64', dataDir: join(this.folder, 'data'), jobs: 1, adopt, ...(partitionBy === undefined ? {} : { partitionBy }),
       ...(mode === 'append' ? {} : { key: 'id' }), ...(keep === undefined ? {} : { keep }),
     })
     if (result.exit !== 0 || !result.balance.balances) throw new Error(`a load ended with ${JSON.stringify(result)}`)
@@ -210,7 +211,7 @@ function agree(what: string, got: readonly string[], expected: readonly string[]
 await inFolder('foreign', async (root) => {
   const program = python(root)
   const cases = MODES.flatMap((mode, m) => Array.from({ length: EACH }, (_, n) => ({ mode, seed: SEED + m * 1000 + n, theirs: n % 2 === 1 })))
-  const result = await runCases(cases, 2, ({ mode, seed }) => `${mode.mode} ${mode.keep ?? ''} seed ${seed}`, ({ mode, seed, theirs }) =>
+  const result = await runCases(cases, 2, ({ mode, seed }) => `${mode.mode} ${mode.keep ?? mode.partitionBy ?? ''} seed ${seed}`, ({ mode, seed, theirs }) =>
     inFolder('foreign-play', async (folder) => {
       const other = openForeigner(program)
       try {

@@ -4,7 +4,7 @@
  *
  * For every combination two scenes are played: `fresh` (no data folder yet) and `grown` (a table with some commits, files
  * that bring new keys, known keys, other content, bad records and a copy); for upsert also `adopt` (the table belongs to
- * another data folder, and the load takes it over). A first pass without a kill lists the
+ * another data folder, and the load takes it over) and, on Delta, `apart` (its files are laid apart by partitions). A first pass without a kill lists the
  * failpoints that are reached; then each is killed once: in the parent; in a child, the child alone and its parent with
  * it. After one more run the table must equal the reference, the balance of the table must hold and doctor be clean.
  *
@@ -21,6 +21,7 @@ import { baseName, expectedPoints, isPartOf } from './points.ts'
 
 const MODES = ['append', 'dedupe', 'upsert', 'replace'] as const
 const TARGETS = ['delta', 'sqlite'] as const
+const SCENES = ['fresh', 'grown', 'adopt', 'apart'] as const
 type Mode = (typeof MODES)[number]
 type TargetName = (typeof TARGETS)[number]
 
@@ -29,7 +30,7 @@ interface Combination {
   target: TargetName
 }
 interface Scene extends Combination {
-  scene: 'fresh' | 'grown' | 'adopt'
+  scene: 'fresh' | 'grown' | 'adopt' | 'apart'
   /** Folder with `in/` and, when grown, `data/`. */
   folder: string
   expected: string[]
@@ -50,14 +51,14 @@ const PACKED = fileURLToPath(new URL('../golden/parquet/sweep.parquet', import.m
 
 /** Commits of the grown scene before the load that is killed. Delta: its commit is version 100 and writes a checkpoint. */
 const GROWN_COMMITS = { delta: 100, sqlite: 4 }
-const ADOPTED_COMMITS = 4
+const FEW_COMMITS = 4
 
 function flags(c: Combination & { scene?: Scene['scene'] }, folder: string): string[] {
   const key = c.mode === 'append' ? [] : ['--key', 'id']
   return [
     'load', join(folder, 'in'), '--into', 't', '--mode', c.mode, ...key, '--columns', COLUMNS, '--memory', '1GB', '--jobs', '1',
     '--to', c.target === 'delta' ? `delta:${join(folder, 'lake')}` : `sqlite:${join(folder, 't.db')}`,
-    '--data-dir', join(folder, 'data'), '--allow-partial', '--grace', '0', '--json', ...(c.scene === 'adopt' ? ['--adopt'] : []),
+    '--data-dir', join(folder, 'data'), '--allow-partial', '--grace', '0', '--json', ...(c.scene === 'adopt' ? ['--adopt'] : []), ...(c.scene === 'apart' ? ['--partition-by', 'note'] : []),
   ]
 }
 
@@ -78,7 +79,7 @@ function writeFiles(folder: string): void {
 }
 
 function grown({ scene, target }: Pick<Scene, 'scene' | 'target'>): number {
-  return scene === 'grown' ? GROWN_COMMITS[target] : scene === 'adopt' ? ADOPTED_COMMITS : 0
+  return scene === 'grown' ? GROWN_COMMITS[target] : scene === 'fresh' ? 0 : FEW_COMMITS
 }
 
 async function grow(c: Omit<Scene, 'expected'>, folder: string): Promise<void> {
@@ -86,7 +87,7 @@ async function grow(c: Omit<Scene, 'expected'>, folder: string): Promise<void> {
     const path = join(folder, `seed-${n}.ndjson`)
     writeFileSync(path, `${JSON.stringify({ id: `k${n}`, v: 0, note: 'old' })}\n`)
     await load({
-      paths: [path], into: 't', mode: c.mode, ...(c.mode === 'append' ? {} : { key: 'id' }), columns: COLUMNS, to: place(c, folder), dataDir: join(folder, c.scene === 'adopt' ? 'other' : 'data'), jobs: 1,
+      paths: [path], into: 't', mode: c.mode, ...(c.mode === 'append' ? {} : { key: 'id' }), columns: COLUMNS, to: place(c, folder), dataDir: join(folder, c.scene === 'adopt' ? 'other' : 'data'), jobs: 1, ...(c.scene === 'apart' ? { partitionBy: 'note' } : {}),
     })
   }
 }
@@ -146,7 +147,9 @@ await inFolder('scenes', async (root) => {
   const scenes: Scene[] = []
   for (const mode of MODES) {
     for (const target of TARGETS) {
-      for (const scene of mode === 'upsert' ? (['fresh', 'grown', 'adopt'] as const) : (['fresh', 'grown'] as const)) {
+      for (const scene of SCENES) {
+        if ((scene === 'adopt' || scene === 'apart') && mode !== 'upsert') continue
+        if (scene === 'apart' && target !== 'delta') continue
         const folder = join(root, `${mode}-${target}-${scene}`)
         mkdirSync(folder)
         const draft = { mode, target, scene, folder }

@@ -11,7 +11,9 @@ import { join } from 'node:path'
 import { load } from '../../src/index.ts'
 import type { LoadOptions } from '../../src/index.ts'
 import { READERS, python } from './foreigner.ts'
-import { broken, close, copyFolder, inFolder, tableText } from './harness.ts'
+import { loadParts, readByFolders } from './partitions.ts'
+import type { PartRow } from './partitions.ts'
+import { broken, close, copyFolder, difference, inFolder, tableText } from './harness.ts'
 
 const COMMITS = 250
 /** Commits of the second table, which only appends: its first checkpoint is at version 100. */
@@ -97,8 +99,39 @@ await inFolder('readers', async (folder) => {
     if (wrong.length > 0 || count !== rows.length) fail(`${name}: after losing old JSON Sluice finds ${count} rows and ${wrong.join('; ')}`)
     else result.passed++
   }
+
+  // Laid apart: readers that take the values from the log, and readers that take them from the folders.
+  const parts = await loadParts(join(folder, 'in'), data)
+  const truth = join(folder, 'parts.truth')
+  writeFileSync(truth, parts.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  const table = join(data, 'tables', 'parts')
+  try {
+    const said = execFileSync(reader, [join(READERS, 'read_parts.py'), table, truth], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    console.log(`  parts: ${said.trim()} rows by delta-rs and Polars, whole and by each partition`)
+    result.passed += 2
+  } catch (thrown) {
+    fail(`parts: ${thrown instanceof Error ? thrown.message.slice(0, 2000) : String(thrown)}`)
+  }
+  const show = ({ id, c, day }: PartRow): string => JSON.stringify([id, c, day])
+  const wrong = difference((await readByFolders(liveFiles(table))).map(show).toSorted(), parts.map(show).toSorted())
+  if (wrong === null) result.passed++
+  else fail(`parts by DuckDB from the folders: ${wrong}`)
 })
-close('outside-readers', result, 10, `${COMMITS} commits, 2 tables, 2 readers`)
+close('outside-readers', result, 13, `${COMMITS} commits, 3 tables, 3 readers`)
+
+/** Paths of the files that the log of a table names. */
+function liveFiles(table: string): string[] {
+  const live = new Set<string>()
+  const log = join(table, '_delta_log')
+  for (const name of readdirSync(log).filter((file) => file.endsWith('.json')).toSorted()) {
+    for (const line of readFileSync(join(log, name), 'utf8').trim().split('\n')) {
+      const { add, remove } = JSON.parse(line) as { add?: { path: string }; remove?: { path: string } }
+      if (remove !== undefined) live.delete(remove.path)
+      if (add !== undefined) live.add(add.path)
+    }
+  }
+  return [...live].map((path) => join(table, decodeURIComponent(path)))
+}
 
 function fail(message: string): void {
   result.failed++

@@ -31,7 +31,7 @@ const UNDISTURBED: Readonly<Record<string, string>> = {
 
 /** Passed only where there is a key, or only by upserts. */
 const KEYED = ['stage.losers', 'delta.losers', 'sqlite.losers', 'sqlite.decide', 'sqlite.decided', 'sqlite.beaten', 'sqlite.update', 'sqlite.replaced', 'sqlite.index']
-const UPSERT = ['delta.rewrite', 'delta.adopt.write', 'delta.adopt.link', 'sqlite.adopt', 'sqlite.adopted']
+const UPSERT = ['delta.rewrite', 'delta.adopt.write', 'delta.partition.make', 'delta.adopt.link', 'sqlite.adopt', 'sqlite.adopted']
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>

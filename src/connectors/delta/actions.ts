@@ -3,6 +3,8 @@
  * Only what this writer knows: everything else is refused by name in `refuse.ts`.
  */
 import { SluiceError } from '../../core/errors.ts'
+import { derivedType, formatPartitions, partitionName } from '../../core/partition.ts'
+import type { Partition } from '../../core/partition.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import { columnName, fold } from '../../core/schema.ts'
 import type { Column, ColumnType, Schema } from '../../core/schema.ts'
@@ -137,8 +139,12 @@ export interface Field {
  * The schema as Delta's JSON: the fields that the table has, as they are, then new columns. Everything that Sluice adds is
  * nullable. `_place` is the last one when the table is made, and columns that come later follow it.
  */
-export function schemaString(known: readonly Field[], schema: Schema): string {
+export function schemaString(known: readonly Field[], schema: Schema, partitions: readonly Partition[] = []): string {
   const fields = [...known, ...schema.filter(({ name }) => !known.some((other) => fold(other.name) === fold(name))).map(field)]
+  for (const partition of partitions) {
+    const name = partitionName(partition)
+    if (partition.by !== 'value' && !fields.some((other) => fold(other.name) === fold(name))) fields.push({ name, type: DELTA_TYPES[derivedType(partition.by)], nullable: true, metadata: { [DERIVED]: formatPartitions([partition]) } })
+  }
   if (!fields.some(({ name }) => name === PLACE_COLUMN)) fields.push({ name: PLACE_COLUMN, type: 'long', nullable: true, metadata: { comment: 'where the record came in: arrival × 2^32 + row' } })
   return JSON.stringify({ type: 'struct', fields })
 }
@@ -151,10 +157,12 @@ function field(column: Column): Field {
   return { name: column.name, type: deltaType(nodeOf(column.type)), nullable: true, metadata }
 }
 
-const FIELD_METADATA = new Set(['comment', 'sluice.type'])
+/** Of a column that Sluice derives from another one: how. */
+const DERIVED = 'sluice.derived'
+const FIELD_METADATA = new Set(['comment', 'sluice.type', DERIVED])
 
 /**
- * The other way round; `_place` is a field and no column.
+ * The other way round; `_place` and derived columns are fields and no columns.
  * @throws SluiceError TABLE_UNSUPPORTED naming the column and what is unknown about it
  */
 export function parseSchema(text: string, path: string): { schema: Column[]; fields: Field[] } {
@@ -169,6 +177,7 @@ export function parseSchema(text: string, path: string): { schema: Column[]; fie
       if (type !== 'long') throw refuse(name, `has the type ${JSON.stringify(type)}`)
       continue
     }
+    if (metadata[DERIVED] !== undefined) continue
     const found = ourType(type, metadata['sluice.type'])
     if (found === undefined) throw refuse(name, `has the type ${JSON.stringify(type)}`)
     const column: Column = { name, type: found }

@@ -4,6 +4,8 @@
  */
 import { checkKeepColumn } from '../../core/definition.ts'
 import type { Definition } from '../../core/definition.ts'
+import { checkPartitions, formatPartitions } from '../../core/partition.ts'
+import type { Partition } from '../../core/partition.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { findColumn, fits, fold } from '../../core/schema.ts'
 import { canBeKey } from '../../core/types.ts'
@@ -57,5 +59,11 @@ function checked(root: string, state: TableState, definition: Definition): Defin
   }
   if (definition.keep !== null && 'column' in definition.keep) checkKeepColumn(definition.keep, findColumn(state.schema, definition.keep.column))
   if (definition.columns !== null && !fits(definition.columns, state.schema)) throw invalid('--columns gives a column another type than the table has for it.')
-  return definition
+  const columns = state.metaData?.partitionColumns ?? []
+  const partition = columns.map((column): Partition => ({ column, by: 'value' }))
+  checkPartitions(partition, state.schema)
+  if (definition.partition !== undefined && fold(formatPartitions(definition.partition)) !== fold(formatPartitions(partition))) {
+    throw invalid(`the table is laid apart by ${columns.join(', ') || 'nothing'}, not by --partition-by ${formatPartitions(definition.partition)}.`)
+  }
+  return partition.length === 0 ? definition : { ...definition, partition }
 }

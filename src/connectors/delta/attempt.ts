@@ -4,11 +4,13 @@
  *   prune → hits → decide → COPY data, rewritten files, losers, rejects → count what was written → balance → batch record
  * Nothing of it is visible until the log names it; a failed attempt removes its own files.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Clock } from '../../core/effects.ts'
 import type { Session, Staged, Written } from '../../core/engine.ts'
 import type { Definition } from '../../core/definition.ts'
 import { tampering } from '../../core/failpoint.ts'
+import { storedColumns } from '../../core/partition.ts'
+import type { Partition } from '../../core/partition.ts'
 import type { Schema } from '../../core/schema.ts'
 import { quoteName } from '../../sql/quote.ts'
 import { rejectsSql } from '../../resolve/duckdb-batch.ts'
@@ -19,7 +21,10 @@ import type { AddAction, RemoveAction } from './actions.ts'
 import { BATCH_TAG, FOREIGN_TAG } from './actions.ts'
 import { countBatch } from './counting.ts'
 import { BATCHES_FOLDER, LOSERS_FOLDER, REJECTS_FOLDER, attemptName, dataName, encodePath } from './layout.ts'
+import { folderOf, forgetApart, layApart, partitionNames, partitionsOfKeys } from './parting.ts'
+import type { PartitionValues } from './parting.ts'
 import { mayHold } from './prune.ts'
+import { tableFile } from './reading.ts'
 import { encodeRecord } from './record.ts'
 import type { BatchRecord, KeptPart, RecordLink } from './record.ts'
 import type { LiveFile, TableState } from './state.ts'
@@ -52,6 +57,8 @@ export class AttemptWriter {
   /** Under replace: every file of before, which this commit removes. */
   private dropped: LiveFile[] = []
   private readonly replaces: boolean
+  private readonly values = new Map<Written, PartitionValues>()
+  private readonly partitions: readonly Partition[]
   private tampered = false
 
   constructor(root: string, round: number, staged: Staged, schema: Schema, definition: Definition, session: Session, clock: Clock) {
@@ -60,6 +67,7 @@ export class AttemptWriter {
     this.session = session
     this.clock = clock
     this.replaces = definition.mode === 'replace'
+    this.partitions = definition.partition ?? []
     this.job = { staged, schema, key: definition.key, keep: definition.keep, files: [], foreign: null, tamper: null }
   }
 
@@ -99,9 +107,10 @@ export class AttemptWriter {
     const { job } = this
     const { keep, schema, staged } = job
     if (keep === null) return null
-    const candidates = [...state.files.values()].filter(({ add }) => mayHold(add, schema, staged.keyRange))
+    const here = await partitionsOfKeys(this.session, schema, this.partitions, job.key, incomingSql(job))
+    const candidates = [...state.files.values()].filter((file) => (here === null || here(file)) && mayHold(file.add, schema, staged.keyRange))
     if (candidates.length === 0) return this.judge(null)
-    job.files = candidates.map(({ path }) => ({ uri: join(this.root, path) }))
+    job.files = candidates.map((file) => tableFile(this.root, schema, file))
     for (const sql of hitsSql(job, keep)) await this.session.exec(sql)
     const hits = (await this.session.rows('SELECT DISTINCT file FROM sluice_hit ORDER BY file')).map(({ file }) => Number(file))
     if (hits.length === 0) return this.judge(null)
@@ -121,12 +130,32 @@ export class AttemptWriter {
   }
 
   private async writeRows(hits: number[] | null): Promise<void> {
-    for (const part of this.job.staged.records) await this.copy('delta.data', this.data, '', dataSql(this.job, part, hits !== null))
+    const { job } = this
+    if (this.partitions.length === 0) for (const part of job.staged.records) await this.copy('delta.data', this.data, '', dataSql(job, part, hits !== null))
+    else await this.writeApart(job.staged.records.map((part) => dataSql(job, part, hits !== null)))
     // One touched file at a time: memory follows the file, not the table.
     for (const touched of this.touched) {
-      const written = await this.copy('delta.rewrite', this.rewrites, '', rewriteSql(this.job, touched.n))
+      const values = touched.file.add.partitionValues
+      const written = await this.copy('delta.rewrite', this.rewrites, await this.folderFor(values), rewriteSql(job, touched.n, storedColumns(job.schema, this.partitions)), values)
       if (written !== null) touched.into = written
     }
+  }
+
+  /** One file per partition that the new rows belong to. */
+  private async writeApart(selects: readonly string[]): Promise<void> {
+    if (selects.length === 0) return
+    const { schema } = this.job
+    for (const { values, select } of await layApart(this.session, schema, this.partitions, selects.join(' UNION ALL '))) await this.copy('delta.data', this.data, await this.folderFor(values), select, values)
+    await forgetApart(this.session)
+  }
+
+  /** Folder of a partition, below the table's; its entries up to there are synced with the rest. */
+  private async folderFor(values: PartitionValues): Promise<string> {
+    const folder = folderOf(values, partitionNames(this.job.schema, this.partitions))
+    if (folder === '') return ''
+    await localFs.makeFolder('delta.partition.make', join(this.root, folder))
+    for (let at = dirname(join(this.root, folder)); at.length >= this.root.length; at = dirname(at)) this.folders.add(at)
+    return folder
   }
 
   private async writeKept(hits: number[] | null): Promise<void> {
@@ -138,13 +167,14 @@ export class AttemptWriter {
     if (staged.rejects.length > 0) await this.copy('delta.rejects', this.rejects, REJECTS_FOLDER, rejectsSql(staged))
   }
 
-  private async copy(point: string, into: Written[], folder: string, select: string): Promise<Written | null> {
+  private async copy(point: string, into: Written[], folder: string, select: string, values: PartitionValues = {}): Promise<Written | null> {
     const n = this.paths.length + 1
-    const path = join(this.root, folder, folder === '' ? dataName(this.name, n) : `${this.name}-${n}.parquet`)
+    const path = join(this.root, folder, folder === LOSERS_FOLDER || folder === REJECTS_FOLDER ? `${this.name}-${n}.parquet` : dataName(this.name, n))
     this.paths.push(path)
     const written = await this.session.copy(point, await this.tamperWrite(select), path)
     if (written.rows === 0) return null
     into.push(written)
+    this.values.set(written, values)
     this.folders.add(join(this.root, folder))
     return written
   }
@@ -201,7 +231,7 @@ export class AttemptWriter {
 
   private add(written: Written, tags: Record<string, string>, now: number): AddAction {
     const path = encodePath(written.uri.slice(this.root.length + 1))
-    return { path, partitionValues: {}, size: written.bytes, modificationTime: now, dataChange: true, stats: statsText(this.job.schema, written), tags }
+    return { path, partitionValues: this.values.get(written) ?? {}, size: written.bytes, modificationTime: now, dataChange: true, stats: statsText(this.job.schema, written), tags }
   }
 }
 

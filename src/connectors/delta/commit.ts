@@ -11,7 +11,9 @@ import type { Engine, Session, Staged } from '../../core/engine.ts'
 import { formatKeep, sameDefinition } from '../../core/definition.ts'
 import type { Definition } from '../../core/definition.ts'
 import { SluiceError } from '../../core/errors.ts'
-import { fits, mergeSchema } from '../../core/schema.ts'
+import { checkPartitions, partitionName } from '../../core/partition.ts'
+import type { Partition } from '../../core/partition.ts'
+import { findColumn, fits, mergeSchema } from '../../core/schema.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { Receipt } from '../../core/target.ts'
 import { noBalance, addBalance } from '../../core/balance.ts'
@@ -81,7 +83,9 @@ function checkTurn(state: TableState, staged: Staged, asked: Definition): Schema
   }
   if (state.definition !== null) sameDefinition(state.definition, asked)
   if (!fits(staged.schema, state.schema)) throw new SluiceError('SCHEMA_MOVED', `The batch ${batch.id} was staged with other column types than the table has now.`)
-  return mergeSchema(state.schema, staged.schema)
+  const schema = mergeSchema(state.schema, staged.schema)
+  checkPartitions((state.definition ?? asked).partition, schema)
+  return schema
 }
 
 export async function prepareFolders(root: string, random: Random): Promise<void> {
@@ -118,17 +122,23 @@ function headActions(by: Committer, state: TableState, schema: Schema, definitio
   const protocol = protocolFor(schema)
   if (state.protocol === null || protocol.minWriterVersion > state.protocol.minWriterVersion) actions.push({ protocol })
   if (state.metaData !== null && state.schema.length === schema.length) return actions
-  const made = state.metaData ?? newTable(by, definition)
-  return [...actions, { metaData: { ...made, schemaString: schemaString(state.fields, schema) } }]
+  const made = state.metaData ?? newTable(by, definition, schema)
+  return [...actions, { metaData: { ...made, schemaString: schemaString(state.fields, schema, definition.partition) } }]
 }
 
-function newTable(by: Committer, definition: Definition): MetaData {
+/** As the schema spells it: names are matched without case. */
+function nameIn(schema: Schema, partition: Partition): string {
+  const name = partitionName(partition)
+  return findColumn(schema, name)?.name ?? name
+}
+
+function newTable(by: Committer, definition: Definition, schema: Schema): MetaData {
   return {
     id: uuidOf(by.random),
     name: definition.table,
     format: { provider: 'parquet', options: {} },
     schemaString: '',
-    partitionColumns: [],
+    partitionColumns: (definition.partition ?? []).map((partition) => nameIn(schema, partition)),
     configuration: propertiesOf(by.table.ledger ?? '', definition),
     createdTime: by.clock.now(),
   }

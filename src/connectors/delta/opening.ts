@@ -8,6 +8,8 @@
 import { join } from 'node:path'
 import type { Engine } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
+import { partitionName } from '../../core/partition.ts'
+import { fold } from '../../core/schema.ts'
 import { filesSql } from '../../resolve/duckdb-batch.ts'
 import { localFs } from '../../storage/local.ts'
 import type { AddAction } from './actions.ts'
@@ -114,6 +116,8 @@ export class OpenTable {
       const made = [...state.foreign.values()].map(({ by }) => by)[0] ?? 'another writer'
       throw new SluiceError('TABLE_FOREIGN', state.batches.size === 0 ? `${root}: ${made} made this table, not Sluice.` : `${root}: ${made} took away what Sluice had written down about this table.`)
     }
+    const apart = state.metaData?.partitionColumns.map(fold).join(',')
+    if (apart !== (state.definition.partition ?? []).map((partition) => fold(partitionName(partition))).join(',')) throw new SluiceError('TABLE_UNSUPPORTED', `${root}: another writer changed the partition columns to ${apart || 'none'}.`)
     if (ledger !== null && state.ledger !== ledger) throw new SluiceError('TABLE_OTHER_LEDGER', `${root} belongs to the ledger ${state.ledger ?? '?'}, not to ${ledger}.`)
   }
 

@@ -16,8 +16,12 @@ export function mayHold(add: AddAction, schema: Schema, keyRange: Staged['keyRan
   const bounds = readBounds(add.stats, columns.map(({ name }) => name))
   return keyRange.every(({ min, max }, at) => {
     const column = columns[at]
-    const told = column === undefined ? undefined : bounds.get(column.name)
-    return column === undefined || told === undefined || overlaps(column.type, told, min, max)
+    if (column === undefined) return true
+    const inPartition = add.partitionValues[column.name]
+    // A key is never null.
+    if (inPartition === null || inPartition === '') return false
+    const told = inPartition === undefined ? bounds.get(column.name) : { min: inPartition, max: inPartition, exact: true }
+    return told === undefined || overlaps(column.type, told, min, max)
   })
 }
 

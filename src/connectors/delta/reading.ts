@@ -7,16 +7,27 @@
 import { join } from 'node:path'
 import type { Session } from '../../core/engine.ts'
 import type { RejectRow } from '../../core/target.ts'
+import { findColumn, fold } from '../../core/schema.ts'
 import type { Row, Schema } from '../../core/schema.ts'
 import { quoteName } from '../../sql/quote.ts'
 import { filesSql, valueSql } from '../../resolve/duckdb-batch.ts'
 import { filesOfTableSql } from '../../resolve/duckdb-table.ts'
 import type { TableFile } from '../../resolve/duckdb-table.ts'
-import type { TableState } from './state.ts'
+import type { LiveFile, TableState } from './state.ts'
 
 /** The live files of a table, to be read. */
 export function tableFiles(root: string, state: TableState): TableFile[] {
-  return [...state.files.values()].map(({ path }) => ({ uri: join(root, path) }))
+  return [...state.files.values()].map((file) => tableFile(root, state.schema, file))
+}
+
+/** A live file with the values of the schema's columns that its partition holds. */
+export function tableFile(root: string, schema: Schema, { path, add }: LiveFile): TableFile {
+  const values: Record<string, string | null> = {}
+  for (const [name, value] of Object.entries(add.partitionValues)) {
+    // Delta takes an empty text for null.
+    if (findColumn(schema, name) !== undefined) values[fold(name)] = value === '' ? null : value
+  }
+  return { uri: join(root, path), values }
 }
 
 /** Rows of a page: with rows of 10 kB it has 20 MB. */

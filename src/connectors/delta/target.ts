@@ -24,6 +24,7 @@ export function openDeltaTarget(options: { root: string; clock: Clock; random?: 
   const { root, clock, random = systemRandom } = options
   return {
     scheme: 'delta',
+    partitions: true,
     uri: (table) => join(root, table),
     async open(table, ledger, engine, { adopt = false } = {}) {
       const opened = new DeltaTable(new OpenTable(join(root, table), ledger, engine, adopt), engine, clock, random)

@@ -115,11 +115,20 @@ async function checkFiles(root: string, expected: readonly Expected[], session: 
   return findings
 }
 
+/** The table's folder and those of its partitions, relative to it. */
+async function dataFolders(root: string, folder = ''): Promise<string[]> {
+  const folders = [folder]
+  for (const { name, kind } of (await localFs.list(join(root, folder))) ?? []) {
+    if (kind === 'folder' && !/^[._]/.test(name)) folders.push(...(await dataFolders(root, join(folder, name))))
+  }
+  return folders
+}
+
 /** Files that no commit names: left by a dead attempt, or of one that is at work right now. */
 async function findGarbage(root: string, state: TableState): Promise<Finding[]> {
   const named = new Set([...state.batches.values()].map(({ record }) => attemptOf(record.slice(BATCHES_FOLDER.length + 1))))
   const findings: Finding[] = []
-  for (const folder of ['', BATCHES_FOLDER, LOSERS_FOLDER, REJECTS_FOLDER, LOG_FOLDER, FOLDS_FOLDER]) {
+  for (const folder of [...(await dataFolders(root)), BATCHES_FOLDER, LOSERS_FOLDER, REJECTS_FOLDER, LOG_FOLDER, FOLDS_FOLDER]) {
     for (const { name, kind } of (await localFs.list(join(root, folder))) ?? []) {
       const attempt = attemptOf(name)
       const left = name.startsWith('.tmp-') || (attempt !== null && !named.has(attempt))

@@ -35,6 +35,7 @@ export function openSqliteTarget(options: { file: string }): Target {
   const { file } = options
   return {
     scheme: 'sqlite',
+    partitions: false,
     uri: (table) => uriOf(file, table),
     async open(table, ledger, engine, { adopt = false } = {}) {
       checkTableName(table, file)

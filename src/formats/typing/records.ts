@@ -11,7 +11,7 @@ import { PLACE_COLUMN } from '../../core/place.ts'
 import { MAX_COLUMNS, columnName, fold, isReserved, nameFault } from '../../core/schema.ts'
 import type { Column, ColumnType, Schema } from '../../core/schema.ts'
 import { canBeKey } from '../../core/types.ts'
-import { FIELD, MAX_DEPTH, NESTED, NULL, STRING } from '../record.ts'
+import { FIELD, MAX_DEPTH, NESTED, NULL } from '../record.ts'
 import type { RecordView } from '../record.ts'
 import { fitsLane, lane } from '../json/lane.ts'
 import type { LaneColumn } from '../json/lane.ts'
@@ -19,6 +19,7 @@ import { decode, repeatedName } from '../json/text.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
 import type { Parts } from '../parquet/parts.ts'
 import { fieldFlag } from './field.ts'
+import { Apart, isText } from './apart.ts'
 import { flagOf, settled, typeOf } from './infer.ts'
 import { inside } from './nested.ts'
 import { refused } from './refused.ts'
@@ -54,6 +55,7 @@ export class Records {
   private readonly keyNames: readonly string[]
   private readonly compared: readonly string[]
   private readonly keys: (Slot | undefined)[] = []
+  private readonly apart: Apart
   private anyFixed = false
   private readonly definition: Definition
   private byName = new Map<string, Slot>()
@@ -90,6 +92,7 @@ export class Records {
     this.closed = definition.columns !== null
     this.keyNames = definition.key.map(fold)
     this.compared = definition.keep !== null && 'column' in definition.keep ? [...this.keyNames, fold(definition.keep.column)] : this.keyNames
+    this.apart = new Apart(definition.partition, this.closed)
     this.place = parts.add(PLACE_COLUMN, 'int64')
     this.offset = parts.add(OFFSET_COLUMN, 'int64')
     const fixed = [...(pinned ?? []), ...(definition.columns ?? []).filter((column) => !pinned?.some((known) => fold(known.name) === fold(column.name)))]
@@ -153,7 +156,7 @@ export class Records {
     if (s.lone) return { code: 'TEXT_INVALID', message: 'A string of the record holds half of a surrogate pair.' }
     const bad = s.names !== undefined && s.names === this.named ? null : this.find(s)
     if (bad !== null) return bad
-    return this.keyNames.length === 0 ? null : this.checkKey(s)
+    return (this.keyNames.length === 0 ? null : this.checkKey(s)) ?? this.apart.check(s, this.byName, this.foundIn)
   }
 
   /** The slots of all members, into `found`. */
@@ -199,7 +202,7 @@ export class Records {
     this.record++
     this.fresh = []
     // A record that will be refused teaches nothing.
-    if (this.find(s) !== null || this.keyLacking(s) >= 0) {
+    if (this.find(s) !== null || this.keyLacking(s) >= 0 || this.apart.check(s, this.byName, this.foundIn) !== null) {
       for (const slot of this.fresh) this.forget(slot)
       this.named = null
       return true
@@ -260,6 +263,7 @@ export class Records {
     const name = columnName(member)
     if (nameFault(name) !== null) return this.closed ? null : { code: 'NAME_INVALID', message: nameFault(name) ?? '' }
     if (isReserved(name)) return { code: 'NAME_RESERVED', column: name, message: `The member ${member} has a name that belongs to Sluice.` }
+    if (this.apart.derived.has(fold(name))) return { code: 'NAME_RESERVED', column: name, message: `The member ${member} has the name of a column that the table derives (--partition-by).` }
     const known = this.byName.get(fold(name))
     if (known !== undefined) return known
     if (this.closed) return this.leftCount < MOST_LEFT_OUT ? this.addSlot(name, name === member ? null : member, 'left') : null
@@ -316,7 +320,7 @@ export class Records {
 
   /** Takes the records that look like the last one, at most `most`; see `Sink.alike`. */
   alike(buf: Buffer, from: number, to: number, lines: boolean, seq: number, row: number, offset: number, most: number): { records: number; bytes: number } {
-    if (this.collecting || !this.expect()) return { records: 0, bytes: 0 }
+    if (this.collecting || this.apart.holds || !this.expect()) return { records: 0, bytes: 0 }
     const { parts } = this
     const fast = lane()
     const records = fast.run(this.lane, buf, from, to, lines, seq, row, offset, Math.min(most, parts.room))
@@ -443,8 +447,4 @@ export class Records {
     const members = this.slots.filter(({ role, seen }) => role === 'left' && seen > 0).map(({ name, original, seen }) => [original ?? name, seen] as const)
     return Object.fromEntries([...members, ...this.inner])
   }
-}
-
-function isText(kind: number): boolean {
-  return kind === STRING || kind === FIELD
 }
