@@ -7,6 +7,7 @@ import { after, describe, test } from 'node:test'
 import { Scene, counted } from '../../../test/contract/scene.ts'
 import type { Variant } from '../../../test/contract/scene.ts'
 import { hybridEngine } from '../../../test/memory/hybrid.ts'
+import type { DefinitionRequest } from '../../core/definition.ts'
 import { checkPartitions, parsePartitions, partitionFolder } from '../../core/partition.ts'
 import { systemClock } from '../../storage/system.ts'
 import type { Action, AddAction } from './actions.ts'
@@ -65,17 +66,19 @@ describe('partitions', () => {
     for (const remove of actions(scene).flatMap((action) => action.remove ?? [])) assert.ok(['x', 'y'].includes(remove.partitionValues?.['c'] ?? ''))
     await scene.check()
   })
-  for (const partitionBy of ['c', 'day(ts)', 'month(ts),c', 'year(ts)']) {
-    for (const request of [{ columns: COLUMNS }, { columns: COLUMNS, key: 'id' }, { columns: COLUMNS, key: 'id', keep: 'error' }, { columns: COLUMNS, key: 'id,c', mode: 'upsert', keep: 'max:ts' }, { columns: COLUMNS, key: 'ts,c,id', mode: 'upsert' }]) {
-      test(`${partitionBy}: ${request.keep ?? request.mode ?? 'plain'} ${request.key ?? ''}: late, equal and repeated records as in any table`, async () => {
-        const scene = await Scene.open(variant, { ...request, partitionBy })
-        const days = ['2024-01-01T00:00:00Z', '2024-01-31T23:59:59.999999Z', '2024-02-01T00:00:00Z', '2025-01-01T00:00:00Z']
-        const some = (seed: number): object[] => Array.from({ length: 12 }, (_, n) => r((n * seed) % 7, days[(n + seed) % 4] ?? null, ['x', 'y', 'é z'][(n * seed) % 3] ?? null, `v${(n + seed) % 2}`))
-        for (const seq of [2, 5, 3, 1, 4]) await scene.load([{ seq, records: some(seq) }])
-        await scene.check()
-        await scene.check(await scene.another())
-      })
-    }
+  const laws: [string, DefinitionRequest][] = [
+    ['c', { columns: COLUMNS }], ['day(ts)', { columns: COLUMNS, key: 'id' }], ['month(ts),c', { columns: COLUMNS, key: 'id', keep: 'error' }],
+    ['year(ts)', { columns: COLUMNS, key: 'id,c', mode: 'upsert', keep: 'max:ts' }], ['c', { columns: COLUMNS, key: 'ts,c,id', mode: 'upsert' }], ['month(ts),c', { columns: COLUMNS, key: 'ts,c,id', mode: 'upsert' }],
+  ]
+  for (const [partitionBy, request] of laws) {
+    test(`${partitionBy}: ${request.keep ?? request.mode ?? 'plain'} ${request.key ?? ''}: late, equal and repeated records as in any table`, async () => {
+      const scene = await Scene.open(variant, { ...request, partitionBy })
+      const days = ['2024-01-01T00:00:00Z', '2024-01-31T23:59:59.999999Z', '2024-02-01T00:00:00Z', '2025-01-01T00:00:00Z']
+      const some = (seed: number): object[] => Array.from({ length: 12 }, (_, n) => r((n * seed) % 7, days[(n + seed) % 4] ?? null, ['x', 'y', 'é z'][(n * seed) % 3] ?? null, `v${(n + seed) % 2}`))
+      for (const seq of [2, 5, 3, 1, 4]) await scene.load([{ seq, records: some(seq) }])
+      await scene.check()
+      await scene.check(await scene.another())
+    })
   }
   test('files of partitions that the keys cannot lie in are not read', async () => {
     const scene = await Scene.open(variant, { columns: COLUMNS, key: 'id,ts', mode: 'upsert', partitionBy: 'day(ts)' })
