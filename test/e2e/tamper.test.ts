@@ -3,7 +3,7 @@
  * BALANCE_BROKEN, the table is as it was, and the next load brings everything.
  */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
@@ -41,5 +41,21 @@ for (const target of ['delta', 'sqlite']) {
         })
       }
     })
+  }
+}
+
+for (const to of ['parquet', 'csv', 'json']) {
+  for (const point of ['split', 'write']) {
+    for (const how of ['drop', 'double']) {
+      test(`convert to ${to}, a row tampered with at ${point}: ${how}`, async () => {
+        const folder = join(root, `${to}-${point}-${how}`)
+        mkdirSync(join(folder, 'in'), { recursive: true })
+        writeFileSync(join(folder, 'in/a.json'), '[{"id":1},{"id":2},{"id":3}]')
+        const args = ['convert', join(folder, 'in'), '--to', to, '-o', join(folder, 'out'), '--data-dir', join(folder, 'data'), '--json']
+        const broken = JSON.parse((await sluice(args, { SLUICE_TAMPER: `${point}=${how}` })).stdout) as Said
+        assert.deepEqual([broken.state, broken.exit, broken.errors[0]?.code, broken.balance.balances, existsSync(join(folder, `out/a.${to}`))], ['FAILED', 1, 'BALANCE_BROKEN', false, false])
+        assert.equal((JSON.parse((await sluice(args)).stdout) as Said).exit, 0)
+      })
+    }
   }
 }

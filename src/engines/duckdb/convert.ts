@@ -9,7 +9,7 @@ import type { Staged } from '../../core/engine.ts'
 import { REJECT_COLUMNS } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { Code, Fault } from '../../core/errors.ts'
-import { poison } from '../../core/failpoint.ts'
+import { poison, tampering } from '../../core/failpoint.ts'
 import { PLACE_COLUMN, rowOf } from '../../core/place.ts'
 import type { Row } from '../../core/schema.ts'
 import type { SplitOptions, Splitter } from '../../formats/splitter.ts'
@@ -109,11 +109,17 @@ async function writeOutput(job: ConvertJob, file: ConvertFile, staged: Read, con
   if (job.to === 'parquet') {
     if (schema.length === 0) return null
     const columns = schema.map(({ name, original }) => `${quoteName(name)}${original === undefined ? '' : ` AS ${quoteName(original)}`}`).join(', ')
-    const { rows } = await connection.copy('convert.copy', `SELECT ${columns} FROM (${recordsSql(staged)})`, file.output, true)
+    const { rows } = await connection.copy('convert.copy', falsified(`SELECT ${columns} FROM (${recordsSql(staged)})`), file.output, true)
     return { file: await hashed(file.output), rows }
   }
   if (records.length === 0 && (job.to === 'ndjson' || (job.to === 'csv' && schema.length === 0))) return null
   return writeText(job, job.to, file, staged, connection)
+}
+
+/** Rows that a test loses or doubles, to prove that the balance notices. */
+function falsified(select: string): string {
+  const how = tampering('write')
+  return how === null ? select : how === 'drop' ? `SELECT * FROM (${select}) OFFSET 1` : `(${select}) UNION ALL (SELECT * FROM (${select}) LIMIT 1)`
 }
 
 async function writeText(job: ConvertJob, to: TextFormat, file: ConvertFile, staged: Read, connection: Connection): Promise<Output> {
@@ -147,6 +153,7 @@ async function textFile(path: string, chunks: AsyncIterable<Row[]> | Iterable<Ro
     const hash = createHash('sha256')
     let rows = 0
     let text = frame.begin()
+    let tampered = tampering('write')
     const flush = (): void => {
       const bytes = Buffer.from(text, 'utf8')
       hash.update(bytes)
@@ -155,8 +162,11 @@ async function textFile(path: string, chunks: AsyncIterable<Row[]> | Iterable<Ro
     }
     for await (const chunk of chunks) {
       for (const row of chunk) {
-        text += line(row)
-        rows++
+        const how = tampered
+        tampered = null
+        if (how === 'drop') continue
+        text += how === 'double' ? line(row) + line(row) : line(row)
+        rows += how === 'double' ? 2 : 1
         if (text.length >= CHUNK) flush()
       }
     }
