@@ -1,6 +1,6 @@
 /**
  * Memory: the summed PSS of all processes of a load stays below --memory, at 1GB and at 512MB, for a wrapper document of
- * 1 GB and for an upsert into 5 million rows, into Delta and into SQLite. Sampled every 50 ms from /proc.
+ * 1 GB, loaded and converted, and for an upsert into 5 million rows, into Delta and into SQLite. Sampled every 50 ms from /proc.
  *
  * SLUICE_MEMORY_SCALE=0.1 makes everything ten times smaller, for a quick look.
  */
@@ -60,8 +60,8 @@ const result = { passed: 0, failed: 0 }
 
 async function judge(name: string, limit: keyof typeof LIMITS, args: string[], inserted: number, updated: number): Promise<void> {
   const { peak, seconds, out, code, err } = await measure([...args, '--memory', limit, '--json'])
-  const said = code === 0 ? (JSON.parse(out) as { balance: { inserted: number; updated: number } }).balance : null
-  const right = said !== null && said.inserted === inserted && said.updated === updated
+  const said = code === 0 ? (JSON.parse(out) as { balance: { inserted?: number; written?: number; updated?: number } }).balance : null
+  const right = said !== null && (said.inserted ?? said.written) === inserted && (said.updated ?? 0) === updated
   const ok = right && peak < LIMITS[limit]
   result[ok ? 'passed' : 'failed']++
   console.log(`  ${ok ? '' : 'failed: '}${name}, --memory ${limit}: peak ${(peak / 1e6).toFixed(0)} MB, ${seconds.toFixed(1)} s${right ? '' : `, ended with ${code}: ${out.slice(0, 300)} ${err.slice(0, 300)}`}`)
@@ -75,6 +75,14 @@ await inFolder('memory', async (folder) => {
     await judge(`document of ${DOCUMENT_BYTES / 1e9} GB → delta`, limit, ['load', document, '--into', 't', '--key', 'id', '--data-dir', data], rows, 0)
     rmSync(data, { recursive: true, force: true })
   }
+  const convert = async (to: string, gigabytes: number, expected: number): Promise<void> => {
+    const out = join(folder, 'out')
+    await judge(`document of ${gigabytes} GB → ${to}`, '512MB', ['convert', document, '--to', to, '-o', out, '--data-dir', join(folder, 'data')], expected, 0)
+    rmSync(out, { recursive: true, force: true })
+  }
+  await convert('parquet', DOCUMENT_BYTES / 1e9, rows)
+  // Text takes longer: larger than the limit is enough.
+  await convert('csv', (0.6 * DOCUMENT_BYTES) / 1e9, await writeRecords(document, 0, (bytes) => bytes < 0.6 * DOCUMENT_BYTES, true))
   rmSync(document)
   const base = join(folder, 'base.ndjson')
   const batch = join(folder, 'batch.ndjson')
@@ -93,4 +101,4 @@ await inFolder('memory', async (folder) => {
     rmSync(made, { recursive: true, force: true })
   }
 })
-close('memory', result, 8, 'summed PSS')
+close('memory', result, 10, 'summed PSS')
