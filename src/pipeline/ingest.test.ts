@@ -21,7 +21,7 @@ interface Trouble {
 }
 
 /** Plays batches of these arrivals, claimed in this order. Answers what was committed, settled and given back. */
-async function played(claimed: readonly (number | number[])[], { broken = new Set(), deadly = {} }: Trouble = {}): Promise<Record<'committed' | 'settled' | 'released', number[]> & { failure: unknown; failed: string[] }> {
+async function played(claimed: readonly (number | number[])[], { broken = new Set(), deadly = {} }: Trouble = {}): Promise<Record<'committed' | 'settled' | 'released', number[]> & { failure: unknown; failed: string[]; besideOthers: number }> {
   const batches = claimed.map((seqs, n): Batch => ({ id: `b_${n}`, lane: n, fence: 1, table: 't', arrivals: [seqs].flat().map((seq) => ({ seq, pin: { uri: `/f${seq}`, size: 1, stamp: 's', modified: 0 }, reload: false, replaced: false })) }))
   const open = new Set<Batch>()
   const lowest = (batch: Batch): number => batch.arrivals[0]?.seq ?? 0
@@ -29,7 +29,7 @@ async function played(claimed: readonly (number | number[])[], { broken = new Se
     list.push(...batch.arrivals.map(({ seq }) => seq))
     return open.delete(batch)
   }
-  const seen = { committed: [] as number[], settled: [] as number[], released: [] as number[], failed: [] as string[], failure: null as unknown }
+  const seen = { committed: [] as number[], settled: [] as number[], released: [] as number[], failed: [] as string[], failure: null as unknown, besideOthers: 0 }
   let sleeps = 0
   const work = {
     run: 'r_1', key: 't', definition: {}, spool: '/spool', width: 2, reading: BY_ITSELF, onBad: 'quarantine', maxBad: null, grace: 0,
@@ -74,6 +74,7 @@ async function played(claimed: readonly (number | number[])[], { broken = new Se
     } as unknown as Ledger,
     engine: {
       stage: async ({ batch, attempt }: { batch: Batch; attempt: number }) => {
+        if (batch.arrivals[0]?.deaths !== undefined && [...open].some((other) => lowest(other) < lowest(batch))) seen.besideOthers += 1
         await new Promise((resolve) => setImmediate(resolve))
         const begun = batch.arrivals.find(({ seq }) => deadly[seq] === 'read')?.seq ?? null
         if (begun !== null || batch.arrivals.some(({ seq }) => seq in deadly)) {
@@ -147,4 +148,9 @@ test('when processes die of every file after it was read, it is not the files: t
   const { committed, failed, failure } = await played([all], { deadly: Object.fromEntries(all.map((seq) => [seq, 'after'])) })
   assert.deepEqual([committed.length, failed.length], [0, 10])
   assert.ok(failure instanceof SluiceError && failure.code === 'ENGINE_DIED')
+})
+
+test('a suspect is staged when nothing with a lower number is open any more: no commit shares its process', async () => {
+  const { committed, failed, besideOthers } = await played([[1, 2, 3], [4, 5]], { deadly: { 5: 'read', 3: 'after' } })
+  assert.deepEqual([committed, failed.length, besideOthers], [[1, 2, 4], 2, 0])
 })

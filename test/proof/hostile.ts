@@ -58,7 +58,7 @@ export const HOSTILE: readonly Hostile[] = [
   utf8('surrogate', document('{"id":"\xed\xa0\x80"}')),
   utf8('beyond-unicode', document('{"id":"\xf4\x90\x80\x80"}')),
   { name: 'sparse-4GiB.json', code: ['JSON_INVALID', 'FILE_UNFINISHED'], make: (folder) => sparse(join(folder, 'sparse-4GiB.json'), '{"records":[{"id":"good"}]') },
-  { name: 'sparse-4GiB.ndjson', code: 'RECORD_TOO_LARGE', make: (folder) => sparse(join(folder, 'sparse-4GiB.ndjson'), '{"id":"good"}\n') },
+  { name: 'sparse-1GiB.ndjson', code: 'RECORD_TOO_LARGE', make: (folder) => sparse(join(folder, 'sparse-1GiB.ndjson'), '{"id":"good"}\n', 2 ** 30) },
   { name: 'fifo.json', code: null, exit: 0, make: (folder) => void execFileSync('mkfifo', [join(folder, 'fifo.json')]) },
   { name: 'fifo.json, named outright', code: null, exit: 6, outright: 'fifo.json', make: (folder) => void execFileSync('mkfifo', [join(folder, 'fifo.json')]) },
   { name: 'socket.json', code: null, exit: 0, make: (folder) => listening(join(folder, 'socket.json')) },
@@ -70,9 +70,9 @@ export const HOSTILE: readonly Hostile[] = [
   { name: 'growing.ndjson', code: [null, 'FILE_CHANGING'], exit: [0, 3], make: (folder) => growing(join(folder, 'growing.ndjson')) },
 ]
 
-function sparse(path: string, begins: string): void {
+function sparse(path: string, begins: string, bytes = 2 ** 32): void {
   writeFileSync(path, begins)
-  truncateSync(path, 2 ** 32)
+  truncateSync(path, bytes)
 }
 
 function listening(path: string): Promise<() => void> {

@@ -120,6 +120,7 @@ async function face({ name, make, code, exit = 3, outright }: Hostile): Promise<
     const end = await make(input)
     try {
       const paths = outright === undefined ? [input] : [join(input, 'neighbour0.json'), isAbsolute(outright) ? outright : join(input, outright)]
+      const before = slowness()
       const measured = await measure(argsOf(folder, paths, 'delta'))
       const said = documentOf(measured) as unknown as LoadResult & { code?: string }
       const codes = [...new Set([...Object.keys(said.reasons ?? {}), ...(said.errors ?? []).map((error) => error.code), ...(said.code === undefined ? [] : [said.code])])]
@@ -130,7 +131,7 @@ async function face({ name, make, code, exit = 3, outright }: Hostile): Promise<
         expect(codes.length === 0 ? wanted.includes(null) : codes.every((found) => wanted.includes(found)), `codes ${codes.join()}: ${measured.stdout.slice(0, 600)}`)
         expect(said.balance.balances && said.balance.inserted >= 20, `its neighbours: ${JSON.stringify(said.balance)}`)
       }
-      expect(measured.whole < LIMIT && measured.seconds < SECONDS, `${measured.whole} bytes, ${measured.seconds} s`)
+      expect(measured.whole < LIMIT && measured.seconds < SECONDS * Math.max(before, slowness()), `${measured.whole} bytes, ${measured.seconds} s`)
     } finally {
       end?.()
     }
