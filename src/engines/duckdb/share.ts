@@ -11,8 +11,6 @@ const PARENT = 150 * MB
 const CHILD = 350 * MB
 /** Code, stacks and libraries of a child, and buffers outside V8's heap. */
 const OUTSIDE_HEAP = 100
-/** A child may take this much more than its share for a while: the others rarely take theirs at the same time. */
-const MARGIN = 1.25
 /** What a thread of DuckDB wants for itself. */
 const THREAD = 100 * MB
 
@@ -21,7 +19,7 @@ export interface Share {
   jobs: number
   /** Said once when the user asked for more jobs than fit. */
   notice: string | null
-  /** Bytes with which a child is stopped: what it was given, and a margin for what nobody foresees. */
+  /** Bytes that all children may take together; beyond them the largest is stopped. */
   most: number
   /** Bytes that DuckDB may use in one child. */
   duckdb: number
@@ -49,7 +47,7 @@ export function divide(memory: number, cores: number, wanted?: number): Share {
   return {
     jobs,
     notice,
-    most: Math.floor(2 * half * MARGIN),
+    most: memory - PARENT,
     duckdb: half,
     // Commits follow one another, so one child often works alone: it may use the cores that the others leave idle.
     threads: Math.max(1, Math.floor(cores / jobs), Math.min(cores, Math.floor(half / THREAD))),

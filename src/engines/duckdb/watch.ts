@@ -44,7 +44,7 @@ interface Record {
 }
 
 export class Watch {
-  /** Bytes of memory that one process may take. */
+  /** Bytes of memory that all processes may take together. */
   private readonly memory: number
   private readonly records = new WeakMap<Watched, Record>()
 
@@ -56,16 +56,23 @@ export class Watch {
   }
 
   look(processes: Iterable<Watched>): void {
-    for (const process of processes) if (process.pid !== undefined) this.lookAt(process, process.pid)
+    const all = [...processes].flatMap((process) => (process.pid === undefined ? [] : [{ process, pid: process.pid }]))
+    for (const { process, pid } of all) this.listen(process, pid)
+    const shared = ({ process }: { process: Watched }): number => this.records.get(process)?.shared ?? 0
+    if (all.reduce((sum, one) => sum + residentOf(one.pid) - shared(one), 0) <= this.memory) return
+    const sizes = all.map(({ process, pid }) => {
+      const bytes = proportionalOf(pid)
+      const record = this.records.get(process)
+      if (record !== undefined) record.shared = Math.max(0, residentOf(pid) - bytes)
+      return { process, bytes }
+    })
+    const largest = sizes.toSorted((one, two) => two.bytes - one.bytes)[0]
+    if (largest === undefined || sizes.reduce((sum, { bytes }) => sum + bytes, 0) <= this.memory) return
+    largest.process.stop(`it took ${mb(largest.bytes)} MB of memory; all together may have ${mb(this.memory)} MB`)
   }
 
-  private lookAt(process: Watched, pid: number): void {
+  private listen(process: Watched, pid: number): void {
     const last = this.records.get(process)
-    const resident = residentOf(pid)
-    const counted = resident - (last?.shared ?? 0) > this.memory
-    const bytes = counted ? proportionalOf(pid) : 0
-    if (last !== undefined && counted) last.shared = resident - bytes
-    if (bytes > this.memory) return process.stop(`it took ${mb(bytes)} MB of memory, more than the ${mb(this.memory)} MB it may have`)
     const now = systemClock.monotonic()
     const { beats } = process.seen()
     if (last === undefined || !process.busy || last.beats !== beats) {
