@@ -1,5 +1,5 @@
 /**
- * Outside readers: after 250 commits with appends and upserts, delta-rs and Polars read the same rows and types that the
+ * Outside readers: after 250 commits with appends and upserts, delta-rs, Polars and DuckDB read the same rows and types that the
  * generator made (not what Sluice says); so they do on a copy from which the JSON before the checkpoint is gone.
  *
  * Needs Python 3 with venv; the pinned readers are installed into a temporary environment, or SLUICE_READERS names a
@@ -18,7 +18,7 @@ import { broken, close, copyFolder, difference, inFolder, tableText } from './ha
 const COMMITS = 250
 /** Commits of the second table, which only appends: its first checkpoint is at version 100. */
 const APPENDS = 110
-const COLUMNS = 'id:string,n:int64,x:double,ok:boolean,d:date,ts:timestamp,j:json'
+const COLUMNS = 'id:string,n:int64,x:double,ok:boolean,d:date,ts:timestamp,j:json,p:decimal(10,2),w:decimal(38,9),tags:list<string>,s:struct<a:int64,b:list<struct<q:double,p:decimal(20,3),t:timestamp>>>'
 
 interface Rec {
   id: string
@@ -28,6 +28,11 @@ interface Rec {
   d: string | null
   ts: string | null
   j: string | null
+  /** JSON texts from here on: numbers of decimals have more digits than a double. */
+  p: string | null
+  w: string | null
+  tags: string | null
+  s: string | null
 }
 
 function record(id: string, commit: number, at: number): Rec {
@@ -37,13 +42,17 @@ function record(id: string, commit: number, at: number): Rec {
     id, n: mixed % 11 === 0 ? null : (mixed - 500) * 2 ** 40, x: mixed % 7 === 0 ? null : mixed / 8, ok: mixed % 5 === 0 ? null : mixed % 2 === 0,
     d: mixed % 13 === 0 ? null : day, ts: mixed % 17 === 0 ? null : `${day}T0${mixed % 10}:59:59.${String(mixed * 1000 + at).padStart(6, '0')}Z`,
     j: mixed % 3 === 0 ? null : `{"a":[${mixed},"é\\u0041"]}`,
+    p: mixed % 4 === 0 ? null : `${mixed % 2 === 0 ? '-' : ''}${mixed}.${String(mixed % 100).padStart(2, '0')}`, w: mixed % 9 === 0 ? null : `1234567890123456789012345${mixed}.${String(mixed).padStart(9, '0')}`,
+    tags: mixed % 6 === 0 ? null : mixed % 5 === 0 ? '[]' : `["t${mixed}",null,"é\\n"]`,
+    s: mixed % 8 === 0 ? null : mixed % 7 === 0 ? '{}' : `{"b":[null,{"q":${mixed / 8},"p":${mixed}.125},{"t":"${day}T00:00:00.000${mixed % 10}Z"}],"a":${mixed}}`,
   }
 }
 
-/** JSON text of a record; `j` is raw JSON in it. */
+/** JSON text of a record; the last members are raw JSON in it. */
 function text(r: Rec): string {
-  const { j, ...rest } = r
-  return `${JSON.stringify(rest).slice(0, -1)}${j === null ? '' : `,"j":${j}`}}`
+  const { j, p, w, tags, s, ...rest } = r
+  const raw = Object.entries({ j, p, w, tags, s }).filter(([, value]) => value !== null)
+  return `${JSON.stringify(rest).slice(0, -1)}${raw.map(([name, value]) => `,"${name}":${value}`).join('')}}`
 }
 
 const result = { passed: 0, failed: 0 }
@@ -85,8 +94,8 @@ await inFolder('readers', async (folder) => {
     for (const [what, path] of [['whole', table], ['without the JSON before the checkpoint', copy]] as const) {
       try {
         const said = execFileSync(reader, [join(READERS, 'read.py'), path, truth], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-        console.log(`  ${name}, ${what}: ${said.trim()} rows by delta-rs and Polars`)
-        result.passed += 2
+        console.log(`  ${name}, ${what}: ${said.trim()} rows by delta-rs, Polars and DuckDB`)
+        result.passed += 3
       } catch (thrown) {
         fail(`${name}, ${what}: ${thrown instanceof Error ? thrown.message.slice(0, 2000) : String(thrown)}`)
       }
@@ -117,7 +126,7 @@ await inFolder('readers', async (folder) => {
   if (wrong === null) result.passed++
   else fail(`parts by DuckDB from the folders: ${wrong}`)
 })
-close('outside-readers', result, 13, `${COMMITS} commits, 3 tables, 3 readers`)
+close('outside-readers', result, 17, `${COMMITS} commits, 3 tables, 3 readers`)
 
 /** Paths of the files that the log of a table names. */
 function liveFiles(table: string): string[] {

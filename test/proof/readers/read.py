@@ -1,30 +1,57 @@
-"""Reads a Delta table with delta-rs and with Polars and compares rows and types with the truth of the generator.
+"""Reads a Delta table with delta-rs, Polars and DuckDB and compares rows and types with the truth of the generator.
 
 Usage: read.py TABLE TRUTH. TRUTH is NDJSON, one object per expected row, values as the generator made them; times are
-ISO text. Prints `ok <rows>` or the first differences, and exits 1.
+ISO text, `p`, `w`, `tags` and `s` JSON text. DuckDB reads the files that delta-rs finds in the log. Prints `ok <rows>` or the first differences, and exits 1.
 """
 import json
 import sys
 from datetime import date, datetime, timezone
+from decimal import Decimal
 
+import duckdb
 import polars
 from deltalake import DeltaTable
 
-TYPES = {"id": "string", "n": "long", "x": "double", "ok": "boolean", "d": "date", "ts": "timestamp", "j": "string"}
-POLARS = {"id": polars.String, "n": polars.Int64, "x": polars.Float64, "ok": polars.Boolean, "d": polars.Date, "ts": polars.Datetime("us", "UTC"), "j": polars.String}
+INNER = [("q", "double"), ("p", "decimal(20,3)"), ("t", "timestamp")]
+TYPES = {"id": "string", "n": "long", "x": "double", "ok": "boolean", "d": "date", "ts": "timestamp", "j": "string", "p": "decimal(10,2)", "w": "decimal(38,9)", "tags": ["string"], "s": {"a": "long", "b": [dict(INNER)]}}
+MOMENT = polars.Datetime("us", "UTC")
+STRUCT = polars.Struct({"a": polars.Int64, "b": polars.List(polars.Struct({"q": polars.Float64, "p": polars.Decimal(20, 3), "t": MOMENT}))})
+POLARS = {"id": polars.String, "n": polars.Int64, "x": polars.Float64, "ok": polars.Boolean, "d": polars.Date, "ts": MOMENT, "j": polars.String, "p": polars.Decimal(10, 2), "w": polars.Decimal(38, 9), "tags": polars.List(polars.String), "s": STRUCT}
+
+
+def told(type_):
+    """A type of delta-rs as text, list or dict."""
+    if hasattr(type_, "element_type"):
+        return [told(type_.element_type)]
+    if hasattr(type_, "fields"):
+        return {field.name: told(field.type) for field in type_.fields}
+    return str(type_.type)
+
+
+def moment(text):
+    return None if text is None else datetime.fromisoformat(str(text).replace("Z", "+00:00")).astimezone(timezone.utc)
+
+
+def inner(given):
+    return None if given is None else {"q": None if given.get("q") is None else float(given["q"]), "p": given.get("p"), "t": moment(given.get("t"))}
 
 
 def expected(row):
     row = {name: row.get(name) for name in TYPES}
     if row["d"] is not None:
         row["d"] = date.fromisoformat(row["d"])
-    if row["ts"] is not None:
-        row["ts"] = datetime.fromisoformat(row["ts"].replace("Z", "+00:00")).astimezone(timezone.utc)
+    row["ts"] = moment(row["ts"])
+    for name in ("p", "w"):
+        row[name] = None if row[name] is None else Decimal(row[name])
+    row["tags"] = None if row["tags"] is None else json.loads(row["tags"])
+    if row["s"] is not None:
+        given = json.loads(row["s"], parse_float=Decimal)
+        row["s"] = {"a": given.get("a"), "b": None if given.get("b") is None else [inner(one) for one in given["b"]]}
     return row
 
 
 def key(row):
-    return json.dumps([str(row[name]) for name in TYPES])
+    return json.dumps([str(row[name]) for name in list(TYPES)[:9]])
 
 
 def compare(reader, got, truth):
@@ -39,7 +66,7 @@ def main(path, truth_path):
     with open(truth_path, encoding="utf-8") as lines:
         truth = [expected(json.loads(line)) for line in lines]
     table = DeltaTable(path)
-    types = {field.name: str(field.type.type) for field in table.schema().fields if field.name != "_place"}
+    types = {field.name: told(field.type) for field in table.schema().fields if field.name != "_place"}
     if types != TYPES:
         sys.exit(f"delta-rs sees the types {types}")
     from deltalake import QueryBuilder
@@ -52,6 +79,11 @@ def main(path, truth_path):
     if dict(frame.schema) != POLARS:
         sys.exit(f"Polars sees the types {frame.schema}")
     compare("Polars", frame.to_dicts(), truth)
+
+    files = table.file_uris()
+    duckdb.sql("SET TimeZone = 'UTC'")
+    found = duckdb.sql(f"SELECT {', '.join(TYPES)} FROM read_parquet({files!r}, union_by_name = true)").fetchall()
+    compare("DuckDB", [dict(zip(TYPES, row)) for row in found], truth)
     print(f"ok {len(truth)}")
 
 
