@@ -33,6 +33,8 @@ export interface Definition {
   identity?: 'revision'
   /** How its files are laid apart; absent: they are not. */
   partition?: readonly Partition[]
+  /** Changes of the columns that were proposed and are not wanted, see `proposal.ts`. */
+  unwanted?: readonly string[]
 }
 
 /** What a command may say of a definition; everything absent is the table's, or the default. */
@@ -213,7 +215,7 @@ export function agree(existing: Definition, request: DefinitionRequest): Definit
  */
 export function sameDefinition(existing: Definition, staged: Definition): void {
   const [has, came] = [describeDefinition(existing), describeDefinition(staged)]
-  if (has !== came) throw new SluiceError('DEFINITION_DIFFERS', `Another process made ${existing.table} meanwhile with ${has}; this load came with ${came}.`)
+  if (has !== came) throw new SluiceError('DEFINITION_DIFFERS', `Another process made or changed ${existing.table} meanwhile with ${has}; this load came with ${came}.`)
 }
 
 function describeDefinition({ columns, key, mode, keep, records, identity, partition }: Definition): string {

@@ -4,6 +4,7 @@
 import type { Arrival, ArrivalOutcome } from './arrival.ts'
 import type { Definition } from './definition.ts'
 import type { Fault } from './errors.ts'
+import type { LeftOut } from './proposal.ts'
 import type { Reading } from './reading.ts'
 import type { Row, Schema } from './schema.ts'
 
@@ -64,8 +65,8 @@ export interface Staged {
   reasons: Readonly<Record<string, number>>
   /** Things the user should hear once (`notice`), such as a timestamp without a zone taken as UTC. */
   notices: readonly string[]
-  /** Members left out because the declared columns do not name them, with how many records had them. */
-  leftOut: Readonly<Record<string, number>>
+  /** Members left out because the declared columns do not name them. */
+  leftOut: readonly LeftOut[]
 }
 
 /** Rejects parts: `_place` BIGINT, `offset` BIGINT, the rest VARCHAR, null where it does not apply. */

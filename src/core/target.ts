@@ -8,6 +8,7 @@
 import type { Balance } from './balance.ts'
 import type { Definition } from './definition.ts'
 import type { Engine, Staged, Standing } from './engine.ts'
+import type { Alteration, LeftOut } from './proposal.ts'
 import type { Row, Schema } from './schema.ts'
 
 /** What a commit did, counted. Stored in the commit record, so a lost reply can be read back. */
@@ -24,6 +25,8 @@ export interface Receipt {
   faults: readonly RejectRow[]
   /** Bytes of existing data that had to be written again. */
   rewritten: number
+  /** Members that the declared columns do not name; absent: none. */
+  leftOut?: readonly LeftOut[]
 }
 
 export interface CommittedArrival {
@@ -118,6 +121,16 @@ export interface Table {
    * @throws SluiceError DEFINITION_INVALID (the table lacks a column that it names), TABLE_FOREIGN, TABLE_UNSUPPORTED, NOT_FOUND
    */
   adopt(definition: Definition, fence: number): Promise<void>
+  /** Members that were left out of committed batches, by name, all batches together. */
+  leftOut(): Promise<readonly LeftOut[]>
+  /**
+   * Changes definition and columns in one commit of its own: durable when it returns, or not at all. No rows change.
+   * @param decide from the newest state; asked again when another commit came between
+   * @returns the table's version afterwards
+   * @throws SluiceError NOT_FOUND without a table, TABLE_UNSUPPORTED for a change of a type that would need every row
+   *   written again, and what `decide` throws
+   */
+  alter(decide: (head: Head) => Alteration): Promise<number>
   /** First rows in place order: values of the schema, then the place. */
   scan(limit: number | null): AsyncIterable<Row[]>
   /** Kept rejects in place order; of one batch or all. */

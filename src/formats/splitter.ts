@@ -11,6 +11,7 @@ import { REJECT_COLUMNS } from '../core/engine.ts'
 import type { Fault } from '../core/errors.ts'
 import { tampering } from '../core/failpoint.ts'
 import { MAX_ROW, placeOf } from '../core/place.ts'
+import type { LeftOut } from '../core/proposal.ts'
 import type { Column, Schema } from '../core/schema.ts'
 import { BY_ITSELF, isPackedName } from '../core/reading.ts'
 import type { Reading } from '../core/reading.ts'
@@ -86,7 +87,7 @@ export type SplitResult =
       faults: Fault[]
       reasons: Record<string, number>
       notices: string[]
-      leftOut: Record<string, number>
+      leftOut: LeftOut[]
       /** Records that had a value, per key column. */
       keySeen: Record<string, number>
       /** Columns that records without their key had: the first 20 names. */

@@ -80,7 +80,7 @@ async function played(claimed: readonly (number | number[])[], { broken = new Se
         if (begun !== null || batch.arrivals.some(({ seq }) => seq in deadly)) {
           throw new WorkerDied('The worker process died.', { how: 'was killed by SIGSEGV', begun, offset: begun === null ? null : 7, guilty: true, stray: false })
         }
-        return { batch, attempt, outcomes: batch.arrivals.map(({ seq }) => outcome(seq)), faults: [], reasons: {}, notices: [], leftOut: {} } as unknown as Staged
+        return { batch, attempt, outcomes: batch.arrivals.map(({ seq }) => outcome(seq)), faults: [], reasons: {}, notices: [], leftOut: [] } as unknown as Staged
       },
     } as unknown as Engine,
     table: {

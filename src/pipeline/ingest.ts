@@ -317,7 +317,7 @@ function report(work: Ingest, staged: Staged, receipt: Receipt | null, tally: Ta
     })
   }
   for (const text of staged.notices) work.on({ kind: 'notice', text })
-  for (const [member, count] of Object.entries(staged.leftOut)) work.on({ kind: 'notice', text: `The member ${member} of ${count} records is not among the declared columns and was left out.` })
+  for (const { member, records } of staged.leftOut) work.on({ kind: 'notice', text: `The member ${member} of ${records} records is not among the declared columns and was left out.` })
   if ((receipt?.rewritten ?? 0) > 0) {
     const bytes = staged.batch.arrivals.reduce((sum, arrival) => sum + arrival.pin.size, 0)
     if ((receipt?.rewritten ?? 0) > 10 * bytes) work.on({ kind: 'notice', text: `${receipt?.rewritten} bytes of the table were written again for a batch of ${bytes} bytes.` })

@@ -54,7 +54,8 @@ let files = 0
 
 export class Scene {
   readonly variant: Variant
-  readonly definition: Definition
+  /** Of the table; a test that alters the table puts the new one in its place. */
+  definition: Definition
   readonly ledger: string
   table!: Table
   /** What the model takes as committed. */

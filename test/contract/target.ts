@@ -2,6 +2,7 @@
 import { after, before, describe } from 'node:test'
 import type { Variant } from './scene.ts'
 import { adoptCases } from './target-adopt.ts'
+import { alterCases } from './target-alter.ts'
 import { commitCases } from './target-commit.ts'
 import { lateCases } from './target-late.ts'
 import { rejectCases } from './target-rejects.ts'
@@ -36,6 +37,7 @@ export function targetContract(name: string, open: () => Promise<Variant>): void
     lateCases(get)
     rejectCases(get)
     valueCases(get)
+    alterCases(get)
     tamperCases(get)
   })
 }

@@ -13,12 +13,14 @@ import { SluiceError, asSluiceError } from '../../src/core/errors.ts'
 import type { Code, Fault } from '../../src/core/errors.ts'
 import { tampering } from '../../src/core/failpoint.ts'
 import { placeOf, seqOf } from '../../src/core/place.ts'
-import { fold, rankOf } from '../../src/core/schema.ts'
+import { columnName, findColumn, fold, rankOf } from '../../src/core/schema.ts'
 import type { Row, Schema, Value } from '../../src/core/schema.ts'
+import type { LeftOut } from '../../src/core/proposal.ts'
 import { beats, compareValues } from '../../src/resolve/rule.ts'
 import { openPinned } from '../../src/storage/pin.ts'
 import { minify, typeRecord } from '../typing.ts'
-import { schemaOf } from './infer.ts'
+import type { Json } from '../typing.ts'
+import { schemaOf, typeOf } from './infer.ts'
 import { splitText } from './split.ts'
 import type { Split } from './split.ts'
 
@@ -103,8 +105,31 @@ async function stage(job: StageJob, on: (event: StageEvent) => void, put: (rows:
     faults: rejects.slice(0, 100).map((row) => ({ code: row[2] as Code, message: String(row[5]) })),
     reasons,
     notices: [],
-    leftOut: {},
+    leftOut: leftOutOf(job.definition, whole),
   }
+}
+
+/** Members that declared columns do not name; of top level only. */
+function leftOutOf(definition: Definition, reads: readonly Read[]): LeftOut[] {
+  const { columns } = definition
+  if (columns === null) return []
+  const all = new Map<string, { values: Json[]; place: bigint }>()
+  for (const { arrival, split } of reads) {
+    split.forEach(({ json }, index) => {
+      if (json === undefined || !Array.isArray(typeRecord(json, columns, definition.key))) return
+      for (const [member, value] of Object.entries(json as { [member: string]: Json })) {
+        if (value === null || findColumn(columns, columnName(member)) !== undefined) continue
+        const found = all.get(member) ?? { values: [], place: placeOf(arrival.seq, index + 1) }
+        found.values.push(value)
+        all.set(member, found)
+      }
+    })
+  }
+  return [...all].map(([member, { values, place }]) => {
+    const telling = values.filter((_, at) => at === 0 || typeOf(values.slice(0, at)) !== typeOf(values.slice(0, at + 1)))
+    const examples = telling.slice(0, 3).map((value) => (typeof value === 'string' ? value : minify(value)))
+    return { member, records: values.length, type: typeOf(values), place: String(place), examples }
+  })
 }
 
 function doubled(winners: readonly Row[]): Row[] {

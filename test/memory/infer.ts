@@ -33,7 +33,7 @@ export function schemaOf(definition: Definition, pinned: Schema | null, records:
   return schema
 }
 
-function typeOf(seen: readonly Json[]): ColumnType {
+export function typeOf(seen: readonly Json[]): ColumnType {
   const values = seen.filter((json) => json !== null)
   if (values.length === 0) return 'string'
   return CANDIDATES.find((type) => values.every((json) => isLossless(type, json))) ?? 'json'

@@ -65,7 +65,7 @@ export function stageRows(engine: ReturnType<typeof servingEngine>, definition: 
     })),
     schema, records: [], excluded: [], losers: [], rejects: [], winners: winners.length,
     places: places.length === 0 ? null : { lowest: places[0] ?? 0n, highest: places.at(-1) ?? 0n },
-    keyRange: null, faults: [], reasons: {}, notices: [], leftOut: {},
+    keyRange: null, faults: [], reasons: {}, notices: [], leftOut: [],
   }
   engine.parts.set(staged, { winners, losers, rejects })
   return staged

@@ -4,11 +4,14 @@
  */
 import { addBalance, checkBalance, noBalance } from '../../src/core/balance.ts'
 import type { Balance } from '../../src/core/balance.ts'
+import { sameDefinition } from '../../src/core/definition.ts'
 import type { Definition } from '../../src/core/definition.ts'
 import type { Engine, Staged, Standing } from '../../src/core/engine.ts'
 import { SluiceError } from '../../src/core/errors.ts'
 import { tampering } from '../../src/core/failpoint.ts'
 import { seqOf } from '../../src/core/place.ts'
+import { checkAlteration, joined } from '../../src/core/proposal.ts'
+import type { Alteration, LeftOut } from '../../src/core/proposal.ts'
 import { describeSchema, fits, fold, mergeSchema } from '../../src/core/schema.ts'
 import type { Row, Schema } from '../../src/core/schema.ts'
 import { isJsonText } from '../../src/core/types.ts'
@@ -79,6 +82,10 @@ class MemoryTable implements Table {
   suits(): void {}
 
   async head(): Promise<Head> {
+    return this.#head()
+  }
+
+  #head(): Head {
     const state = this.state()
     if (state === undefined) {
       return { exists: false, version: null, definition: null, schema: [], rows: 0, highest: 0n, lanes: new Map(), ledger: null }
@@ -125,6 +132,7 @@ class MemoryTable implements Table {
     const nothing = { batch: batch.id, version: before?.version ?? 0, arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
     if (loaded.length === 0) return nothing
     this.#refuse(before, staged)
+    if (before !== undefined) sameDefinition(before.definition, definition)
 
     const schema = mergeSchema(before?.schema ?? [], staged.schema)
     const winners = distort('resolve', (await collect(this.#engine.read(staged, 'winners'))).map((row) => widen(row, staged.schema, schema)))
@@ -160,6 +168,7 @@ class MemoryTable implements Table {
       reasons: own.length === 0 ? {} : { KEY_REPEATED: own.length },
       faults: own.slice(0, 100),
       rewritten: 0,
+      ...(staged.leftOut.length === 0 ? {} : { leftOut: staged.leftOut }),
     }
     const lost = written.decided.filter((one) => one.what === 'duplicate' || one.what === 'stale').map((one) => one.row)
     const highest = [before?.highest ?? 0n, staged.places?.highest ?? 0n].reduce((a, b) => (a > b ? a : b))
@@ -202,6 +211,23 @@ class MemoryTable implements Table {
     if (before !== undefined && !fits(staged.schema, before.schema)) {
       throw new SluiceError('SCHEMA_MOVED', `${this.uri} has ${describeSchema(before.schema)}, the batch ${describeSchema(staged.schema)}.`)
     }
+  }
+
+  async leftOut(): Promise<readonly LeftOut[]> {
+    const all = new Map<string, LeftOut>()
+    for (const receipt of this.state()?.receipts.values() ?? []) for (const one of receipt.leftOut ?? []) all.set(one.member, joined(all.get(one.member), one))
+    return [...all.values()]
+  }
+
+  async alter(decide: (head: Head) => Alteration): Promise<number> {
+    const state = this.state()
+    if (state === undefined) throw new SluiceError('NOT_FOUND', `There is no table ${this.uri} yet.`)
+    const { definition, schema } = decide(this.#head())
+    checkAlteration(this.uri, state.schema, schema, () => false)
+    const wide = (rows: readonly Row[]): Row[] => rows.map((row) => widen(row, state.schema, schema))
+    const version = state.version + 1
+    this.#store.set(this.#name, { ...state, version, definition, schema, rows: wide(state.rows), losers: wide(state.losers) })
+    return version
   }
 
   async *scan(limit: number | null): AsyncGenerator<Row[]> {

@@ -71,12 +71,18 @@ export interface Adoption {
   /** Ledger that the table belonged to; null: Sluice did not make it. */
   adopted: string | null
 }
+/** The same of a commit that changes definition and columns, and no row. */
+export interface SchemaChange {
+  format: 1
+  /** What was changed, as `add country:string`. */
+  altered: string
+}
 export interface CommitInfo {
   timestamp: number
   operation: string
   operationParameters: Record<string, string>
   engineInfo?: string
-  sluice?: Stamp | Adoption
+  sluice?: Stamp | Adoption | SchemaChange
 }
 export interface Action {
   commitInfo?: CommitInfo

@@ -205,6 +205,7 @@ export class AttemptWriter {
       rewritten: this.rewrites.reduce((total, { bytes }) => total + bytes, 0),
       losers: this.kept(this.losers),
       rejects: this.kept(this.rejects),
+      ...(this.job.staged.leftOut.length === 0 ? {} : { leftOut: this.job.staged.leftOut }),
     })
     const recordPath = `${BATCHES_FOLDER}/${this.name}.json`
     this.paths.push(join(this.root, recordPath))

@@ -3,7 +3,7 @@
  *
  * Their files are read like any file. Rows without a place have place 0, and rows that they removed are gone.
  */
-import type { Action, Adoption, Stamp } from './actions.ts'
+import type { Action, Adoption, SchemaChange, Stamp } from './actions.ts'
 
 /** What one writer did by one operation. */
 export interface ForeignWork {
@@ -19,7 +19,7 @@ export interface ForeignWork {
   removed: number
 }
 
-function sluiceOf(actions: readonly Action[]): Stamp | Adoption | undefined {
+function sluiceOf(actions: readonly Action[]): Stamp | Adoption | SchemaChange | undefined {
   return actions.find((action) => action.commitInfo !== undefined)?.commitInfo?.sluice
 }
 

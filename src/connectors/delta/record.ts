@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { SluiceError } from '../../core/errors.ts'
+import type { LeftOut } from '../../core/proposal.ts'
 import type { CommittedArrival, Receipt, RejectRow } from '../../core/target.ts'
 import { localFs } from '../../storage/local.ts'
 
@@ -43,6 +44,8 @@ export interface BatchRecord {
   rewritten: number
   losers: readonly KeptPart[]
   rejects: readonly KeptPart[]
+  /** Members that the declared columns do not name; absent: none. */
+  leftOut?: readonly LeftOut[]
 }
 
 /** Places are beyond 2^53: they are written as text. */
@@ -67,8 +70,8 @@ export async function readRecord(root: string, path: string, sha256: string): Pr
 }
 
 export function receiptOf(record: BatchRecord, version: number): Receipt {
-  const { batch, arrivals, evicted, reasons, faults, rewritten } = record
-  return { batch, version, arrivals, evicted, reasons, faults, rewritten }
+  const { batch, arrivals, evicted, reasons, faults, rewritten, leftOut } = record
+  return { batch, version, arrivals, evicted, reasons, faults, rewritten, ...(leftOut === undefined ? {} : { leftOut }) }
 }
 
 export function insertedBy(record: BatchRecord): number {

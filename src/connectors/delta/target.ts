@@ -7,17 +7,21 @@ import { join } from 'node:path'
 import type { Definition } from '../../core/definition.ts'
 import type { Clock, Random } from '../../core/effects.ts'
 import type { Engine, Session, Staged, Standing } from '../../core/engine.ts'
+import { joined } from '../../core/proposal.ts'
+import type { Alteration, LeftOut } from '../../core/proposal.ts'
 import type { Row } from '../../core/schema.ts'
 import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
 import { systemRandom } from '../../storage/system.ts'
 import { adoptTable } from './adopt.ts'
 import { isDue, writeCheckpoint } from './checkpoint.ts'
+import { alterTable } from './alter.ts'
 import { commitBatch, receiptIn } from './commit.ts'
 import type { Committer } from './commit.ts'
 import { OpenTable } from './opening.ts'
 import { readRejects, readRows, tableFiles } from './reading.ts'
 import { readRecord } from './record.ts'
 import { garbageOf, verifyTable } from './verify.ts'
+import type { TableState } from './state.ts'
 
 /** @param options.root absolute path of the folder that holds the tables */
 export function openDeltaTarget(options: { root: string; clock: Clock; random?: Random }): Target {
@@ -60,9 +64,7 @@ class DeltaTable implements Table {
   }
 
   async head(): Promise<Head> {
-    const state = await this.table.forward()
-    const { exists, definition, schema, rows, highest, ledger } = state
-    return { exists, version: exists ? state.version : null, definition, schema, rows, highest, lanes: state.lanes(), ledger }
+    return headOf(await this.table.forward())
   }
 
   async committed(batch: string): Promise<Receipt | null> {
@@ -107,6 +109,21 @@ class DeltaTable implements Table {
 
   adopt(definition: Definition, fence: number): Promise<void> {
     return adoptTable(this.means(), definition, fence)
+  }
+
+  async leftOut(): Promise<readonly LeftOut[]> {
+    const { batches } = await this.table.forward()
+    const all = new Map<string, LeftOut>()
+    for (const { record, sha256 } of batches.values()) {
+      for (const one of (await readRecord(this.uri, record, sha256)).leftOut ?? []) all.set(one.member, joined(all.get(one.member), one))
+    }
+    return [...all.values()]
+  }
+
+  alter(decide: (head: Head) => Alteration): Promise<number> {
+    const turn = this.tail.then(() => alterTable(this.means(), (state) => decide(headOf(state))))
+    this.tail = turn.catch(() => undefined)
+    return turn
   }
 
   /** Nothing here may turn a commit into a failure. */
@@ -162,4 +179,9 @@ class DeltaTable implements Table {
   async close(): Promise<void> {
     await this.tail
   }
+}
+
+function headOf(state: TableState): Head {
+  const { exists, definition, schema, rows, highest, ledger } = state
+  return { exists, version: exists ? state.version : null, definition, schema, rows, highest, lanes: state.lanes(), ledger }
 }

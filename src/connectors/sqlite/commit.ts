@@ -172,7 +172,7 @@ function record({ session, staged, table }: Commit, work: Work, state: State, ma
   const faults = session.all(`SELECT batch, place, offset, code, "column", value, message, raw ${repeated} ORDER BY place LIMIT ${SHOWN_FAULTS}`).map(rejectFromSql)
   const byTarget = Number(session.get(`SELECT count(*) AS n ${repeated}`)?.['n'])
   const version = (state.version ?? 0) + 1
-  const receipt: Receipt = { batch: batch.id, version, arrivals, evicted: counted.evicted, reasons: byTarget === 0 ? {} : { KEY_REPEATED: byTarget }, faults, rewritten: 0 }
+  const receipt: Receipt = { batch: batch.id, version, arrivals, evicted: counted.evicted, reasons: byTarget === 0 ? {} : { KEY_REPEATED: byTarget }, faults, rewritten: 0, ...(staged.leftOut.length === 0 ? {} : { leftOut: staged.leftOut }) }
   const highest = staged.places !== null && staged.places.highest > state.highest ? staged.places.highest : state.highest
   session.run('sqlite.record', 'INSERT INTO main._sluice_batches VALUES (?, ?, ?, ?, ?, ?, ?, ?)', [work.table, version, batch.id, batch.lane, batch.fence, highest, counted.kept + counted.rows, receiptToJson(receipt)])
   return receipt

@@ -10,16 +10,19 @@ import type { Definition } from '../../core/definition.ts'
 import type { Engine, Staged, Standing } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { crash } from '../../core/failpoint.ts'
+import { joined } from '../../core/proposal.ts'
+import type { Alteration, LeftOut } from '../../core/proposal.ts'
 import type { Row } from '../../core/schema.ts'
 import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
 import { SqliteSession, openForReading } from '../../sql/sqlite.ts'
 import type { SqliteRow } from '../../sql/sqlite.ts'
 import { localFs } from '../../storage/local.ts'
 import { takeOver } from './adopt.ts'
+import { alterTable } from './alter.ts'
 import { commit, readReceipt } from './commit.ts'
 import { bringIn } from './incoming.ts'
 import { LATEST_BATCH, checkOrder, checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
-import { rejectFromSql } from './record.ts'
+import { receiptFromJson, rejectFromSql } from './record.ts'
 import { nothing, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
 import { damage, verifyTable } from './verify.ts'
@@ -150,6 +153,28 @@ class SqliteTable implements Table {
   async *losers(): AsyncIterable<Row[]> {
     const select = (state: State): string => `SELECT ${rowSelect(state.schema, 't')} FROM ${namesOf(this.table).losers} t ORDER BY t._place`
     yield* this.list(select, [], (row, state) => rowFromSql(row, state.schema))
+  }
+
+  leftOut(): Promise<readonly LeftOut[]> {
+    return this.look((session) => {
+      const all = new Map<string, LeftOut>()
+      for (const row of session.all('SELECT receipt FROM main._sluice_batches WHERE tbl = ? ORDER BY version', [this.table])) {
+        for (const one of receiptFromJson(String(row['receipt'])).leftOut ?? []) all.set(one.member, joined(all.get(one.member), one))
+      }
+      return [...all.values()]
+    }, [])
+  }
+
+  async alter(decide: (head: Head) => Alteration): Promise<number> {
+    const { ledger } = this
+    if (ledger === null) throw new SluiceError('INTERNAL', `${this.uri} was opened without a ledger, for reading only.`)
+    if (!(await this.head()).exists) throw new SluiceError('NOT_FOUND', `There is no table ${this.uri} yet.`)
+    const session = await this.openForWriting()
+    try {
+      return await this.locked(session, () => alterTable(session, this.file, this.table, ledger, decide), undefined)
+    } finally {
+      session.close()
+    }
   }
 
   async verify(): Promise<Finding[]> {

@@ -83,7 +83,8 @@ async function convertFile(job: ConvertJob, file: ConvertFile, { connection, for
 type Read = Pick<Staged, 'schema' | 'records' | 'rejects' | 'excluded' | 'losers' | 'faults' | 'reasons' | 'notices' | 'leftOut'>
 
 async function written(job: ConvertJob, file: ConvertFile, outcome: ArrivalOutcome, staged: Read, connection: Connection): Promise<Converted> {
-  const { faults, reasons, notices, leftOut } = staged
+  const { faults, reasons, notices } = staged
+  const leftOut = Object.fromEntries(staged.leftOut.map(({ member, records }) => [member, records]))
   const none = { n: file.n, outcome, written: 0, quarantined: 0, output: null, rejects: null, faults: [], reasons: {}, notices: [], leftOut: {} }
   if (outcome.state !== 'loaded') return none
   try {

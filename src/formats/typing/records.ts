@@ -9,6 +9,7 @@ import { SluiceError } from '../../core/errors.ts'
 import { OFFSET_COLUMN } from '../../core/engine.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import { MAX_COLUMNS, columnName, fold, isReserved, nameFault } from '../../core/schema.ts'
+import type { LeftOut } from '../../core/proposal.ts'
 import type { Column, ColumnType, Schema } from '../../core/schema.ts'
 import { canBeKey } from '../../core/types.ts'
 import { FIELD, MAX_DEPTH, NESTED, NULL } from '../record.ts'
@@ -21,6 +22,7 @@ import type { Parts } from '../parquet/parts.ts'
 import { fieldFlag } from './field.ts'
 import { Apart, isText } from './apart.ts'
 import { flagOf, settled, typeOf } from './infer.ts'
+import { Undeclared } from './left.ts'
 import { inside } from './nested.ts'
 import { refused } from './refused.ts'
 import type { BadRecord } from './refused.ts'
@@ -42,7 +44,6 @@ interface Snapshot {
   collecting: boolean
   notices: Set<string>
   keyless: Set<string>
-  inner: Map<string, number>
 }
 
 export class Records {
@@ -82,8 +83,7 @@ export class Records {
   keyless = new Set<string>()
   /** What the fast lane expects, and the slots of its members. */
   private lane: readonly (LaneColumn & { slot: Slot; buffer: ColumnBuffer | null })[] = []
-  /** Members inside of structs that were left out, by path: how many records had them. */
-  private inner = new Map<string, number>()
+  private readonly left = new Undeclared(MOST_LEFT_OUT)
   private saved: Snapshot | null = null
 
   constructor(parts: Parts, definition: Definition, pinned: Schema | null, hypothesis: Hypothesis | null) {
@@ -299,12 +299,12 @@ export class Records {
           return refused(slot, result, s, i)
         }
       }
-      if (inside.left.size > 0) this.noteInside()
+      for (const path of inside.left) this.left.inside(path, seq, row)
     }
     for (let i = 0; i < s.count; i++) {
       const slot = this.found[i] as Slot | null
       if (slot === null) continue
-      if (slot.role === 'left') slot.seen++
+      if (slot.role === 'left') slot.type = this.left.note(slot.original ?? slot.name, s, i, seq, row)
       else if (slot.role === 'open' && !slot.told && this.infer(s, i, slot, at)) assumed = true
     }
     if (assumed) this.notices.add('Timestamps without a zone were taken as UTC.')
@@ -326,10 +326,10 @@ export class Records {
     const records = fast.run(this.lane, buf, from, to, lines, seq, row, offset, Math.min(most, parts.room))
     const bytes = fast.used
     if (records === 0) return { records, bytes: 0 }
-    for (const [i, { slot, buffer, type }] of this.lane.entries()) {
-      if (buffer !== null && type !== 'left') fast.give(i, buffer, parts.row)
+    for (const [i, { slot, buffer }] of this.lane.entries()) {
+      if (buffer !== null) fast.give(i, buffer, parts.row)
       if (slot.key) slot.seen += records
-      else if (type === 'left') slot.seen += fast.values(i)
+      else if (slot.role === 'left') this.left.more(slot.original ?? slot.name, fast.values(i))
     }
     fast.givePlaces(this.place, this.offset, parts.row)
     parts.endRows(records, bytes + 16 * records)
@@ -352,14 +352,6 @@ export class Records {
     if (!fitsLane(next)) return false
     this.lane = next
     return true
-  }
-
-  /** Members of structs that their types do not name, each once per record. */
-  private noteInside(): void {
-    for (const path of inside.left) {
-      const count = this.inner.get(path)
-      if (count !== undefined || this.inner.size < MOST_LEFT_OUT) this.inner.set(path, (count ?? 0) + 1)
-    }
   }
 
   /** True: a timestamp was taken as UTC. */
@@ -401,12 +393,12 @@ export class Records {
   }
 
   savepoint(): void {
+    this.left.savepoint()
     this.saved = {
       slots: this.slots.map(({ type, flags, buffer, seen }) => ({ type, flags, buffer, seen })),
       collecting: this.collecting,
       notices: new Set(this.notices),
       keyless: new Set(this.keyless),
-      inner: new Map(this.inner),
     }
   }
   rollback(): void {
@@ -421,7 +413,7 @@ export class Records {
     this.collecting = saved.collecting
     this.notices = new Set(saved.notices)
     this.keyless = new Set(saved.keyless)
-    this.inner = new Map(saved.inner)
+    this.left.rollback()
   }
   hypothesis(): Hypothesis {
     return this.slots.filter(({ role }) => role === 'open').map(({ name, original, flags }) => ({ name, original, flags }))
@@ -443,8 +435,7 @@ export class Records {
     return Object.fromEntries(this.definition.key.map((name) => [name, this.byName.get(fold(name))?.seen ?? 0]))
   }
   /** By the members' own names. */
-  leftOut(): Record<string, number> {
-    const members = this.slots.filter(({ role, seen }) => role === 'left' && seen > 0).map(({ name, original, seen }) => [original ?? name, seen] as const)
-    return Object.fromEntries([...members, ...this.inner])
+  leftOut(): LeftOut[] {
+    return this.left.list()
   }
 }

@@ -23,7 +23,7 @@ export interface Slot {
   /** Number of the last record that had it, and which member it was. */
   stamp: number
   member: number
-  /** Records with a value that is not null; of a left-out member: records that had it. */
+  /** Records with a value that is not null. */
   seen: number
 }
 
@@ -32,7 +32,9 @@ export function newSlot(name: string, original: string | null, role: Slot['role'
 }
 
 export function laneType({ role, type, buffer }: Slot): LaneColumn['type'] {
-  return role === 'left' ? 'left' : type === null || buffer === null ? 'null' : type
+  // What is left out has a type as well, so that what it is proposed as holds for all its values.
+  if (role === 'left') return type === null ? 'null' : type === 'json' ? 'left' : type
+  return type === null || buffer === null ? 'null' : type
 }
 
 /** The writer of the slot's fields: asking the type for it at every field took 4 % of the time. */
