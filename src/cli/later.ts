@@ -18,7 +18,6 @@ const VERBS: Readonly<Record<string, string>> = {
   models: 'Models',
   schedule: 'Schedules',
   backfill: 'Backfills',
-  schema: 'Reviewing schema changes',
   upload: 'Uploading to a server',
   sources: 'Configured sources',
   targets: 'Configured targets',

@@ -9,7 +9,7 @@ import type { Balance } from './balance.ts'
 import type { Definition } from './definition.ts'
 import type { Engine, Staged, Standing } from './engine.ts'
 import type { Alteration, LeftOut } from './proposal.ts'
-import type { Row, Schema } from './schema.ts'
+import type { ColumnType, Row, Schema } from './schema.ts'
 
 /** What a commit did, counted. Stored in the commit record, so a lost reply can be read back. */
 export interface Receipt {
@@ -59,6 +59,8 @@ export interface Head {
   version: number | null
   definition: Definition | null
   schema: Schema
+  /** How many of the columns the table was made with; the others came later. */
+  made: number
   rows: number
   /** Highest place that was ever committed, good or bad; 0n when none was. */
   highest: bigint
@@ -123,6 +125,8 @@ export interface Table {
   adopt(definition: Definition, fence: number): Promise<void>
   /** Members that were left out of committed batches, by name, all batches together. */
   leftOut(): Promise<readonly LeftOut[]>
+  /** Could `alter` give a column another type, because its values would stay as they lie? */
+  takes(from: ColumnType, to: ColumnType): boolean
   /**
    * Changes definition and columns in one commit of its own: durable when it returns, or not at all. No rows change.
    * @param decide from the newest state; asked again when another commit came between

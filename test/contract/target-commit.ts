@@ -13,7 +13,7 @@ const code = (wanted: Code) => (thrown: unknown): boolean => {
   assert.equal(thrown instanceof Error && 'code' in thrown ? thrown.code : String(thrown), wanted)
   return true
 }
-const EMPTY: Head = { exists: false, version: null, definition: null, schema: [], rows: 0, highest: 0n, lanes: new Map(), ledger: null }
+const EMPTY: Head = { exists: false, version: null, definition: null, schema: [], made: 0, rows: 0, highest: 0n, lanes: new Map(), ledger: null }
 
 async function arrivals(table: Table): Promise<CommittedArrival[]> {
   const all: CommittedArrival[] = []

@@ -126,6 +126,7 @@ export function valueCases(get: () => Variant): void {
       counted(second, { 2: { inserted: 1, updated: 1, duplicate: 1 } })
       const head = await scene.table.head()
       assert.deepEqual(head.schema.map((column) => [column.name, column.type]), [['id', 'int64'], ['a', 'string'], ['n', 'int64'], ['t', 'boolean']])
+      assert.equal(head.made, 2)
       await scene.check()
       counted(await scene.load([{ seq: 3, records: [{ id: 1, a: 'x' }, { id: 2, a: 'y' }, { id: 3, a: 'z', t: null }] }]), { 3: { updated: 1, duplicate: 2 } })
       await scene.check()

@@ -25,6 +25,7 @@ export interface State {
   ledger: string
   definition: Definition
   schema: Schema
+  made: number
   rows: readonly Row[]
   losers: readonly Row[]
   rejects: readonly RejectRow[]
@@ -88,10 +89,10 @@ class MemoryTable implements Table {
   #head(): Head {
     const state = this.state()
     if (state === undefined) {
-      return { exists: false, version: null, definition: null, schema: [], rows: 0, highest: 0n, lanes: new Map(), ledger: null }
+      return { exists: false, version: null, definition: null, schema: [], made: 0, rows: 0, highest: 0n, lanes: new Map(), ledger: null }
     }
     const { version, definition, schema, rows, highest, lanes, ledger } = state
-    return { exists: true, version, definition, schema, rows: rows.length, highest, lanes, ledger }
+    return { exists: true, version, definition, schema, made: this.state()?.made ?? 0, rows: rows.length, highest, lanes, ledger }
   }
 
   async committed(batch: string): Promise<Receipt | null> {
@@ -177,6 +178,7 @@ class MemoryTable implements Table {
       ledger: this.#ledger,
       definition: before?.definition ?? definition,
       schema,
+      made: before?.made ?? schema.length,
       rows: after,
       losers: [...history, ...lost, ...leaving].toSorted(byPlace),
       rejects: [...(before?.rejects ?? []), ...rejected, ...repeats].toSorted((a, b) => (a.place < b.place ? -1 : 1)),
@@ -217,6 +219,10 @@ class MemoryTable implements Table {
     const all = new Map<string, LeftOut>()
     for (const receipt of this.state()?.receipts.values() ?? []) for (const one of receipt.leftOut ?? []) all.set(one.member, joined(all.get(one.member), one))
     return [...all.values()]
+  }
+
+  takes(): boolean {
+    return false
   }
 
   async alter(decide: (head: Head) => Alteration): Promise<number> {

@@ -21,7 +21,6 @@ export async function alterTable(by: Committer, decide: (state: TableState) => A
     const state = await by.table.forward()
     if (state.metaData === null) throw new SluiceError('NOT_FOUND', `There is no table at ${root} yet.`)
     const alteration = decide(state)
-    // A type of Delta's lies in every data file: another one would need them all written again.
     checkAlteration(root, state.schema, alteration.schema, () => false)
     const prepared = await prepareEntry(root, bodyOf(state, alteration, by.clock.now()), by.random)
     if (await putIfAbsent(root, state.version + 1, prepared)) {

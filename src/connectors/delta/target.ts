@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Definition } from '../../core/definition.ts'
 import type { Clock, Random } from '../../core/effects.ts'
 import type { Engine, Session, Staged, Standing } from '../../core/engine.ts'
+import { PLACE_COLUMN } from '../../core/place.ts'
 import { joined } from '../../core/proposal.ts'
 import type { Alteration, LeftOut } from '../../core/proposal.ts'
 import type { Row } from '../../core/schema.ts'
@@ -120,6 +121,11 @@ class DeltaTable implements Table {
     return [...all.values()]
   }
 
+  /** A type of Delta's lies in every data file: another one would need them all written again. */
+  takes(): boolean {
+    return false
+  }
+
   alter(decide: (head: Head) => Alteration): Promise<number> {
     const turn = this.tail.then(() => alterTable(this.means(), (state) => decide(headOf(state))))
     this.tail = turn.catch(() => undefined)
@@ -183,5 +189,5 @@ class DeltaTable implements Table {
 
 function headOf(state: TableState): Head {
   const { exists, definition, schema, rows, highest, ledger } = state
-  return { exists, version: exists ? state.version : null, definition, schema, rows, highest, lanes: state.lanes(), ledger }
+  return { exists, version: exists ? state.version : null, definition, schema, made: Math.max(0, state.fields.findIndex(({ name }) => name === PLACE_COLUMN)), rows, highest, lanes: state.lanes(), ledger }
 }

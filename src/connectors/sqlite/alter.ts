@@ -10,7 +10,7 @@ import { checkOrder, growTable } from './layout.ts'
 import { readState } from './state.ts'
 
 /** Dates, timestamps and decimals lie in SQLite as the text that they would be in a column of text. */
-function sameText(from: ColumnType, to: ColumnType): boolean {
+export function sameText(from: ColumnType, to: ColumnType): boolean {
   return to === 'string' && (from === 'date' || from === 'timestamp' || from === 'timestamp_local' || isDecimal(from))
 }
 

@@ -16,7 +16,7 @@ export interface State extends Head {
 }
 
 export function nothing(): State {
-  return { exists: false, version: null, definition: null, schema: [], rows: 0, highest: 0n, lanes: new Map(), ledger: null }
+  return { exists: false, version: null, definition: null, schema: [], made: 0, rows: 0, highest: 0n, lanes: new Map(), ledger: null }
 }
 
 /**
@@ -39,12 +39,12 @@ export function readState(session: SqliteSession, file: string, table: string, l
     throw new SluiceError('TABLE_OTHER_LEDGER', `The table ${table} in ${file} belongs to the ledger ${meta.ledger}; this one is ${ledger}.`, { where: { path: file } })
   }
   if (found === undefined) throw new SluiceError('TABLE_BROKEN', `${file}: the table ${table} was removed, but its records are there.`, { where: { path: file } })
-  checkColumns(session, file, table, meta.schema)
+  const made = checkColumns(session, file, table, meta.schema)
   const last = session.get('SELECT version, highest, rows FROM main._sluice_batches WHERE tbl = ? ORDER BY version DESC LIMIT 1', [table])
   if (last === undefined) throw new SluiceError('TABLE_BROKEN', `${file}: the table ${table} has no record of a commit.`, { where: { path: file } })
   const lanes = new Map<number, number>()
   for (const row of session.all('SELECT lane, max(fence) AS fence FROM main._sluice_batches WHERE tbl = ? GROUP BY lane', [table])) lanes.set(Number(row['lane']), Number(row['fence']))
-  return { exists: true, version: Number(last['version']), rows: Number(last['rows']), highest: BigInt(last['highest'] as bigint), lanes, ...meta }
+  return { exists: true, version: Number(last['version']), made, rows: Number(last['rows']), highest: BigInt(last['highest'] as bigint), lanes, ...meta }
 }
 
 interface Meta {
@@ -68,12 +68,12 @@ function readMeta(session: SqliteSession, file: string, table: string): Meta | n
   return { ledger: String(row['ledger']), definition: JSON.parse(String(row['definition'])) as Definition, schema: JSON.parse(String(row['schema'])) as Schema }
 }
 
-/** The columns must be what the last commit left: a change behind our back is somebody else's table. */
-function checkColumns(session: SqliteSession, file: string, table: string, schema: Schema): void {
+/** The columns must be what the last commit left: a change behind our back is somebody else's table. Answers how many came first. */
+function checkColumns(session: SqliteSession, file: string, table: string, schema: Schema): number {
   const stored = session.all(`PRAGMA main.table_info(${quoteName(table)})`).map((column) => `${String(column['name'])} ${String(column['type'])}`)
   const expected = schema.map((column) => `${column.name} ${sqlType(column.type)}`)
   const own = stored.filter((column) => column !== '_place INTEGER')
-  if (own.length + 1 === stored.length && own.join('\0') === expected.join('\0')) return
+  if (own.length + 1 === stored.length && own.join('\0') === expected.join('\0')) return stored.indexOf('_place INTEGER')
   throw new SluiceError('TABLE_FOREIGN', `${file}: the columns of ${table} were changed from outside. They are ${stored.join(', ')}; its record says ${describeSchema(schema)} and _place.`, { where: { path: file } })
 }
 

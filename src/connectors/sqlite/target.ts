@@ -12,13 +12,13 @@ import { SluiceError } from '../../core/errors.ts'
 import { crash } from '../../core/failpoint.ts'
 import { joined } from '../../core/proposal.ts'
 import type { Alteration, LeftOut } from '../../core/proposal.ts'
-import type { Row } from '../../core/schema.ts'
+import type { ColumnType, Row } from '../../core/schema.ts'
 import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
 import { SqliteSession, openForReading } from '../../sql/sqlite.ts'
 import type { SqliteRow } from '../../sql/sqlite.ts'
 import { localFs } from '../../storage/local.ts'
 import { takeOver } from './adopt.ts'
-import { alterTable } from './alter.ts'
+import { alterTable, sameText } from './alter.ts'
 import { commit, readReceipt } from './commit.ts'
 import { bringIn } from './incoming.ts'
 import { LATEST_BATCH, checkOrder, checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
@@ -163,6 +163,10 @@ class SqliteTable implements Table {
       }
       return [...all.values()]
     }, [])
+  }
+
+  takes(from: ColumnType, to: ColumnType): boolean {
+    return sameText(from, to)
   }
 
   async alter(decide: (head: Head) => Alteration): Promise<number> {
