@@ -22,6 +22,8 @@ export interface LeftOut {
   /** Place of the first record that had it, as text. */
   place: string
   examples: readonly string[]
+  /** While a batch is split: kinds of values that were seen, see `formats/typing/infer.ts`. */
+  flags?: number
 }
 
 /** Both, as if they were one. A type that they do not agree on is text, or JSON. */
@@ -29,7 +31,8 @@ export function joined(a: LeftOut | undefined, b: LeftOut): LeftOut {
   if (a === undefined) return b
   const first = BigInt(a.place) <= BigInt(b.place) ? a : b
   const examples = [...new Set([...a.examples, ...b.examples])].slice(0, MOST_EXAMPLES)
-  return { member: a.member, records: a.records + b.records, type: widest(a.type, b.type), place: first.place, examples }
+  const flags = a.flags === undefined || b.flags === undefined ? {} : { flags: a.flags | b.flags }
+  return { member: a.member, records: a.records + b.records, type: widest(a.type, b.type), place: first.place, examples, ...flags }
 }
 
 function widest(a: ColumnType | null, b: ColumnType | null): ColumnType | null {

@@ -58,7 +58,7 @@ async function told(staged: Staged): Promise<unknown> {
   const { outcomes, schema, excluded, winners, places, keyRange, faults, reasons, notices, leftOut } = staged
   const plain = (text: string): string => text.replaceAll(/in\d+/g, 'in')
   const rows = { winners: await all(engine.read(staged, 'winners')), losers: await all(engine.read(staged, 'losers')), rejects: await all(engine.rejects(staged)) }
-  return JSON.parse(plain(JSON.stringify({ outcomes, schema, excluded, winners, places, keyRange, faults, reasons, notices: notices.toSorted(), leftOut, rows }, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))))
+  return JSON.parse(plain(JSON.stringify({ outcomes, schema, excluded, winners, places, keyRange, faults, reasons, notices: notices.toSorted(), leftOut: leftOut.map(({ examples: _, ...one }) => one), rows }, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))))
 }
 
 /** Through the ranges of this many files each, one after another: the machine may have a single core. */

@@ -9,6 +9,8 @@ import type { Arrival } from '../../core/arrival.ts'
 import type { Batch, StageEvent } from '../../core/engine.ts'
 import type { ConverterEvent } from '../../core/convert.ts'
 import { SluiceError } from '../../core/errors.ts'
+import { joined } from '../../core/proposal.ts'
+import type { LeftOut } from '../../core/proposal.ts'
 import { MAX_COLUMNS, findColumn, fold } from '../../core/schema.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { Hypothesis } from '../../formats/splitter.ts'
@@ -90,7 +92,7 @@ function merged(splits: readonly Split[], open: Hypothesis): Split {
     faults: splits.flatMap(({ faults }) => faults).slice(0, MOST_FAULTS),
     reasons: summed(splits.map(({ reasons }) => reasons)),
     notices: [...new Set(splits.flatMap(({ notices }) => notices))],
-    leftOut: summed(splits.map(({ leftOut }) => leftOut)),
+    leftOut: leftOutOf(splits),
     keySeen: summed(splits.map(({ keySeen }) => keySeen)),
     keyless: [...new Set(splits.flatMap(({ keyless }) => keyless))].slice(0, MOST_KEYLESS),
     lowest,
@@ -104,6 +106,13 @@ function schemaOf(splits: readonly Split[], open: Hypothesis): Schema {
   const inferred = new Set(open.map(({ name }) => fold(name)))
   const given = (splits[0]?.schema ?? []).filter(({ name }) => !inferred.has(fold(name)))
   return [...given, ...open.flatMap(({ name }) => splits.flatMap(({ schema }) => findColumn(schema, name) ?? [])[0] ?? [])]
+}
+
+/** What was left out of all ranges; their types follow from the kinds of all values, as in one range. */
+function leftOutOf(splits: readonly Split[]): LeftOut[] {
+  const all = new Map<string, LeftOut>()
+  for (const { leftOut } of splits) for (const one of leftOut) all.set(one.member, joined(all.get(one.member), one))
+  return [...all.values()].map((one) => ({ ...one, type: typeOf(one.flags ?? 0) }))
 }
 
 function summed(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {

@@ -60,7 +60,7 @@ export async function stage(job: PlainJob, around: Surroundings, done: Read | nu
       faults: split.faults.filter(({ path }) => path === undefined || !left.has(path)),
       reasons: excluded.length === 0 ? split.reasons : await reasonsOf(connection, full),
       notices: split.notices,
-      leftOut: split.leftOut,
+      leftOut: split.leftOut.map(({ flags: _, ...one }) => one),
     }
   } finally {
     await connection.close()

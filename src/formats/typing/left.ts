@@ -73,7 +73,7 @@ export class Undeclared {
   }
 
   list(): LeftOut[] {
-    return [...this.found].map(([member, { records, flags, place, examples }]) => ({ member, records, type: typeOf(flags), place: String(place), examples }))
+    return [...this.found].map(([member, { records, flags, place, examples }]) => ({ member, records, type: typeOf(flags), place: String(place), examples, flags }))
   }
 }
 
