@@ -300,7 +300,7 @@ export class JsonReader {
         if (later !== undefined) await later
       }
       else if (this.mute) await this.skip()
-      else {
+      else if (!this.plainElement()) {
         const offset = w.base + w.pos
         const raw = await this.skipKeeping()
         this.sink.bad('RECORD_NOT_OBJECT', 'The record is not an object.', offset, raw, 0, raw.length)
@@ -311,6 +311,16 @@ export class JsonReader {
         await breathe()
       }
     }
+  }
+  /** An element that is no object and lies whole in the window: nothing need be copied. */
+  private plainElement(): boolean {
+    const w = this.w
+    const s = this.scanner
+    s.buf = w.buf
+    if (s.value(w.pos, w.end) !== DONE || s.pos >= w.end) return false
+    this.sink.bad('RECORD_NOT_OBJECT', 'The record is not an object.', w.base + w.pos, w.buf, w.pos, Math.min(s.pos, w.pos + RAW_BYTES))
+    w.pos = s.pos
+    return true
   }
   /** At `{`: one record. */
   private single(): Promise<void> | undefined {
