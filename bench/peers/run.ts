@@ -45,7 +45,7 @@ function tell(name: string, version: string, steps: { first: Step; again: Step; 
 
 /** One document of the others, cut in the middle. */
 function breakOne(): void {
-  const [name = ''] = [`events-${'1'.padStart(String(FILES).length, '0')}.json`]
+  const name = `events-${'1'.padStart(String(FILES).length, '0')}.json`
   writeFileSync(join(folder, 'in', 'zz-cut.json'), readFileSync(join(folder, 'in', name)).subarray(0, 50_000))
 }
 

@@ -12,7 +12,7 @@ const NAME = /'((?:folder|spool|engine|stage|delta|sqlite|ledger)\.[a-z.-]+)'/g
 /** Not passed by a load that nothing disturbs. */
 const UNDISTURBED: Readonly<Record<string, string>> = {
   'ledger.db': 'a file name',
-  'ledger.beat': 'only loads of more than five seconds beat',
+  'ledger.beat': 'only loads of more than five seconds beat (on a slow machine the scenes do)',
   'ledger.recover': 'after a death (the run after each kill passes it)',
   'ledger.release': 'after a failure or a stop',
   'ledger.close': 'after a death',
