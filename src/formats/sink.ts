@@ -6,11 +6,11 @@ export interface Sink {
   /** A whole record of at most 16 MB; its text is [from, to) of `raw`. The offset is in bytes of the (unpacked) file. */
   record(record: RecordView, raw: Buffer, from: number, to: number, offset: number): void
   /**
-   * JSON records from `from`, where one begins, up to `to`, as far as they look like the last one.
-   * @param lines one a line; else elements of an array · @param offset of `from`
+   * Records from `from`, where one begins, up to `to`, as far as they look like the last one.
+   * @param how JSON: 1 for one a line, 0 for elements of an array; CSV: the delimiter, and 256 times the quote · @param offset of `from`
    * @returns the index behind the last one that was taken (lines: behind its line feed); `from`: none was
    */
-  alike(buf: Buffer, from: number, to: number, lines: boolean, offset: number): number
+  alike(buf: Buffer, from: number, to: number, how: number, offset: number): number
   /** A record that is none; [from, to) of the buffer is the beginning of its text. */
   bad(code: Code, message: string, offset: number, raw: Buffer, from: number, to: number): void
   /** What came so far were no records. */

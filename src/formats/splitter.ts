@@ -219,11 +219,11 @@ class FileSplitter implements Splitter {
         const bad = this.records.add(record, input.seq, this.end.read, offset, times)
         if (bad !== null) this.reject(input, bad, offset, raw, from, Math.min(to, from + RAW_BYTES))
       },
-      alike: (buf, from, to, lines, offset) => {
+      alike: (buf, from, to, how, offset) => {
         // The first record goes the long way, where a test may falsify it.
         if (!asked || this.options.lane === false) return from
         const most = (this.options.rows ?? MAX_ROW) - this.end.read
-        const taken = this.records.alike(buf, from, to, lines, input.seq, this.end.read + 1, offset, most)
+        const taken = this.records.alike(buf, from, to, how, input.seq, this.end.read + 1, offset, most)
         this.end.read += taken.records
         this.taken += taken.records
         return from + taken.bytes

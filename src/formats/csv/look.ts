@@ -120,7 +120,7 @@ function widthOf(rows: readonly SeenRow[]): { width: number; share: number; befo
   let most = 0
   for (const [fields, n] of counts) if (n > most) [width, most] = [fields, n]
   const before = rows.findIndex(({ fields }) => fields === width)
-  // A few lines before the table do not speak against it.
-  const counted = rows.length - (before > 0 && before <= MOST_BEFORE ? before : 0)
+  // A few lines before the table do not speak against it; faults do.
+  const counted = rows.length - (before > 0 && before <= MOST_BEFORE ? rows.slice(0, before).filter(({ fields }) => fields > 0).length : 0)
   return { width, share: counted === 0 ? 0 : most / counted, before }
 }

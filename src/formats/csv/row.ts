@@ -1,8 +1,10 @@
 /**
  * One row of CSV out of bytes: fields as ranges, what is quoted unwrapped, what is escaped copied without its escapes.
  *
- * The loop over plain fields asks one table per byte: four comparisons took a third longer, and a search for each delimiter with
- * indexOf four times as long, because fields are short.
+ * The loop asks one table per byte. Measured on 149 MB of eight mixed columns, processor time on a busy two-core machine: rows alone
+ * 320 MB a second, with types and parts 120; the fast lane (wasm/rows.ts) takes what is usual at 370 with all of it, so this is
+ * the way of the first row, of what is odd, and of dialects that the lane does not know. Before the writer of a column was kept with
+ * it, and `true` compared without making a text of it, types took it down to 88.
  */
 import { FIELD, NULL } from '../record.ts'
 import type { RecordView } from '../record.ts'

@@ -19,7 +19,7 @@ export function sniff(sample: Sample, reading: CsvReading, tabs: boolean): Look 
   // Rows end with CR alone where the first line does and that explains more of them than LF.
   const looks = (delimiter: string): Look => {
     const usual = under(delimiter, false)
-    if (usual.share === 1 || !beginsWithReturn(sample.buf, sample.from, sample.end)) return usual
+    if (usual.faults === 0 || !beginsWithReturn(sample.buf, sample.from, sample.end)) return usual
     const other = under(delimiter, true)
     return other.share > usual.share ? other : usual
   }

@@ -49,7 +49,9 @@ declare const WebAssembly: {
 interface Code {
   memory: { readonly buffer: ArrayBuffer; grow(pages: number): number }
   pos: { readonly value: number }
-  run(from: number, end: number, columns: number, lines: boolean, places: number, offsets: number, seq: number, row: number, base: number, max: number): number
+  /** CSV: a timestamp without a zone was taken as UTC. */
+  assumed?: { readonly value: number }
+  run(from: number, end: number, columns: number, how: number, places: number, offsets: number, seq: number, row: number, base: number, max: number): number
 }
 
 class Lane {
@@ -59,29 +61,35 @@ class Lane {
   private shape: readonly LaneColumn[] = []
   private rows = 0
 
-  constructor() {
-    this.code = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(SHAPE_CODE, 'base64'))).exports as Code
+  /** @param code SHAPE_CODE, or ROWS_CODE of CSV, which has the same layout */
+  constructor(code: string) {
+    this.code = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(code, 'base64'))).exports as Code
     this.bytes = new Uint8Array(this.code.memory.buffer)
     this.view = new DataView(this.code.memory.buffer)
   }
 
   /**
    * Reads records that begin at `from`, in bytes up to `to`.
-   * @param lines one record a line; else elements of an array
+   * @param how JSON: 1 for one record a line, 0 for elements of an array; CSV: the delimiter, and 256 times the quote
    * @param row of the first record · @param offset of `from` in the file · @param most records
    * @returns how many records; `end` is the index behind them
    */
-  run(shape: readonly LaneColumn[], buf: Uint8Array, from: number, to: number, lines: boolean, seq: number, row: number, offset: number, most: number): number {
+  run(shape: readonly LaneColumn[], buf: Uint8Array, from: number, to: number, how: number, seq: number, row: number, offset: number, most: number): number {
     if (shape !== this.shape) this.expect(shape)
     const length = Math.min(to - from, LANE.bytes)
     this.bytes.set(buf.subarray(from, from + length), INPUT)
     this.bytes.fill(0, INPUT + length, INPUT + length + PAD)
-    this.rows = this.code.run(INPUT, INPUT + length, shape.length, lines, PLACES, OFFSETS, seq, row, offset, Math.min(most, LANE.rows))
+    this.rows = this.code.run(INPUT, INPUT + length, shape.length, how, PLACES, OFFSETS, seq, row, offset, Math.min(most, LANE.rows))
     return this.rows
   }
   /** Bytes that the records of the last run took, with what stands between them. */
   get used(): number {
     return (this.code.pos.value >>> 0) - INPUT
+  }
+
+  /** CSV: a timestamp of the last run was taken as UTC. */
+  get assumed(): boolean {
+    return this.code.assumed?.value === 1
   }
 
   /** How many of the last run's records had member `i`, nulls left out. */
@@ -130,9 +138,11 @@ export function fitsLane(shape: readonly LaneColumn[]): boolean {
   return shape.length > 0 && shape.length <= LANE.columns && shape.reduce((sum, { name }) => sum + name.length + 10, 0) <= LANE.names
 }
 
-let opened: Lane | null = null
+const opened = new Map<string, Lane>()
 
-/** One for the process: a run and the taking of its values are one step. */
-export function lane(): Lane {
-  return (opened ??= new Lane())
+/** One for the process and code: a run and the taking of its values are one step. */
+export function lane(code = SHAPE_CODE): Lane {
+  let one = opened.get(code)
+  if (one === undefined) opened.set(code, (one = new Lane(code)))
+  return one
 }

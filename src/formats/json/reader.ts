@@ -171,7 +171,7 @@ export class JsonReader {
     const w = this.w
     if (w.dirty || this.pause-- > 0) return false
     const to = Math.min(w.end, w.pos + this.reach)
-    const behind = this.sink.alike(w.buf, w.pos, to, lines, w.base + w.pos)
+    const behind = this.sink.alike(w.buf, w.pos, to, lines ? 1 : 0, w.base + w.pos)
     const used = behind - w.pos
     this.shy = used === 0 ? Math.min(2 * this.shy + 1, MOST_SHY) : 0
     this.pause = this.shy

@@ -14,8 +14,8 @@ import type { Column, ColumnType, Schema } from '../../core/schema.ts'
 import { canBeKey } from '../../core/types.ts'
 import { FIELD, MAX_DEPTH, NESTED, NULL } from '../record.ts'
 import type { RecordView } from '../record.ts'
+import { ROWS_CODE } from '../csv/rows-code.ts'
 import { fitsLane, lane } from '../json/lane.ts'
-import type { LaneColumn } from '../json/lane.ts'
 import { decode, repeatedName } from '../json/text.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
 import type { Parts } from '../parquet/parts.ts'
@@ -26,8 +26,8 @@ import { Undeclared } from './left.ts'
 import { inside } from './nested.ts'
 import { refused } from './refused.ts'
 import type { BadRecord } from './refused.ts'
-import { fieldOf, laneType, newSlot, sizeFault } from './slot.ts'
-import type { Slot } from './slot.ts'
+import { expectation, fieldOf, holds, newSlot, sizeFault } from './slot.ts'
+import type { Expected, Slot } from './slot.ts'
 import { ASSUMED_UTC } from './write.ts'
 import { writerOf } from './writers.ts'
 
@@ -82,7 +82,9 @@ export class Records {
   /** First columns that records without their key had; those records teach no types. */
   keyless = new Set<string>()
   /** What the fast lane expects, and the slots of its members. */
-  private lane: readonly (LaneColumn & { slot: Slot; buffer: ColumnBuffer | null })[] = []
+  private lane: readonly Expected[] = []
+  /** CSV: the names that `lane` was made for. */
+  private laneOf: readonly string[] | null = null
   private readonly left = new Undeclared(MOST_LEFT_OUT)
   private saved: Snapshot | null = null
 
@@ -319,13 +321,14 @@ export class Records {
   }
 
   /** Takes the records that look like the last one, at most `most`; see `Sink.alike`. */
-  alike(buf: Buffer, from: number, to: number, lines: boolean, seq: number, row: number, offset: number, most: number): { records: number; bytes: number } {
+  alike(buf: Buffer, from: number, to: number, how: number, seq: number, row: number, offset: number, most: number): { records: number; bytes: number } {
     if (this.collecting || this.apart.holds || !this.expect()) return { records: 0, bytes: 0 }
     const { parts } = this
-    const fast = lane()
-    const records = fast.run(this.lane, buf, from, to, lines, seq, row, offset, Math.min(most, parts.room))
+    const fast = this.named === null ? lane() : lane(ROWS_CODE)
+    const records = fast.run(this.lane, buf, from, to, how, seq, row, offset, Math.min(most, parts.room))
     const bytes = fast.used
     if (records === 0) return { records, bytes: 0 }
+    if (fast.assumed) this.notices.add('Timestamps without a zone were taken as UTC.')
     for (const [i, { slot, buffer }] of this.lane.entries()) {
       if (buffer !== null) fast.give(i, buffer, parts.row)
       if (slot.key) slot.seen += records
@@ -336,21 +339,19 @@ export class Records {
     return { records, bytes }
   }
 
-  /** Brings `lane` up to the last record. False: nothing can be expected from it. */
+  /** Brings `lane` up to the last record. False: nothing can be expected from it. Of CSV only the first name is looked for, see rows.ts. */
   private expect(): boolean {
-    const { lane: known, shape, members } = this
-    let same = known.length === members
-    for (let i = 0; i < members; i++) {
-      const slot = this.found[i]
-      const column = known[i]
-      if (slot === null || slot === undefined || shape[i]?.slot !== slot) return false
-      same &&= column !== undefined && column.name === shape[i]?.bytes && column.slot === slot && column.buffer === slot.buffer && column.type === laneType(slot)
-    }
-    if (same) return members > 0
-    const next = shape.slice(0, members).map(({ bytes, slot }) => ({ name: bytes, type: laneType(slot), required: slot.key, slot, buffer: slot.buffer }))
-    // A key that the record before did not have is not looked for.
+    const { lane: known, shape, members, named } = this
+    const count = named === null ? members : named.length
+    // Fields that are left out go the long way, which notes what each of them looks like.
+    for (let i = 0; i < count; i++) if (this.found[i] === null || (named === null ? shape[i]?.slot !== this.found[i] : this.found[i]?.role === 'left')) return false
+    const slots = this.found as Slot[]
+    if (count > 0 && (named === null || named === this.laneOf) && holds(known, slots, count, named === null ? shape : null)) return true
+    const names = named === null ? shape.map(({ bytes }) => bytes) : [Buffer.from(named[0] ?? '')]
+    const next = expectation(slots, count, names)
     if (!fitsLane(next)) return false
     this.lane = next
+    this.laneOf = named
     return true
   }
 

@@ -37,6 +37,25 @@ export function laneType({ role, type, buffer }: Slot): LaneColumn['type'] {
   return type === null || buffer === null ? 'null' : type
 }
 
+/** What the fast lane expects of one member, and the slot that it goes to. */
+export type Expected = LaneColumn & { slot: Slot; buffer: ColumnBuffer | null }
+
+/** @param names of the members, by position; none: it is not looked for */
+export function expectation(slots: readonly Slot[], count: number, names: readonly Buffer[]): Expected[] {
+  return slots.slice(0, count).map((slot, i) => ({ name: names[i] ?? Buffer.alloc(0), type: laneType(slot), required: slot.key, slot, buffer: slot.buffer }))
+}
+
+/** True while the slots are as they were expected; `shape` has the names, where they count. */
+export function holds(known: readonly Expected[], slots: readonly Slot[], count: number, shape: readonly { bytes: Buffer }[] | null): boolean {
+  if (known.length !== count) return false
+  for (let i = 0; i < count; i++) {
+    const column = known[i] as Expected
+    const slot = slots[i] as Slot
+    if (column.slot !== slot || column.buffer !== slot.buffer || column.type !== laneType(slot) || (shape !== null && column.name !== shape[i]?.bytes)) return false
+  }
+  return true
+}
+
 /** The writer of the slot's fields: asking the type for it at every field took 4 % of the time. */
 export function fieldOf(slot: Slot): FieldWriter {
   if (slot.field === null || slot.fieldType !== slot.type) {
