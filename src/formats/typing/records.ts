@@ -345,6 +345,8 @@ export class Records {
     const count = named === null ? members : named.length
     // Fields that are left out go the long way, which notes what each of them looks like.
     for (let i = 0; i < count; i++) if (this.found[i] === null || (named === null ? shape[i]?.slot !== this.found[i] : this.found[i]?.role === 'left')) return false
+    // What looks like a record without its key lacks it too.
+    for (let k = 0; k < this.keyNames.length; k++) if (this.keys[k]?.stamp !== this.foundIn) return false
     const slots = this.found as Slot[]
     if (count > 0 && (named === null || named === this.laneOf) && holds(known, slots, count, named === null ? shape : null)) return true
     const names = named === null ? shape.map(({ bytes }) => bytes) : [Buffer.from(named[0] ?? '')]
