@@ -88,3 +88,15 @@ test('the lane ends where its room ends: long names, many columns, large records
   assert.deepEqual(many.rows.at(-1), { a: String(LANE.rows * 3 - 1), _place: String(2n ** 32n + BigInt(LANE.rows * 3)), _sluice_offset: many.rows.at(-1)?.['_sluice_offset'] })
   assert.ok(many.result.taken > LANE.rows * 2)
 })
+
+test('records without their key, or with null in it, in every order: none gets in', async () => {
+  const kinds = [(n: number): string => `{"id":"k${n}","ts":"2026-01-06T17:40:22Z","v":${n}}`, (n: number): string => `{"ts":"2026-01-06T17:40:22Z","v":${n}}`, (n: number): string => `{"id":null,"ts":"2026-01-06T17:40:22Z","v":${n}}`, (n: number): string => `{"v":${n}}`, (n: number): string => `{"id":"","ts":"2026-01-06T17:40:22Z","v":${n}}`]
+  // Every five records in a row that there can be.
+  const order = Array.from({ length: kinds.length ** 5 }, (_, n) => [0, 1, 2, 3, 4].map((at) => Math.floor(n / kinds.length ** at) % kinds.length)).flat()
+  const text = order.map((kind, n) => kinds[kind]?.(n)).join('\n')
+  for (const key of ['id', 'id,ts']) {
+    const [fast, long] = await Promise.all([true, false].map((lane) => load({ 'a.ndjson': text }, { key }, { lane })))
+    assert.deepEqual(told(fast as Outcome), told(long as Outcome))
+    assert.equal(fast?.rows.length, order.filter((kind) => kind === 0).length)
+  }
+})
