@@ -76,6 +76,17 @@ test('records of any values, in documents and lines: both ways say the same', as
   assert.ok(taken > 800, `the lane took only ${taken} records`)
 })
 
+test('a record without its key is put aside, also after another one without it', async () => {
+  const records = ['{"id":1,"at":1,"s":"x"}', '{"id":2,"at":2,"s":"y"}', ...['x', 'y', 'z', 'x'].map((s) => `{"at":3,"s":"${s}"}`), ...['x', 'y', 'z'].map((s) => `{"id":4,"s":"${s}"}`), ...['x', 'y', 'z'].map((s) => `{"s":"${s}"}`)]
+  for (const request of [{ key: 'id' }, { key: 'id,at' }, { key: 's,never' }, { key: 'at', columns: 'at:int64' }]) {
+    for (const [name, text] of [['a.ndjson', records.join('\n')], ['a.json', `[${records.join()}]`]] as const) {
+      const [fast, long] = await Promise.all([true, false].map((lane) => load({ [name]: text }, request, { lane })))
+      assert.deepEqual(told(fast as Outcome), told(long as Outcome))
+      assert.ok(((long as Outcome).result.reasons['KEY_MISSING'] ?? 0) >= 3)
+    }
+  }
+})
+
 test('the lane ends where its room ends: long names, many columns, large records', async () => {
   const wide = (n: number, size: number): string => `{${Array.from({ length: n }, (_, i) => `"${'n'.repeat(size)}${i}":"${'v'.repeat(i % 40)}"`).join(',')}}`
   for (const one of [wide(LANE.columns, 5), wide(LANE.columns + 1, 5), wide(20, 1000), `{"a":"${'x'.repeat(LANE.bytes - 20)}"}`, `{"a":"${'x'.repeat(LANE.bytes + 20)}"}`, '{"a":1}', '{}']) {
