@@ -18,10 +18,12 @@ interface Trouble {
   broken?: ReadonlySet<number>
   /** Arrivals over which the process dies while it reads them, or afterwards. */
   deadly?: Readonly<Record<number, 'read' | 'after'>>
+  /** See `Ingest.whole`. */
+  whole?: number
 }
 
 /** Plays batches of these arrivals, claimed in this order. Answers what was committed, settled and given back. */
-async function played(claimed: readonly (number | number[])[], { broken = new Set(), deadly = {} }: Trouble = {}): Promise<Record<'committed' | 'settled' | 'released', number[]> & { failure: unknown; failed: string[]; besideOthers: number }> {
+async function played(claimed: readonly (number | number[])[], { broken = new Set(), deadly = {}, whole }: Trouble = {}): Promise<Record<'committed' | 'settled' | 'released', number[]> & { failure: unknown; failed: string[]; besideOthers: number }> {
   const batches = claimed.map((seqs, n): Batch => ({ id: `b_${n}`, lane: n, fence: 1, table: 't', arrivals: [seqs].flat().map((seq) => ({ seq, pin: { uri: `/f${seq}`, size: 1, stamp: 's', modified: 0 }, reload: false, replaced: false })) }))
   const open = new Set<Batch>()
   const lowest = (batch: Batch): number => batch.arrivals[0]?.seq ?? 0
@@ -32,7 +34,7 @@ async function played(claimed: readonly (number | number[])[], { broken = new Se
   const seen = { committed: [] as number[], settled: [] as number[], released: [] as number[], failed: [] as string[], failure: null as unknown, besideOthers: 0 }
   let sleeps = 0
   const work = {
-    run: 'r_1', key: 't', definition: {}, spool: '/spool', width: 2, reading: BY_ITSELF, onBad: 'quarantine', maxBad: null, grace: 0,
+    run: 'r_1', key: 't', definition: {}, spool: '/spool', width: 2, reading: BY_ITSELF, onBad: 'quarantine', maxBad: null, grace: 0, whole: whole ?? null, allowPartial: false,
     on: () => {}, stop: new AbortController().signal, now: new AbortController().signal,
     clock: {
       monotonic: () => 0,
@@ -153,4 +155,14 @@ test('when processes die of every file after it was read, it is not the files: t
 test('a suspect is staged when nothing with a lower number is open any more: no commit shares its process', async () => {
   const { committed, failed, besideOthers } = await played([[1, 2, 3], [4, 5]], { deadly: { 5: 'read', 3: 'after' } })
   assert.deepEqual([committed, failed.length, besideOthers], [[1, 2, 4], 2, 0])
+})
+
+test('what replaces a table is all of it or nothing: another process may have some of the files', async () => {
+  assert.deepEqual((await played([[1, 2, 3]], { whole: 3 })).committed, [1, 2, 3])
+  assert.equal((await played([], { whole: 0 })).failure, null)
+  for (const [claimed, released] of [[[[2, 3]], [2, 3]], [[], []]] as const) {
+    const part = await played(claimed.map((seqs) => [...seqs]), { whole: 3 })
+    assert.ok(part.failure instanceof SluiceError && part.failure.code === 'BUSY')
+    assert.deepEqual([part.committed, part.released], [[], [...released]])
+  }
 })

@@ -46,6 +46,8 @@ export interface Ingest {
   onBad: StageJob['onBad']
   maxBad: StageJob['maxBad']
   grace: number
+  /** Under replace: so many arrivals are to take the place of the table, all of them in one commit; else null. */
+  whole: number | null
   /** Replace also without the files that cannot be loaded. */
   allowPartial: boolean
   on: (event: LoadEvent) => void
@@ -81,6 +83,7 @@ export async function ingest(work: Ingest): Promise<Tally> {
   const course: Course = { reloaded: new Set(), condemned: 0 }
   const inWork = new Map<Promise<void>, number>()
   let failure: SluiceError | null = null
+  let claimed = 0
   const start = (batch: Batch): void => {
     const own = lowestOf(batch)
     // By number, not by claim: an arrival that had to wait comes back under its old number, below what is in work already.
@@ -109,8 +112,8 @@ export async function ingest(work: Ingest): Promise<Tally> {
   }
   for (;;) {
     while (failure === null && !work.stop.aborted && inWork.size < work.width) {
-      // One commit: all of it in one batch.
       const batch = await work.ledger.claim(work.run, work.key, { ...BATCH_LIMIT, whole: isWhole(work) })
+      if (isWhole(work)) await refusePart(work, batch, claimed++ === 0)
       if (batch === null) break
       start(batch)
     }
@@ -119,7 +122,7 @@ export async function ingest(work: Ingest): Promise<Tally> {
     else {
       // The rest is in the hands of other processes: they finish it, or they die and it comes back.
       await work.clock.sleep(50, work.now).catch(() => {})
-      await recover(work.ledger, work.key, work.table, work.run, work.on)
+      await recover(work.ledger, work.key, work.table, isWhole(work) ? null : work.run, work.on)
     }
   }
   if (failure !== null) throw failure as SluiceError
@@ -135,8 +138,16 @@ async function leftOver(work: Ingest): Promise<boolean> {
 }
 
 /** Under replace the run is one batch and one commit. */
-function isWhole({ definition }: Ingest): boolean {
-  return definition.mode === 'replace'
+function isWhole({ whole }: Ingest): boolean {
+  return whole !== null
+}
+
+/** A part of the arrivals in the table's place would take the others out of it. @throws SluiceError BUSY */
+async function refusePart({ ledger, whole }: Ingest, batch: Batch | null, first: boolean): Promise<void> {
+  const count = batch?.arrivals.length ?? (first ? 0 : whole)
+  if (count === whole) return
+  if (batch !== null) await ledger.release(batch, null)
+  throw new SluiceError('BUSY', `Another process is at ${(whole ?? 0) - (count ?? 0)} of the ${whole} files; a replace wants all of them in its one commit.`)
 }
 
 /** @throws SluiceError REPLACE_INCOMPLETE: a file that cannot be loaded would take its records out of the table */

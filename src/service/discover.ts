@@ -10,8 +10,9 @@ import type { Discovery } from '../core/source.ts'
  * Offers everything to the ledger. A file whose time stamp was too young to tell a later change is hashed here, so that
  * an untouched folder is known at the next look without being read by a worker. `replacing`: the table that the files are
  * to replace.
+ * @returns how many arrivals are to be read
  */
-export async function offerAll(ledger: Ledger, run: string, table: string, discovery: Discovery, options: { reload: boolean; lookedAt: number; replacing: Table | null; on: (event: LoadEvent) => void }): Promise<void> {
+export async function offerAll(ledger: Ledger, run: string, table: string, discovery: Discovery, options: { reload: boolean; lookedAt: number; replacing: Table | null; on: (event: LoadEvent) => void }): Promise<number> {
   const young = options.reload ? new Set<string>() : await ledger.young(table, discovery.pins)
   const sightings: Sighting[] = []
   for (const pin of discovery.pins) {
@@ -32,6 +33,7 @@ export async function offerAll(ledger: Ledger, run: string, table: string, disco
     known: offers.length - toRead.length,
     ignored: discovery.ignored,
   })
+  return toRead.length
 }
 
 /** The same set of contents as the table is made of: nothing would change. */

@@ -129,13 +129,15 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   let tally: Tally = { faults: [], interrupted: true, madeTable: false }
   let failure: SluiceError | null = null
   try {
-    await recover(ledger, key, table, run, on)
+    // What a dead run left belongs to this one, too; but to replace is to take what this command names, and nothing else.
+    const replaces = definition.mode === 'replace'
+    await recover(ledger, key, table, replaces ? null : run, on)
     await sweepSpool(folder)
-    await offerAll(ledger, run, key, discovery, { reload: options.reload === true, lookedAt, replacing: definition.mode === 'replace' ? table : null, on })
+    const offered = await offerAll(ledger, run, key, discovery, { reload: options.reload === true, lookedAt, replacing: replaces ? table : null, on })
     await folder.fs.makeFolder('spool.make', folder.spool)
     tally = await ingest({
       run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
-      reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? never,
+      reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, whole: replaces ? offered : null, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? never,
     })
   } catch (thrown) {
     // Stopped at once, whatever was in work fails; a graceful stop hides no fault.

@@ -7,7 +7,7 @@ import { load } from '../../src/index.ts'
 import type { LoadOptions, LoadResult } from '../../src/index.ts'
 import { openBrowser } from '../../src/service/browse.ts'
 import { checkup } from '../../src/service/doctor.ts'
-import { scratch } from '../command.ts'
+import { documentOf, scratch, sluice } from '../command.ts'
 
 const old = new Date(Date.now() - 3_600_000)
 
@@ -83,4 +83,21 @@ test('without a key every record is kept; a rule needs a key', async (t) => {
   const result = await load({ paths: [join(folder, 'a.ndjson')], into: 't', mode: 'replace', dataDir: join(folder, 'data') })
   assert.deepEqual([result.exit, result.balance.inserted], [0, 2])
   await assert.rejects(load({ paths: [folder], into: 'u', mode: 'replace', keep: 'last', dataDir: join(folder, 'data') }), { code: 'DEFINITION_INVALID' })
+})
+
+test('what a killed replace of other files left is no part of this one', async (t) => {
+  const folder = scratch(t)
+  writeFileSync(join(folder, 'a.ndjson'), '{"id":1}\n')
+  writeFileSync(join(folder, 'b.ndjson'), '{"id":2}\n')
+  const replace = (file: string, env: Record<string, string> = {}): ReturnType<typeof sluice> => sluice(['load', file, '--into', 't', '--mode', 'replace', '--json'], { cwd: folder, env })
+  const rows = async (): Promise<unknown> => documentOf(await sluice(['tables', 'head', 't', '--json'], { cwd: folder }))['items']
+  assert.equal((await replace('a.ndjson')).code, 0)
+  const before = await rows()
+  assert.equal((await replace('b.ndjson', { SLUICE_FAILPOINT: 'delta.link.before' })).signal, 'SIGKILL')
+  // The same set as the table is made of: nothing changes.
+  const again = await replace('a.ndjson')
+  assert.equal(again.code, 0)
+  assert.deepEqual(await rows(), before)
+  assert.equal((await replace('b.ndjson')).code, 0)
+  assert.deepEqual((documentOf(await replace('b.ndjson'))['files'] as Record<string, number>)['known'], 1)
 })
