@@ -6,9 +6,11 @@
  *   temp._sluice_aside      the splitter's rejects
  * They lie in SQLite's own temporary file, which has no name and goes with the process.
  */
-import type { Engine, Staged } from '../../core/engine.ts'
+import type { Batch, Engine, Staged } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
 import { crash, tampering } from '../../core/failpoint.ts'
-import type { Row, Schema } from '../../core/schema.ts'
+import { rowOf, seqOf } from '../../core/place.ts'
+import type { Row } from '../../core/schema.ts'
 import type { SqliteSession } from '../../sql/sqlite.ts'
 import { sqlType } from './layout.ts'
 
@@ -21,13 +23,24 @@ export async function bringIn(session: SqliteSession, engine: Engine, staged: St
   session.exec('sqlite.spool', `CREATE TABLE temp._sluice_incoming (${columns}) STRICT;
     CREATE TABLE temp._sluice_beaten (${columns}) STRICT;
     CREATE TABLE temp._sluice_aside (place INTEGER, offset INTEGER, code TEXT, "column" TEXT, value TEXT, message TEXT, raw TEXT) STRICT`)
-  await fill(session, '_sluice_incoming', engine.read(staged, 'winners'), placeFirst(staged.schema), signal)
-  await fill(session, '_sluice_beaten', engine.read(staged, 'losers'), placeFirst(staged.schema), signal)
+  await fill(session, '_sluice_incoming', engine.read(staged, 'winners'), placeFirst(staged), signal)
+  await fill(session, '_sluice_beaten', engine.read(staged, 'losers'), placeFirst(staged), signal)
   await fill(session, '_sluice_aside', engine.rejects(staged), (row) => row.slice(0, 7), signal)
 }
 
-function placeFirst(schema: Schema): (row: Row) => Row {
-  return (row) => [row[schema.length] ?? null, ...row.slice(0, schema.length)]
+/** @throws SluiceError TABLE_UNSUPPORTED for what SQLite would store as something else */
+function placeFirst({ schema, batch }: Staged): (row: Row) => Row {
+  const doubles = schema.flatMap(({ type }, at) => (type === 'double' ? [at] : []))
+  return (row) => {
+    for (const at of doubles) if (Number.isNaN(row[at])) throw notANumber(batch, BigInt(row[schema.length] as bigint), schema[at]?.name ?? '')
+    return [row[schema.length] ?? null, ...row.slice(0, schema.length)]
+  }
+}
+
+function notANumber({ arrivals }: Batch, place: bigint, column: string): SluiceError {
+  const path = arrivals.find(({ seq }) => seq === seqOf(place))?.pin.uri ?? ''
+  const row = rowOf(place)
+  return new SluiceError('TABLE_UNSUPPORTED', `${path} row ${row}: ${column} is NaN, which SQLite stores as null.`, { where: { path, row, column }, hint: 'Load it into a Delta table, which keeps NaN, or leave the column out with --columns.' })
 }
 
 /** One short transaction per chunk; it touches the temporary file only, so nobody waits for it. */

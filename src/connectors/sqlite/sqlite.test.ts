@@ -49,6 +49,17 @@ test('looking at a file that does not exist makes nothing', async () => {
   assert.equal(existsSync(join(folder, 'new')), false)
 })
 
+test('NaN is refused: SQLite would make null of it', async () => {
+  const schema: Schema = [{ name: 'id', type: 'int64' }, { name: 'd', type: 'double' }]
+  const table = await open()
+  const asked = define('t', { key: 'id' })
+  for (const twice of [false, true]) {
+    const rows: Row[] = twice ? [[1n, 1], [1n, Number.NaN]] : [[1n, 1], [2n, Number.NaN]]
+    await assert.rejects(table.apply(stageRows(engine, asked, schema, new Map([[1, rows]])), asked), (thrown: SluiceError) => thrown.code === 'TABLE_UNSUPPORTED' && /row 2: d is NaN/.test(thrown.message))
+  }
+  assert.equal((await table.head()).exists, false)
+})
+
 test('every type comes back as it went in', async () => {
   const schema: Schema = (['string', 'boolean', 'int64', 'double', 'date', 'timestamp', 'timestamp_local', 'json'] as const).map((type) => ({ name: `the ${type}`, type }))
   const rows: Row[] = [

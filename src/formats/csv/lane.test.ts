@@ -44,3 +44,13 @@ test('every text gives the same through both', async () => {
   )
   assert.ok(taken > 30, `only ${taken} rows went through the lane`)
 })
+
+test('a delimiter that stands inside of values cuts them', async () => {
+  for (const [delimiter, value] of [[':', '2024-01-01T10:00:00Z'], ['-', '2024-01-01'], ['.', '1.5']] as const) {
+    const text = [`v${delimiter}x`, ...Array.from({ length: 8 }, () => `"${value}"${delimiter}5`), ...Array.from({ length: 2 }, () => `${value}${delimiter}5`)].join('\n')
+    const reading = { format: 'csv', csv: { delimiter, quote: '"', escape: null, header: true, comment: null, encoding: 'utf-8', skip: 0, nulls: [] } } as const
+    const [fast, slow] = await Promise.all([true, false].map((lane) => load({ 'a.csv': text }, {}, { reading, lane })))
+    assert.deepEqual(told(fast as Outcome), told(slow as Outcome))
+    assert.equal(slow?.rejects.length, 2)
+  }
+})
