@@ -77,7 +77,7 @@ export const CODES = {
   OUTPUT_EXISTS: { kind: 'data', exit: 3, http: 409, means: 'There is a file at the place of the output that Sluice did not put there.', hint: 'Move it away, write to another folder, or say --overwrite.' },
   COPY_DIFFERS: { kind: 'data', exit: 3, http: 422, means: 'The bytes at the two ends are not the same although nothing says that they were written to.', hint: 'Look at the disk; restore the file that is wrong, then run the same command again.' },
   TOO_MANY_BAD: { kind: 'data', exit: 3, http: 422, means: 'More records of the file are bad than --max-bad allows.', hint: 'Correct the file, or allow more with --max-bad.' },
-  REPLACE_INCOMPLETE: { kind: 'data', exit: 1, http: 422, means: 'Some files of a replace cannot be loaded, and without them the table would lose their records.', hint: 'Mend the files, or let the others replace the table with --allow-partial.' },
+  REPLACE_INCOMPLETE: { kind: 'transient', exit: 1, http: 422, means: 'Some files of a replace cannot be loaded, and without them the table would lose their records.', hint: 'Mend the files, or let the others replace the table with --allow-partial.' },
   // records
   FIELDS_MISMATCH: { kind: 'data', exit: 3, http: 422, means: 'The row has more or fewer fields than the header.', hint: 'Look for a delimiter that is missing, or that stands in a field without quotes.' },
   QUOTE_INVALID: { kind: 'data', exit: 3, http: 422, means: 'A quote of the row is never closed, or stands where none may stand.', hint: 'Double quotes inside of quotes; --csv-quote none reads quotes as text.' },

@@ -26,7 +26,8 @@ test('pairs that do not go together are refused, naming what is meant', () => {
   refused({ mode: 'upsert' }, /needs a --key/)
   assert.throws(() => define('t', { key: 'id', keep: 'last' }), { code: 'DEFINITION_INVALID', hint: 'Take --mode upsert --keep last.' })
   assert.throws(() => define('t', { key: 'id', mode: 'upsert', keep: 'first' }), { hint: 'Take --mode dedupe --keep first.' })
-  refused({ key: 'id', mode: 'replace' }, /replace/, 'LATER')
+  refused({ mode: 'replace', keep: 'last' }, /without a --key/)
+  assert.deepEqual([define('t', { key: 'id', mode: 'replace' }).keep, define('t', { mode: 'replace' }).keep], [{ rule: 'last' }, null])
   refused({ key: 'id', mode: 'merge' }, /merge is not a mode/)
 })
 
