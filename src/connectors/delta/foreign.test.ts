@@ -101,6 +101,13 @@ describe('rows of other writers', () => {
     const findings = await other.findings()
     assert.ok(findings.some(({ grade, message }) => grade === 'foreign' && /delta-rs:test wrote a commit \(WRITE\) in version 1: 1 files added/.test(message)), JSON.stringify(findings))
   })
+  test('lie in files that are no garbage, whatever their names', async () => {
+    const { scene, other } = await opened(DEDUPE)
+    await other.append(`SELECT 7::BIGINT AS id, 'theirs' AS v`, 'part-0-1-2.parquet')
+    writeFileSync(other.at('part-0-1-3.parquet'), '')
+    assert.deepEqual(await scene.table.garbage(), [other.at('part-0-1-3.parquet')])
+    assert.deepEqual((await other.findings()).flatMap(({ grade, path }) => (grade === 'garbage' ? [path] : [])), [other.at('part-0-1-3.parquet')])
+  })
   test('are updated by upsert, and what they were stays among the losers', async () => {
     const { scene, other } = await opened(UPSERT)
     await other.append(`SELECT * FROM (VALUES (7::BIGINT, 'theirs'), (8, 'same'), (9, 'alone')) AS x(id, v)`)

@@ -124,25 +124,25 @@ async function dataFolders(root: string, folder = ''): Promise<string[]> {
   return folders
 }
 
-/** Files that no commit names: left by a dead attempt, or of one that is at work right now. */
+/** Files that no commit names: left by a dead attempt, or of one that is at work right now. What the state needs is never among them, whatever its name says. */
 async function findGarbage(root: string, state: TableState): Promise<Finding[]> {
-  const named = new Set([...state.batches.values()].map(({ record }) => attemptOf(record.slice(BATCHES_FOLDER.length + 1))))
+  const records = [...state.batches.values()].map(({ record }) => record)
+  const needed = new Set([...state.files.keys(), ...[...state.losers, ...state.rejects].map(({ path }) => path), ...records].map((path) => join(root, path)))
+  const named = new Set(records.map((record) => attemptOf(record.slice(BATCHES_FOLDER.length + 1))))
   const findings: Finding[] = []
   for (const folder of [...(await dataFolders(root)), BATCHES_FOLDER, LOSERS_FOLDER, REJECTS_FOLDER, LOG_FOLDER, FOLDS_FOLDER]) {
     for (const { name, kind } of (await localFs.list(join(root, folder))) ?? []) {
       const attempt = attemptOf(name)
       const left = name.startsWith('.tmp-') || (attempt !== null && !named.has(attempt))
-      if (kind === 'file' && left) findings.push({ grade: 'garbage', path: join(root, folder, name), message: 'No commit names this file: it is left from an attempt that died, or an attempt is at work.' })
+      if (kind === 'file' && left && !needed.has(join(root, folder, name))) findings.push({ grade: 'garbage', path: join(root, folder, name), message: 'No commit names this file: it is left from an attempt that died, or an attempt is at work.' })
     }
   }
   return findings
 }
 
-/** Paths of garbage that may be removed. What the state needs is never among it, whatever its name says. */
+/** Paths of garbage that may be removed. */
 export async function garbageOf(table: OpenTable): Promise<string[]> {
-  const state = await table.forward()
-  const needed = new Set([...tableFiles(table.root, state), ...[...state.losers, ...state.rejects].map(({ path }) => join(table.root, path)), ...[...state.batches.values()].map(({ record }) => join(table.root, record))])
-  return (await findGarbage(table.root, state)).map(({ path }) => path).filter((path) => !needed.has(path))
+  return (await findGarbage(table.root, await table.forward())).map(({ path }) => path)
 }
 
 /** What other writers did, and what their VACUUM took away. Nothing of it is broken. */
