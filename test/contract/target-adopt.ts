@@ -26,7 +26,7 @@ export function adoptCases(get: () => Variant): void {
       const seqs: number[] = []
       for await (const { seq } of mine.arrivals()) seqs.push(seq)
       assert.deepEqual(seqs, [1, 3])
-      for (const refused of [scene.table.head(), scene.table.apply(late, scene.definition), scene.another()]) await assert.rejects(refused, { code: 'TABLE_OTHER_LEDGER' })
+      for (const refused of [() => scene.table.head(), () => scene.table.apply(late, scene.definition), () => scene.another()]) await assert.rejects(refused, { code: 'TABLE_OTHER_LEDGER' })
       counted(await scene.load([{ seq: 5, records: [r(1, 'x'), r(3)] }], { table: mine, fence: 20 }), { 5: { inserted: 1, updated: 1 } })
       await scene.check(mine)
       await scene.check(await scene.another(undefined, 'l_new'))
