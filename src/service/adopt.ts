@@ -3,6 +3,7 @@ import { agree, define } from '../core/definition.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
 import type { Table } from '../core/target.ts'
+import { recover } from '../pipeline/recover.ts'
 import type { DataFolder } from './folder.ts'
 import type { LoadOptions } from './options.ts'
 import { tableKey } from './targets.ts'
@@ -19,7 +20,10 @@ export async function takeOver(folder: DataFolder, table: Table, options: LoadOp
   const own = head.definition !== null && head.ledger === ledger.id
   const key = tableKey(table.uri, folder.path)
   // The ledger may know another table that was at this place: its files are not in this one.
-  if (!own) await ledger.forget(key)
+  if (!own) {
+    await recover(ledger, key, table, null, on)
+    await ledger.forget(key)
+  }
   const fence = Math.max((await ledger.lanes(key)).get(0) ?? 0, head.lanes.get(0) ?? 0) + 1
   await table.adopt(definition, fence)
   const from = head.definition === null ? 'Sluice did not make it; its rows have place 0' : `it belonged to the ledger ${head.ledger ?? '?'}, whose next commit will be refused`

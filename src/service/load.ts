@@ -115,10 +115,6 @@ async function loadInto(work: Loading): Promise<LoadResult> {
     const restored = await restoreTable(folder, table, options.into, before)
     if (restored > 0) on({ kind: 'notice', text: `The table ${options.into} knows ${restored} files that the ledger did not; they have been entered.` })
   }
-  if (!before.exists) {
-    const forgotten = await ledger.forget(key)
-    if (forgotten > 0) on({ kind: 'notice', text: `The table ${options.into} is gone from ${table.uri}; the ${forgotten} files that were in it are read again.` })
-  }
   await ledger.putTable({ uri: key, name: options.into, definition })
 
   const run = `r_${clock.now().toString(36)}${folder.random.id(4)}`
@@ -132,6 +128,12 @@ async function loadInto(work: Loading): Promise<LoadResult> {
     // What a dead run left belongs to this one, too; but to replace is to take what this command names, and nothing else.
     const replaces = definition.mode === 'replace'
     await recover(ledger, key, table, replaces ? null : run, on)
+    // Not earlier: while a dead process holds a claim of the table, nothing of it can be forgotten.
+    const forgotten = before.exists || (await table.head()).exists ? 0 : await ledger.forget(key)
+    if (forgotten > 0) {
+      on({ kind: 'notice', text: `The table ${options.into} is gone from ${table.uri}; the ${forgotten} files that were in it are read again.` })
+      await ledger.putTable({ uri: key, name: options.into, definition })
+    }
     await sweepSpool(folder)
     const offered = await offerAll(ledger, run, key, discovery, { reload: options.reload === true, lookedAt, replacing: replaces ? table : null, on })
     await folder.fs.makeFolder('spool.make', folder.spool)

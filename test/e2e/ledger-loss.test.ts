@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { load, openBrowser } from '../../src/index.ts'
 import { checkup } from '../../src/service/doctor.ts'
+import { sluice } from '../command.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-loss-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -74,6 +75,20 @@ for (const target of ['delta', 'sqlite'] as const) {
       const again = await go(`${data}-moved`)
       assert.deepEqual([again.exit, again.balance.inserted, again.files.known], [0, 1, 1])
       assert.deepEqual(await rows(`${data}-moved`), [1, 2])
+    })
+
+    test('a table that goes after a load was killed is made again with all that was in it', async () => {
+      const { data, folder, put, go, rows } = begin()
+      put('1.ndjson', 1)
+      await go(data)
+      put('2.ndjson', 2)
+      const to = target === 'delta' ? 'delta:' : `sqlite:${join(data, 't.db')}`
+      const killed = await sluice(['load', join(folder, 'in'), '--into', 't', '--to', to, '--data-dir', data], { env: { SLUICE_FAILPOINT: target === 'delta' ? 'delta.link.before' : 'sqlite.commit.before' } })
+      assert.equal(killed.signal, 'SIGKILL')
+      for (const path of ['t.db', 't.db-wal', 't.db-shm', 'tables/t']) rmSync(join(data, path), { recursive: true, force: true })
+      const { exit, files } = await go(data)
+      assert.deepEqual([exit, files.loaded, files.known], [0, 2, 0])
+      assert.deepEqual(await rows(data), [1, 2])
     })
 
     test('a table that is gone is a finding, and the next load makes it again', async () => {
