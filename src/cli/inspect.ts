@@ -36,10 +36,15 @@ async function inspectFiles(output: Output, { paths, flags }: { paths: string[];
   const { values } = effective(INSPECT_SETTINGS, { ...sources, pipeline: null, flags: said })
   const { inspect } = await import('../service/inspect.ts')
   const result = await inspect({ ...values, paths, rows: Number(rows), full: full === true, dataDir: output.dataDir })
-  output.document({ ...result, items: result.items.map((item) => ({ ...item, first: item.first.map((text) => exactJson(text)) })) })
+  output.document({ ...result, items: result.items.map((item) => ({ ...item, first: item.first.map((text) => (isJson(item) ? exactJson(text) : text)) })) })
   if (result.items.length === 0) output.note(`There is nothing here: no file named ${extensions()}.`)
   for (const item of result.items) output.result(`${render(output, item)}\n`)
   return result.exit
+}
+
+/** Rows of CSV are shown as they lie, all other records as JSON. */
+function isJson({ format }: Inspected): boolean {
+  return format !== 'csv' && format !== 'tsv'
 }
 
 function render(output: Output, item: Inspected): string {

@@ -78,3 +78,12 @@ test('the command prints it, and --json is one document', async () => {
   const document = JSON.parse((await sluice(['inspect', path, '--json'])).stdout) as Inspection
   assert.deepEqual([document.schema, document.items[0]?.first.length], ['sluice.inspect/1', 5])
 })
+
+test('rows of CSV are shown as they lie, on a terminal and as JSON', async () => {
+  const path = put('rows.csv', 'id,name\n1,"a,b"\n007,c\n')
+  const people = await sluice(['inspect', path])
+  assert.equal(people.code, 0, people.stderr)
+  assert.match(people.stdout, /^ {2}1,"a,b"\n {2}007,c$/m)
+  const { stdout } = await sluice(['inspect', path, '--json'])
+  assert.deepEqual((JSON.parse(stdout) as { items: { first: unknown[] }[] }).items[0]?.first, ['1,"a,b"', '007,c'])
+})
