@@ -150,7 +150,7 @@ function value(p: usize, d: usize, n: i32): usize {
   const level = <usize>load<u32>(d, LEVELS) + n
   const type = load<u32>(d, TYPE)
   if (load<u32>(p) == 0x6c6c756e) {
-    store<u8>(level, type == LEFT ? 1 : 0)
+    store<u8>(level, 0)
     return load<u32>(d, REQUIRED) != 0 ? 0 : p + 4
   }
   store<u8>(level, 1)

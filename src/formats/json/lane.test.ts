@@ -87,6 +87,13 @@ test('a record without its key is put aside, also after another one without it',
   }
 })
 
+test('null of a member that is left out is no record that had it', async () => {
+  const text = ['1', '{"a":1}', '1', '1', ...Array.from({ length: 20 }, () => 'null'), '2'].map((value) => `{"x":${value},"id":1}`).join('\n')
+  const [fast, long] = await Promise.all([true, false].map((lane) => load({ 'a.ndjson': text }, { columns: 'id:int64' }, { lane })))
+  assert.deepEqual((fast as Outcome).result.leftOut.map(({ records }) => records), (long as Outcome).result.leftOut.map(({ records }) => records))
+  assert.ok((fast as Outcome).result.taken > 0)
+})
+
 test('the lane ends where its room ends: long names, many columns, large records', async () => {
   const wide = (n: number, size: number): string => `{${Array.from({ length: n }, (_, i) => `"${'n'.repeat(size)}${i}":"${'v'.repeat(i % 40)}"`).join(',')}}`
   for (const one of [wide(LANE.columns, 5), wide(LANE.columns + 1, 5), wide(20, 1000), `{"a":"${'x'.repeat(LANE.bytes - 20)}"}`, `{"a":"${'x'.repeat(LANE.bytes + 20)}"}`, '{"a":1}', '{}']) {
