@@ -1,6 +1,6 @@
 /**
- * Kill sweep: SIGKILL at every failpoint, for append, dedupe and upsert into Delta and SQLite; for replace at every one of
- * ledger and target (staging is the same).
+ * Kill sweep: SIGKILL at every failpoint, for append, dedupe and upsert into Delta and SQLite; for replace at every one of the
+ * target (ledger and staging are the same).
  *
  * For every combination two scenes are played: `fresh` (no data folder yet) and `grown` (a table with some commits, files
  * that bring new keys, known keys, other content, bad records and a copy); for upsert also `adopt` (the table belongs to
@@ -170,7 +170,7 @@ await inFolder('scenes', async (root) => {
     for (const point of await reached(scene)) {
       if (known.has(point)) continue
       known.add(point)
-      if (scene.mode === 'replace' && !/^. (delta|sqlite|ledger)\./.test(point)) continue
+      if (scene.mode === 'replace' && !/^. (delta|sqlite)\./.test(point)) continue
       kills.push({ scene, point, how: 'self' })
       if (point.startsWith('c ')) kills.push({ scene, point, how: 'parent' })
     }
