@@ -29,5 +29,5 @@ export async function b3Products(folder: string, turns: number): Promise<Line> {
 
 export async function b3Mixed(folder: string, turns: number): Promise<Line> {
   const rows = writeMixed(join(folder, 'x.csv'), 1e9)
-  return b3('B3 mixed', `CSV, ${rows} rows × 8 columns, 1 GB → Parquet`, 'id, token, price, at::TIMESTAMP, active, amount, day, word', folder, turns)
+  return b3('B3 mixed', `CSV, ${rows} rows × 8 columns, 1 GB → Parquet`, 'id, token, price, "at"::TIMESTAMP, active, amount, day, word', folder, turns)
 }
