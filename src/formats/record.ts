@@ -48,3 +48,25 @@ export interface RecordView {
   /** Bytes of the record, about. */
   readonly size: number
 }
+
+/** A record of one member: what lets a value that stands alone be read as if it were a member. */
+export class OneMember implements RecordView {
+  buf: Buffer = Buffer.alloc(0)
+  readonly count = 1
+  readonly nameFrom = new Int32Array(1)
+  readonly nameTo = new Int32Array(1)
+  readonly nameEscaped = new Uint8Array(1)
+  readonly valueFrom = new Int32Array(1)
+  readonly valueTo = new Int32Array(1)
+  readonly kind = new Uint8Array(1)
+  readonly escaped = new Uint8Array(1)
+  readonly depth = 1
+  readonly lone = false
+  readonly size = 0
+  set(buf: Buffer, from: number, to: number, kind: number): void {
+    this.buf = buf
+    this.valueFrom[0] = from
+    this.valueTo[0] = to
+    this.kind[0] = kind
+  }
+}

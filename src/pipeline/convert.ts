@@ -11,9 +11,10 @@ import type { ConvertEvent, ConvertItem, ConvertState } from '../core/converting
 import { DEADLY, WorkerDied, poisoned } from '../core/death.ts'
 import type { Death } from '../core/death.ts'
 import type { Clock } from '../core/effects.ts'
-import { SluiceError, asSluiceError } from '../core/errors.ts'
+import { SluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
 import type { Move, Origin } from '../core/origins.ts'
+import { grouped, inLanes } from './lanes.ts'
 import { pathIn, putInPlace } from './place.ts'
 import type { Place } from './place.ts'
 
@@ -64,11 +65,10 @@ const SHOWN_FAULTS = 100
  * @throws SluiceError what stopped the run; what was in place stays in place
  */
 export async function convertAll(work: Converting, todo: readonly Todo[], tally: ConvertTally): Promise<ConvertTally> {
-  const queue = groupsOf(todo, work.width)
+  const queue = grouped(todo, GROUP, work.width * 4)
   const deaths = new Map<Todo, Death[]>()
   let unexplained = 0
   const said = new Set<string>()
-  let failure: SluiceError | null = null
   let groups = 0
   // One group after another is put in place: their notes are transactions of one file.
   let placing: Promise<void> = Promise.resolve()
@@ -96,40 +96,8 @@ export async function convertAll(work: Converting, todo: readonly Todo[], tally:
     }
     queue.unshift(...cut(rest, begun))
   }
-  const lane = async (): Promise<void> => {
-    while (failure === null && !work.stop.aborted) {
-      const group = queue.shift()
-      if (group === undefined) return
-      try {
-        await runGroup(group)
-      } catch (thrown) {
-        failure ??= asSluiceError(thrown)
-      }
-    }
-  }
-  // A lane that found the queue empty ends; what a death gives back is done by the lane that saw it.
-  await Promise.all(Array.from({ length: work.width }, lane))
-  if (failure !== null) throw failure as SluiceError
-  tally.interrupted = queue.length > 0
+  tally.interrupted = await inLanes(queue, work.width, work.stop, runGroup)
   return tally
-}
-
-/** Enough groups that every lane has work to the end, few enough that a group is worth its transaction. */
-function groupsOf(todo: readonly Todo[], width: number): Todo[][] {
-  const most = Math.max(1, Math.min(GROUP.files, Math.ceil(todo.length / (width * 4))))
-  const groups: Todo[][] = []
-  let bytes = 0
-  for (const item of todo) {
-    const last = groups.at(-1)
-    if (last === undefined || last.length >= most || bytes + item.pin.size > GROUP.bytes) {
-      groups.push([item])
-      bytes = item.pin.size
-    } else {
-      last.push(item)
-      bytes += item.pin.size
-    }
-  }
-  return groups
 }
 
 /** What a death left over: the file that was being read alone and the rest; none was: in halves. */

@@ -10,9 +10,10 @@ import { createHash } from 'node:crypto'
 import type { Pin } from '../core/arrival.ts'
 import type { Clock } from '../core/effects.ts'
 import { asSluiceError } from '../core/errors.ts'
-import type { Fault, SluiceError } from '../core/errors.ts'
+import type { Fault } from '../core/errors.ts'
 import type { Origin } from '../core/origins.ts'
 import type { Copier, CopyJob, CopyOutcome, SyncEvent, SyncItem, SyncState } from '../core/sync.ts'
+import { grouped, inLanes } from './lanes.ts'
 import { pathIn, putInPlace } from './place.ts'
 import type { Place } from './place.ts'
 
@@ -69,9 +70,8 @@ export function optionsOf({ mode, mtime }: Pick<Seen, 'mode' | 'mtime'>): string
  * @throws SluiceError what stopped the run; what is in place stays, and parts that were copied are kept
  */
 export async function syncAll(work: Syncing, todo: readonly SyncTodo[], tally: SyncTally): Promise<void> {
-  const queue = groupsOf(todo, work.width)
+  const queue = grouped(todo, GROUP, work.width * 2)
   const looks = new Map<string, number>()
-  let failure: SluiceError | null = null
   let groups = 0
   let placing: Promise<void> = Promise.resolve()
   const runGroup = async (group: SyncTodo[]): Promise<void> => {
@@ -95,37 +95,7 @@ export async function syncAll(work: Syncing, todo: readonly SyncTodo[], tally: S
       }
     }
   }
-  const lane = async (): Promise<void> => {
-    while (failure === null && !work.stop.aborted) {
-      const group = queue.shift()
-      if (group === undefined) return
-      try {
-        await runGroup(group)
-      } catch (thrown) {
-        failure ??= asSluiceError(thrown)
-      }
-    }
-  }
-  await Promise.all(Array.from({ length: work.width }, lane))
-  if (failure !== null) throw failure as SluiceError
-  tally.interrupted ||= queue.length > 0
-}
-
-function groupsOf(todo: readonly SyncTodo[], width: number): SyncTodo[][] {
-  const most = Math.max(1, Math.min(GROUP.files, Math.ceil(todo.length / (width * 2))))
-  const groups: SyncTodo[][] = []
-  let bytes = 0
-  for (const item of todo) {
-    const last = groups.at(-1)
-    if (last !== undefined && last.length < most && bytes + item.pin.size <= GROUP.bytes) {
-      last.push(item)
-      bytes += item.pin.size
-    } else {
-      groups.push([item])
-      bytes = item.pin.size
-    }
-  }
-  return groups
+  if (await inLanes(queue, work.width, work.stop, runGroup)) tally.interrupted = true
 }
 
 interface Ended {

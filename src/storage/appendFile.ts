@@ -4,7 +4,7 @@
  * Nothing is synced: a part is made again after a crash. `truncate` takes back what an arrival wrote that does not count.
  */
 import { closeSync, ftruncateSync, openSync, readSync, rmSync, writeSync, writevSync } from 'node:fs'
-import { crash } from '../core/failpoint.ts'
+import { around } from './around.ts'
 import { storageError } from './errors.ts'
 
 export interface AppendFile {
@@ -22,23 +22,14 @@ export interface AppendFile {
 
 /** Makes the file; it must not exist. `point` names the failpoints around every change. */
 export function openAppendFile(point: string, path: string): AppendFile {
-  const around = <T>(doing: string, work: () => T): T => {
-    crash(`${point}.before`)
-    try {
-      const result = work()
-      crash(`${point}.after`)
-      return result
-    } catch (thrown) {
-      throw storageError(thrown, doing, path)
-    }
-  }
-  const fd = around('create', () => openSync(path, 'wx'))
+  const change = <T>(doing: string, work: () => T): T => around(point, doing, path, work)
+  const fd = change('create', () => openSync(path, 'wx'))
   let size = 0
   let open = true
   const close = (): void => {
     if (!open) return
     open = false
-    around('close', () => closeSync(fd))
+    change('close', () => closeSync(fd))
   }
   return {
     path,
@@ -46,7 +37,7 @@ export function openAppendFile(point: string, path: string): AppendFile {
       return size
     },
     append(...runs) {
-      around('write', () => {
+      change('write', () => {
         const total = runs.reduce((sum, run) => sum + run.length, 0)
         let done = runs.length < 2 ? 0 : writevSync(fd, runs, size)
         // A short write is not an error; the next one tells why (ENOSPC).
@@ -58,13 +49,13 @@ export function openAppendFile(point: string, path: string): AppendFile {
       })
     },
     truncate(to) {
-      around('truncate', () => ftruncateSync(fd, to))
+      change('truncate', () => ftruncateSync(fd, to))
       size = to
     },
     close,
     discard() {
       close()
-      around('remove', () => rmSync(path, { force: true }))
+      change('remove', () => rmSync(path, { force: true }))
     },
   }
 }

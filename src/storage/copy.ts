@@ -10,7 +10,8 @@ import { createHash } from 'node:crypto'
 import type { CopyJob, CopyOutcome } from '../core/sync.ts'
 import { PART_BYTES } from '../core/sync.ts'
 import { SluiceError } from '../core/errors.ts'
-import { crash, tampering } from '../core/failpoint.ts'
+import { tampering } from '../core/failpoint.ts'
+import { around } from './around.ts'
 import { errnoOf, storageError } from './errors.ts'
 import { openPinned } from './pin.ts'
 import type { PinnedFile } from './pin.ts'
@@ -125,17 +126,6 @@ function dressOpen(handle: number, path: string, mode: number, mtime: bigint): v
     fchmodSync(handle, mode & 0o7777)
     futimesSync(handle, seconds, seconds)
   })
-}
-
-function around<T>(point: string, doing: string, path: string, work: () => T): T {
-  crash(`${point}.before`)
-  try {
-    const result = work()
-    crash(`${point}.after`)
-    return result
-  } catch (thrown) {
-    throw storageError(thrown, doing, path)
-  }
 }
 
 function unreadable(thrown: unknown, path: string): CopyOutcome {

@@ -8,8 +8,7 @@
  */
 import { isDecimal } from '../../core/types.ts'
 import type { ColumnType, Scalar } from '../../core/types.ts'
-import { DECIMAL, INTEGER, MAX_DEPTH, NESTED } from '../record.ts'
-import type { RecordView } from '../record.ts'
+import { DECIMAL, INTEGER, MAX_DEPTH, NESTED, OneMember } from '../record.ts'
 import { DONE, Scanner } from '../json/scan.ts'
 import { compact, repeatedName } from '../json/text.ts'
 import { ByteList } from '../parquet/bytes.ts'
@@ -142,7 +141,7 @@ export function fieldWriterOf(type: ColumnType): FieldWriter {
 /** The field as the one member of a record of JSON. */
 function relayed(type: ColumnType): FieldWriter {
   const write = writerOf(type)
-  const view = new Single()
+  const view = new OneMember()
   const decimal = isDecimal(type)
   return (column, row, buf, from, to) => {
     inside.fault = null
@@ -156,27 +155,6 @@ function relayed(type: ColumnType): FieldWriter {
     if (text === null || (text.data[text.from] !== 0x5b && text.data[text.from] !== 0x7b)) return 'TYPE_MISMATCH'
     view.set(text.data, text.from, text.to, NESTED)
     return write(column, row, view, 0)
-  }
-}
-
-class Single implements RecordView {
-  buf: Buffer = Buffer.alloc(1)
-  readonly count = 1
-  readonly nameFrom = new Int32Array(1)
-  readonly nameTo = new Int32Array(1)
-  readonly nameEscaped = new Uint8Array(1)
-  readonly valueFrom = new Int32Array(1)
-  readonly valueTo = new Int32Array(1)
-  readonly kind = new Uint8Array(1)
-  readonly escaped = new Uint8Array(1)
-  readonly depth = 1
-  readonly lone = false
-  readonly size = 0
-  set(buf: Buffer, from: number, to: number, kind: number): void {
-    this.buf = buf
-    this.valueFrom[0] = from
-    this.valueTo[0] = to
-    this.kind[0] = kind
   }
 }
 

@@ -10,8 +10,7 @@
 import { columnName, fold } from '../../core/schema.ts'
 import { decimalText, formatType } from '../../core/types.ts'
 import type { ColumnType, ListNode, Scalar, StructNode, TypeNode } from '../../core/types.ts'
-import { DECIMAL, FALSE, INTEGER, NESTED, NULL, STRING, TRUE } from '../record.ts'
-import type { RecordView } from '../record.ts'
+import { DECIMAL, FALSE, INTEGER, NESTED, NULL, OneMember, STRING, TRUE } from '../record.ts'
 import { decode } from '../json/text.ts'
 import { ByteList } from '../parquet/bytes.ts'
 import { ColumnBuffer } from '../parquet/column.ts'
@@ -40,25 +39,9 @@ export function nestedWriter(node: ListNode | StructNode): Writer {
   }
 }
 
-/** A record of one member: what the scalar writers look at. */
-class Leaf {
-  buf: Buffer = Buffer.alloc(0)
-  readonly count = 1
-  readonly nameFrom = new Int32Array(1)
-  readonly nameTo = new Int32Array(1)
-  readonly nameEscaped = new Uint8Array(1)
-  readonly valueFrom = new Int32Array(1)
-  readonly valueTo = new Int32Array(1)
-  readonly kind = new Uint8Array(1)
-  readonly escaped = new Uint8Array(1)
-  readonly depth = 1
-  readonly lone = false
-  readonly size = 0
-}
-
 class Walker {
   readonly out = new ByteList(1024)
-  private readonly leaf: Leaf & RecordView = new Leaf()
+  private readonly leaf = new OneMember()
   private readonly cells = new Map<Scalar, ColumnBuffer>()
   private readonly members = new Map<StructNode, Map<string, number>>()
   /** Names and numbers on the way to the value that is looked at. */
