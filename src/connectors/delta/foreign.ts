@@ -29,11 +29,6 @@ export function stampOf(actions: readonly Action[]): Stamp | null {
   return stamp !== undefined && 'batch' in stamp ? stamp : null
 }
 
-export function isAdoption(actions: readonly Action[]): boolean {
-  const stamp = sluiceOf(actions)
-  return stamp !== undefined && 'adopted' in stamp
-}
-
 /** Null: the commit is Sluice's. */
 export function foreignWork(version: number, actions: readonly Action[]): ForeignWork | null {
   const info = actions.find((action) => action.commitInfo !== undefined)?.commitInfo

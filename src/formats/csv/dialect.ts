@@ -14,7 +14,6 @@ export interface Dialect {
   nulls: readonly NullText[]
 }
 
-export const COMMA = ','.charCodeAt(0)
 export const QUOTE = '"'.charCodeAt(0)
 export const APOSTROPHE = "'".charCodeAt(0)
 export const BACKSLASH = '\\'.charCodeAt(0)
