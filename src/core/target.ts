@@ -92,6 +92,12 @@ export interface Target {
   open(table: string, ledger: string | null, engine: Engine, options?: { adopt?: boolean }): Promise<Table>
 }
 
+/** What a commit is given beside its rows. */
+export interface ApplyOptions {
+  /** Aborted before ★: nothing is committed. */
+  signal?: AbortSignal
+}
+
 export interface Table {
   readonly uri: string
   /** Refuses what this target cannot keep exactly, before anything is read. @throws SluiceError TABLE_UNSUPPORTED with the way out */
@@ -114,7 +120,7 @@ export interface Table {
    * @throws SluiceError DEFINITION_DIFFERS (another process made the table meanwhile), ARRIVAL_COMMITTED (an arrival of it is in already: stage again without it), SCHEMA_MOVED
    *   (`staged.schema` does not fit the table's), FENCED, BALANCE_BROKEN, DISK_FULL, BUSY, ENGINE_DIED
    */
-  apply(staged: Staged, definition: Definition, signal?: AbortSignal): Promise<Receipt>
+  apply(staged: Staged, definition: Definition, options?: ApplyOptions): Promise<Receipt>
   /**
    * Takes the table over for the ledger it was opened with, by a commit that says so and writes no row; the former
    * ledger's next commit is refused. Lane 0 begins at `fence`, so that a ledger that has not heard of it is behind. Nothing

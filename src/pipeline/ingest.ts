@@ -288,7 +288,7 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
 
 async function commit(work: Ingest, staged: Staged): Promise<Receipt> {
   const began = work.clock.monotonic()
-  const receipt = await work.table.apply(staged, work.definition, work.now)
+  const receipt = await work.table.apply(staged, work.definition, { signal: work.now })
   work.on({ kind: 'phase', batch: staged.batch.id, phase: 'committed', ms: work.clock.monotonic() - began, detail: `version ${receipt.version}` })
   return receipt
 }

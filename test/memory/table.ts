@@ -15,7 +15,7 @@ import type { Alteration, LeftOut } from '../../src/core/proposal.ts'
 import { describeSchema, fits, fold, mergeSchema } from '../../src/core/schema.ts'
 import type { Row, Schema } from '../../src/core/schema.ts'
 import { isJsonText } from '../../src/core/types.ts'
-import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../src/core/target.ts'
+import type { ApplyOptions, CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../src/core/target.ts'
 import { keyOf, resolve, splitRow } from './resolve.ts'
 import type { Outcome } from './resolve.ts'
 
@@ -122,7 +122,7 @@ class MemoryTable implements Table {
     return receipts.flatMap((receipt) => receipt.arrivals).toSorted((a, b) => a.seq - b.seq)
   }
 
-  async apply(staged: Staged, definition: Definition, signal?: AbortSignal): Promise<Receipt> {
+  async apply(staged: Staged, definition: Definition, { signal }: ApplyOptions = {}): Promise<Receipt> {
     signal?.throwIfAborted()
     const before = this.state()
     const { batch } = staged

@@ -11,7 +11,7 @@ import { PLACE_COLUMN } from '../../core/place.ts'
 import { joined } from '../../core/proposal.ts'
 import type { Alteration, LeftOut } from '../../core/proposal.ts'
 import type { Row } from '../../core/schema.ts'
-import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
+import type { ApplyOptions, CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
 import { systemRandom } from '../../storage/system.ts'
 import { adoptTable } from './adopt.ts'
 import { isDue, writeCheckpoint } from './checkpoint.ts'
@@ -98,7 +98,7 @@ class DeltaTable implements Table {
   }
 
   /** One commit at a time in this process; other processes meet at the log. */
-  apply(staged: Staged, definition: Definition, signal?: AbortSignal): Promise<Receipt> {
+  apply(staged: Staged, definition: Definition, { signal }: ApplyOptions = {}): Promise<Receipt> {
     const turn = this.tail.then(async () => {
       const receipt = await commitBatch(this.means(), staged, definition, signal)
       await this.afterwards(receipt.version)

@@ -115,7 +115,7 @@ test('another writer is waited for, and an abort ends the waiting', async () => 
   other.exec('BEGIN IMMEDIATE')
   const abort = new AbortController()
   const reason = new Error('stopped')
-  const applied = table.apply(stage(2, SECOND), DEFINITION, abort.signal)
+  const applied = table.apply(stage(2, SECOND), DEFINITION, { signal: abort.signal })
   // Readers are not held up, and the process is not blocked meanwhile.
   assert.equal((await table.head()).rows, 2)
   abort.abort(reason)
@@ -146,7 +146,7 @@ test('an abort before the commit leaves nothing', async () => {
   const abort = new AbortController()
   setFailpointHandler({ crash: (point) => point === 'sqlite.record.after' && abort.abort(new Error('stopped')), tamper: () => null })
   const table = await open()
-  await assert.rejects(table.apply(stage(1, FIRST), DEFINITION, abort.signal), /stopped/)
+  await assert.rejects(table.apply(stage(1, FIRST), DEFINITION, { signal: abort.signal }), /stopped/)
   assert.equal((await table.head()).exists, false)
   assert.equal(existsSync(file), true)
 })

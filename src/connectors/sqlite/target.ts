@@ -13,7 +13,7 @@ import { crash } from '../../core/failpoint.ts'
 import { joined } from '../../core/proposal.ts'
 import type { Alteration, LeftOut } from '../../core/proposal.ts'
 import type { ColumnType, Row } from '../../core/schema.ts'
-import type { CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
+import type { ApplyOptions, CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
 import { SqliteSession, openForReading } from '../../sql/sqlite.ts'
 import type { SqliteRow } from '../../sql/sqlite.ts'
 import { localFs } from '../../storage/local.ts'
@@ -101,7 +101,7 @@ class SqliteTable implements Table {
     for await (const rows of this.list(() => sql, [this.table], (row) => arrivalOf(row), true)) yield* rows
   }
 
-  async apply(staged: Staged, definition: Definition, signal?: AbortSignal): Promise<Receipt> {
+  async apply(staged: Staged, definition: Definition, { signal }: ApplyOptions = {}): Promise<Receipt> {
     const { ledger } = this
     if (ledger === null) throw new SluiceError('INTERNAL', `${this.uri} was opened without a ledger, for reading only.`)
     const done = await this.committed(staged.batch.id)
