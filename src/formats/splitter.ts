@@ -303,7 +303,7 @@ class FileSplitter implements Splitter {
       notices: [...this.records.notices],
       leftOut: this.records.leftOut(),
       keySeen: this.records.keySeen(),
-      keyless: [...this.records.keyless],
+      keyless: this.records.keyless(),
       taken: this.taken,
     }
   }
