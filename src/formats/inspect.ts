@@ -20,7 +20,7 @@ import type { Read } from './window.ts'
 /** Faults that are kept. */
 const MOST_FAULTS = 20
 /** By the bits of infer.ts, lowest first. */
-const KINDS = ['boolean', 'integer', 'long integer', 'number that a double would change', 'fraction', 'date', 'timestamp', 'text', 'list or object', 'wall time']
+const KINDS = ['boolean', 'integer', 'long integer', 'number that a double would change', 'fraction', 'date', 'timestamp', 'text', 'list or object', 'wall time', 'decimal']
 
 /** Ends the reading: enough was seen. */
 class Enough extends Error {}
@@ -154,7 +154,7 @@ class Look {
 
   columns(): InspectedColumn[] {
     const declared = (this.job.definition.columns ?? []).map((column): InspectedColumn => ({ name: column.name, original: column.original ?? null, type: column.type, from: 'declared', saw: [] }))
-    const open = this.records.hypothesis().map(({ name, original, flags }): InspectedColumn => ({ name, original, type: typeOf(flags), from: this.told.has(fold(name)) ? 'file' : 'inferred', saw: this.saw.get(name) ?? [] }))
+    const open = this.records.hypothesis().map(({ name, original, flags, digits }): InspectedColumn => ({ name, original, type: typeOf(flags, digits), from: this.told.has(fold(name)) ? 'file' : 'inferred', saw: this.saw.get(name) ?? [] }))
     for (const notice of this.records.notices) this.notices.add(notice)
     return [...declared, ...open]
   }

@@ -111,8 +111,7 @@ export function rejectsSql(staged: Pick<Staged, 'rejects' | 'excluded'>): string
 /** What `Value` is of a column: dates, timestamps, decimals, lists and structs as text, everything else as it is. */
 export function valueSql({ name, type }: Column, expression = quoteName(name)): string {
   if (type === 'date' || type === 'timestamp' || type === 'timestamp_local') return timeSql(type, expression)
-  if (isDecimal(type)) return `CAST(${expression} AS VARCHAR)`
-  return isNested(type) ? jsonTextSql(type, expression) : expression
+  return isDecimal(type) || isNested(type) ? jsonTextSql(type, expression) : expression
 }
 
 /**

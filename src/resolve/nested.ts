@@ -3,7 +3,7 @@
  * that a `Value` is.
  */
 import { nodeOf } from '../core/types.ts'
-import type { ColumnType, Scalar, TypeNode } from '../core/types.ts'
+import type { ColumnType, DecimalNode, Scalar, TypeNode } from '../core/types.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 
 const DUCK_TYPES: Readonly<Record<Scalar, string>> = {
@@ -55,8 +55,9 @@ function textOf(node: TypeNode, x: string, depth: number): string {
       return `CAST(to_json(${x}) AS VARCHAR)`
     case 'int64':
     case 'boolean':
-    case 'decimal':
       return `CAST(${x} AS VARCHAR)`
+    case 'decimal':
+      return decimalSql(node, x)
     case 'date':
     case 'timestamp':
     case 'timestamp_local':
@@ -70,6 +71,12 @@ function textOf(node: TypeNode, x: string, depth: number): string {
       return `(CASE WHEN ${x} IS NULL THEN NULL ELSE '{' || ${members.join(' || ')} || '}' END)`
     }
   }
+}
+
+/** A decimal with all digits of its scale. DuckDB writes `.05` where all digits are fraction: no JSON, and no text of `decimalText`. */
+export function decimalSql({ precision, scale }: DecimalNode, expression: string): string {
+  const text = `CAST(${expression} AS VARCHAR)`
+  return precision === scale ? `regexp_replace(${text}, '^(-?)\\.', '\\10.')` : text
 }
 
 /** Dates and timestamps as text of fixed width, as `Value` has them. */

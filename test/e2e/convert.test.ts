@@ -211,3 +211,15 @@ test('decimals, lists and structs keep their digits and members through every fo
   await step('in', 'parquet', '4')
   assert.deepEqual(outputs(join(room, '4')), ['a.parquet', 'none.parquet'])
 })
+
+test('decimals of nothing but fraction are numbers that every reader takes, and Parquet says itself that they are decimals', async (t) => {
+  const room = scratch(t)
+  put(join(room, 'in/a.ndjson'), '{"d":0.05,"l":[-0.50,null]}\n{"d":-0.1,"l":[]}\n')
+  const columns = 'd:decimal(2,2),l:list<decimal(2,2)>'
+  for (const to of ['ndjson', 'csv', 'parquet'] as const) await convert({ paths: [join(room, 'in')], to, output: join(room, to), columns })
+  assert.equal(readFileSync(join(room, 'ndjson/a.ndjson'), 'utf8'), '{"d":0.05,"l":[-0.50,null]}\n{"d":-0.10,"l":[]}\n')
+  assert.equal(readFileSync(join(room, 'csv/a.csv'), 'utf8'), 'd,l\n0.05,"[-0.50,null]"\n-0.10,[]\n')
+  const back = await convert({ paths: [join(room, 'parquet')], to: 'ndjson', output: join(room, 'back') })
+  assert.equal(back.exit, 0)
+  assert.equal(readFileSync(join(room, 'back/a.ndjson'), 'utf8'), '{"d":0.05,"l":[-0.50,null]}\n{"d":-0.10,"l":[]}\n')
+})

@@ -14,7 +14,7 @@ import type { LeftOut } from '../../core/proposal.ts'
 import { MAX_COLUMNS, findColumn, fold } from '../../core/schema.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { Hypothesis } from '../../formats/splitter.ts'
-import { typeOf } from '../../formats/typing/infer.ts'
+import { typeOf, widerOf } from '../../formats/typing/infer.ts'
 import type { Read, Split } from './protocol.ts'
 
 /** Bytes that make a range worth the way to another process. */
@@ -60,12 +60,15 @@ export async function agreed(readAll: (hypothesis: Hypothesis | null) => Promise
 
 /** What was seen of each inferred column in any range, in order of first appearance. */
 function union(splits: readonly Split[]): Hypothesis {
-  const columns = new Map<string, { name: string; original: string | null; flags: number }>()
+  const columns = new Map<string, { name: string; original: string | null; flags: number; digits: number }>()
   for (const { open } of splits) {
     for (const column of open) {
       const known = columns.get(fold(column.name))
       if (known === undefined) columns.set(fold(column.name), { ...column })
-      else known.flags |= column.flags
+      else {
+        known.flags |= column.flags
+        known.digits = widerOf(known.digits, column.digits)
+      }
     }
   }
   return [...columns.values()]
@@ -74,9 +77,9 @@ function union(splits: readonly Split[]): Hypothesis {
 /** Its parts have every column under the name and type that all ranges give it. */
 function agrees({ open }: Split, all: Hypothesis): boolean {
   const known = new Map(all.map((column) => [fold(column.name), column]))
-  return open.every(({ name, original, flags }) => {
+  return open.every(({ name, original, flags, digits }) => {
     const column = known.get(fold(name))
-    return column?.name === name && column.original === original && (flags === 0 || typeOf(flags) === typeOf(column.flags))
+    return column?.name === name && column.original === original && (flags === 0 || typeOf(flags, digits) === typeOf(column.flags, column.digits))
   })
 }
 

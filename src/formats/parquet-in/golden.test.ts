@@ -76,6 +76,32 @@ test('a file of one type beside one of another, and beside JSON', async () => {
   assert.equal(pinned.rejects.at(-1)?.['raw'], '{"a":"true"}')
 })
 
+test('decimals of several files have room for all of them; beside other numbers they are text, whatever came first', async () => {
+  const at = (name: string): [string, Buffer] => [join(folder, `${name}.parquet`), readFileSync(join(folder, `${name}.parquet`))]
+  const typeOf = async (files: [string, Uint8Array | string][]): Promise<[string | undefined, unknown[]]> => {
+    const { result, rows } = await load(Object.fromEntries(files), {}, { texts: true })
+    return [result.schema[0]?.type, rows.map((row) => row['a'])]
+  }
+  // 7 digits before the point and 2 behind it, 10 and 0.
+  for (const order of [['decimals', 'decimals-ten'], ['decimals-ten', 'decimals']]) {
+    const [type, values] = await typeOf(order.map(at))
+    assert.deepEqual([type, values.toSorted()], ['decimal(12,2)', ['-0.05', '0.00', '1.10', '12.00', '9999999999.00', null]])
+  }
+  // 38 before the point and 2 behind it are more than a decimal has.
+  assert.deepEqual(await typeOf([at('decimals'), at('decimals-whole')]), ['string', ['1.10', '-0.05', '0.00', null, '12', '9'.repeat(38)]])
+  for (const [name, text] of [['a.ndjson', '{"a":2.50}\n'], ['b.csv', 'a,b\n2.50,1\n']] as const) {
+    assert.deepEqual(await typeOf([at('decimals'), [name, text]]), ['string', ['1.10', '-0.05', '0.00', null, '2.50']], name)
+    assert.deepEqual(await typeOf([[name, text], at('decimals')]), ['string', ['2.50', '1.10', '-0.05', '0.00', null]], name)
+  }
+})
+
+test('nanoseconds inside of a declared list are held to its type', async () => {
+  const path = join(folder, 'nested-ns-utc.parquet')
+  const { rows, rejects } = await load({ [path]: readFileSync(path) }, { columns: 'a:list<timestamp>' }, { texts: true })
+  assert.deepEqual(rejects.map((row) => [row['code'], row['column'], row['value']]), [['PRECISION_LOST', 'a', '2024-01-01T00:00:00.123456789Z']])
+  assert.equal(rows.length, 2)
+})
+
 test('a name that says JSON, and one that says Parquet, are held to it', async () => {
   const bytes = readFileSync(join(folder, 'int8.parquet'))
   const wrong = await load({ 'a.json': bytes, 'b.parquet': '{"records":[{"id":1}]}', 'c.parquet': bytes, 'd.parquet': 'PA' })

@@ -4,7 +4,7 @@
  */
 import { setImmediate as breathe } from 'node:timers/promises'
 import { DONE, Scanner } from '../json/scan.ts'
-import { SAW_BOOLEAN, SAW_DATE, SAW_DOUBLE, SAW_INTEGER, SAW_LOCAL, SAW_NESTED, SAW_TEXT, SAW_TIME, SAW_WIDE } from '../typing/infer.ts'
+import { SAW_BOOLEAN, SAW_DATE, SAW_DECIMAL, SAW_DOUBLE, SAW_INTEGER, SAW_LOCAL, SAW_NESTED, SAW_TEXT, SAW_TIME, SAW_WIDE, digitsOf } from '../typing/infer.ts'
 import { FileFault } from '../sink.ts'
 import type { Sink } from '../sink.ts'
 import { MAX_RECORD } from '../window.ts'
@@ -24,13 +24,15 @@ export type ForeignRows = (path: string, columns: readonly ForeignColumn[]) => A
 
 export interface ForeignColumn {
   name: string
-  lying: Lying
+  /** Of its leaves, in order. */
+  lying: readonly Lying[]
 }
 /** A column that a file's own schema declares. */
 export interface Told {
   member: string
-  /** What was seen of it, before any value was. */
+  /** What was seen of it, before any value was; both as in typing/infer.ts. */
   flags: number
+  digits: number
 }
 export interface ParquetSource {
   /** Where DuckDB can open it. */
@@ -65,7 +67,7 @@ export async function readParquet(source: ParquetSource, sink: Sink): Promise<vo
   const changed = lossless(footer)
   const readable = changed === null ? path : source.copy(footer.at, changed)
   const columns = footer.columns.map((field): ForeignColumn => ({ name: field.name, lying: lyingOf(field) }))
-  source.tell(footer.columns.map((field) => ({ member: field.name, flags: flagsOf(field, sink) })))
+  source.tell(footer.columns.map((field) => ({ member: field.name, flags: flagsOf(field, sink), digits: decimalOf(field) ?? 0 })))
   const scanner = new Scanner(Buffer.alloc(1))
   scanner.specials = true
   const skeleton = columns.reduce((sum, { name }) => sum + name.length + 4, 1)
@@ -100,7 +102,7 @@ function flagsOf(field: Field, sink: Sink): number {
   if (type === null || field.repetition === 2) return SAW_NESTED
   switch (meaning.is) {
     case 'decimal':
-      return SAW_WIDE
+      return decimalOf(field) === null ? SAW_WIDE : SAW_DECIMAL
     case 'integer':
       return SAW_INTEGER
     case 'timestamp':
@@ -128,6 +130,13 @@ function flagsOf(field: Field, sink: Sink): number {
     case 'interval':
       return SAW_TEXT
   }
+}
+
+/** The digits of a decimal column; null: it is none, or one that no type can name. */
+function decimalOf({ meaning, type, repetition }: Field): number | null {
+  if (meaning.is !== 'decimal' || type === null || repetition === 2) return null
+  const { precision, scale } = meaning
+  return precision < 1 || scale < 0 || scale > precision ? null : digitsOf(precision - scale, scale)
 }
 
 function binary({ name }: Field, sink: Sink): number {

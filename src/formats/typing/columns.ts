@@ -11,7 +11,7 @@ import { decode, repeatedName } from '../json/text.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
 import { NESTED } from '../record.ts'
 import type { RecordView } from '../record.ts'
-import { Apart } from './apart.ts'
+import type { Apart } from './apart.ts'
 import type { BadRecord } from './refused.ts'
 import { newSlot } from './slot.ts'
 import type { Slot } from './slot.ts'
@@ -20,7 +20,7 @@ import type { Slot } from './slot.ts'
 export const MOST_LEFT_OUT = 10_000
 
 /** What a slot comes back to when a file is taken back. */
-export type SavedSlot = { type: ColumnType | null; flags: number; buffer: ColumnBuffer | null; seen: number }
+export type SavedSlot = { type: ColumnType | null; flags: number; digits: number; buffer: ColumnBuffer | null; seen: number }
 
 export class Columns {
   /** In order of first appearance, the fixed ones first. */
@@ -150,7 +150,7 @@ export class Columns {
   }
 
   save(): SavedSlot[] {
-    return this.slots.map(({ type, flags, buffer, seen }) => ({ type, flags, buffer, seen }))
+    return this.slots.map(({ type, flags, digits, buffer, seen }) => ({ type, flags, digits, buffer, seen }))
   }
   restore(saved: readonly SavedSlot[]): void {
     for (const slot of this.slots.slice(saved.length)) this.forget(slot)

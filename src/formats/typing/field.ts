@@ -143,7 +143,9 @@ function relayed(type: ColumnType): FieldWriter {
   const write = writerOf(type)
   const view = new OneMember()
   const decimal = isDecimal(type)
-  return (column, row, buf, from, to) => {
+  return (column, row, buf, from, to, narrow) => {
+    // None of them is inferred from fields.
+    if (narrow) return 'TYPE_MISMATCH'
     inside.fault = null
     if (decimal) {
       const form = numberForm(buf, from, to)

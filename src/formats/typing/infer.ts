@@ -3,6 +3,7 @@
  * function of the set: so it does not depend on the order of the records.
  */
 import type { ColumnType } from '../../core/schema.ts'
+import { MAX_PRECISION } from '../../core/types.ts'
 import { DECIMAL, FALSE, INTEGER, NULL, SPECIAL, STRING, TRUE } from '../record.ts'
 import { plain, small, survives } from './number.ts'
 import { Clockwork, LOCAL, ZONED, days } from './temporal.ts'
@@ -21,12 +22,23 @@ export const SAW_TEXT = 128
 export const SAW_NESTED = 256
 /** Wall time: only a file's own schema says so. */
 export const SAW_LOCAL = 512
+/** Decimals of a file's own schema; how many digits they have is told beside the flags. */
+export const SAW_DECIMAL = 1024
 
-const NUMBERS = SAW_INTEGER | SAW_LONG | SAW_WIDE | SAW_DOUBLE
+const NUMBERS = SAW_INTEGER | SAW_LONG | SAW_WIDE | SAW_DOUBLE | SAW_DECIMAL
 const STRINGS = SAW_DATE | SAW_TIME | SAW_TEXT | SAW_LOCAL
 
-/** The narrowest type that loses nothing; null: nothing but nulls was seen. */
-export function typeOf(flags: number): ColumnType | null {
+/** The most digits before the point and behind it of decimals that schemas declare, in one number; 0: there were none. */
+export function digitsOf(whole: number, scale: number): number {
+  return whole * 64 + scale
+}
+/** Room for both. */
+export function widerOf(a: number, b: number): number {
+  return digitsOf(Math.max(a >> 6, b >> 6), Math.max(a & 63, b & 63))
+}
+
+/** The narrowest type that loses nothing; null: nothing but nulls was seen. @param digits of `digitsOf` */
+export function typeOf(flags: number, digits = 0): ColumnType | null {
   if (flags === 0) return null
   if ((flags & SAW_NESTED) !== 0) return 'json'
   const kinds = ((flags & SAW_BOOLEAN) !== 0 ? 1 : 0) + ((flags & NUMBERS) !== 0 ? 1 : 0) + ((flags & STRINGS) !== 0 ? 1 : 0)
@@ -34,6 +46,11 @@ export function typeOf(flags: number): ColumnType | null {
   if (flags === SAW_BOOLEAN) return 'boolean'
   if ((flags & NUMBERS) !== 0) {
     if ((flags & ~(SAW_INTEGER | SAW_LONG)) === 0) return 'int64'
+    if (flags === SAW_DECIMAL) {
+      const scale = digits & 63
+      const precision = (digits >> 6) + scale
+      return precision > MAX_PRECISION ? 'string' : `decimal(${precision},${scale})`
+    }
     return (flags & ~(SAW_INTEGER | SAW_DOUBLE)) === 0 ? 'double' : 'string'
   }
   if (flags === SAW_LOCAL) return 'timestamp_local'

@@ -22,7 +22,7 @@ import { Apart } from './apart.ts'
 import { Columns, MOST_LEFT_OUT } from './columns.ts'
 import type { SavedSlot } from './columns.ts'
 import { fieldFlag } from './field.ts'
-import { flagOf, settled, typeOf } from './infer.ts'
+import { flagOf, settled, typeOf, widerOf } from './infer.ts'
 import { Keys } from './keys.ts'
 import { Undeclared } from './left.ts'
 import { inside } from './nested.ts'
@@ -34,7 +34,7 @@ import { ASSUMED_UTC } from './write.ts'
 import { writerOf } from './writers.ts'
 
 /** What a pass learned of the open columns, in order of first appearance. */
-export type Hypothesis = readonly { name: string; original: string | null; flags: number }[]
+export type Hypothesis = readonly { name: string; original: string | null; flags: number; digits: number }[]
 
 interface Snapshot {
   slots: SavedSlot[]
@@ -71,23 +71,25 @@ export class Records {
       const slot = this.columns.add(column.name, column.original ?? null, 'fixed')
       slot.type = column.type
     }
-    for (const { name, original, flags } of hypothesis ?? []) {
+    for (const { name, original, flags, digits } of hypothesis ?? []) {
       if (this.columns.byName.has(fold(name))) continue
       const slot = this.columns.add(name, original, 'open')
       slot.flags = flags
-      slot.type = typeOf(flags)
+      slot.digits = digits
+      slot.type = typeOf(flags, digits)
     }
     this.anyFixed = fixed.length > 0
     this.columns.keepFresh()
   }
 
   /** What the schema of the file that begins declares of its columns (they refuse what does not fit); the one before is forgotten. */
-  tell(columns: readonly { member: string; flags: number }[]): void {
+  tell(columns: readonly { member: string; flags: number; digits: number }[]): void {
     for (const slot of this.columns.slots) slot.told = false
-    for (const { member, flags } of columns) {
+    for (const { member, flags, digits } of columns) {
       const slot = this.columns.of(member)
       if (slot === null || 'code' in slot || slot.role !== 'open' || flags === 0) continue
-      const type = typeOf((slot.flags |= flags))
+      slot.digits = widerOf(slot.digits, digits)
+      const type = typeOf((slot.flags |= flags), slot.digits)
       if (slot.buffer !== null && type !== slot.type) this.collecting = true
       slot.type = type
       slot.told = true
@@ -134,7 +136,7 @@ export class Records {
       open = true
       if (s.kind[i] !== FIELD) continue
       slot.flags |= fieldFlag(s.buf, s.valueFrom[i] as number, s.valueTo[i] as number)
-      slot.type = typeOf(slot.flags)
+      slot.type = typeOf(slot.flags, slot.digits)
     }
     return open
   }
@@ -232,7 +234,7 @@ export class Records {
   private widen(slot: Slot, flags: number): void {
     if (flags === slot.flags) return
     slot.flags = flags
-    const type = typeOf(flags)
+    const type = typeOf(flags, slot.digits)
     if (slot.buffer !== null && type !== slot.type) this.collecting = true
     slot.type = type
   }
@@ -251,7 +253,7 @@ export class Records {
     this.left.rollback()
   }
   hypothesis(): Hypothesis {
-    return this.columns.slots.filter(({ role }) => role === 'open').map(({ name, original, flags }) => ({ name, original, flags }))
+    return this.columns.slots.filter(({ role }) => role === 'open').map(({ name, original, flags, digits }) => ({ name, original, flags, digits }))
   }
   /** Columns of the parts: all fixed ones, then the inferred ones that have a value. @throws SluiceError DEFINITION_INVALID, if `whole` */
   schema(whole: boolean): Schema {

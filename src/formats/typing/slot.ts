@@ -14,6 +14,8 @@ export interface Slot {
   role: 'fixed' | 'open' | 'left'
   type: ColumnType | null
   flags: number
+  /** Of the decimals that files declared for it, see `digitsOf`. */
+  digits: number
   key: boolean
   buffer: ColumnBuffer | null
   told: boolean
@@ -28,7 +30,7 @@ export interface Slot {
 }
 
 export function newSlot(name: string, original: string | null, role: Slot['role'], key: boolean): Slot {
-  return { name, original, role, type: null, flags: 0, key, buffer: null, told: false, field: null, fieldType: null, stamp: 0, member: 0, seen: 0 }
+  return { name, original, role, type: null, flags: 0, digits: 0, key, buffer: null, told: false, field: null, fieldType: null, stamp: 0, member: 0, seen: 0 }
 }
 
 export function laneType({ role, type, buffer }: Slot): LaneColumn['type'] {

@@ -37,9 +37,10 @@ one('doubles', [0.1, -0.0, 1e300, 5e-324, nan, inf, -inf, None], pa.float64(), '
 one('floats', [0.1, 16777216.0, nan], pa.float32(), 'double', ['0.10000000149011612', '16777216.0', 'nan'])
 one('halves', [1.5, 0.0999755859375, -inf], pa.float16(), 'double', ['1.5', '0.0999755859375', '-inf'])
 one('whole-doubles', [1.0, 1e18], pa.float64(), 'double', ['1.0', '1e+18'])
-one('decimals', [D('1.10'), D('-0.05'), D('0.00'), None], pa.decimal128(9, 2), 'string', ['1.10', '-0.05', '0.00', None])
-one('decimals-38', [D('0.' + '1' * 38), D('-0.' + '0' * 37 + '5')], pa.decimal128(38, 38), 'string', ['0.' + '1' * 38, '-0.' + '0' * 37 + '5'])
-one('decimals-whole', [D('12'), D('9' * 38)], pa.decimal128(38, 0), 'string', ['12', '9' * 38])
+one('decimals', [D('1.10'), D('-0.05'), D('0.00'), None], pa.decimal128(9, 2), 'decimal(9,2)', ['1.10', '-0.05', '0.00', None])
+one('decimals-38', [D('0.' + '1' * 38), D('-0.' + '0' * 37 + '5')], pa.decimal128(38, 38), 'decimal(38,38)', ['.' + '1' * 38, '-.' + '0' * 37 + '5'])
+one('decimals-whole', [D('12'), D('9' * 38)], pa.decimal128(38, 0), 'decimal(38,0)', ['12', '9' * 38])
+one('decimals-ten', [D('12'), D('9' * 10)], pa.decimal128(10, 0), 'decimal(10,0)', ['12', '9' * 10])
 one('dates', [dt.date(2024, 2, 29), dt.date(1, 1, 1), dt.date(9999, 12, 31), None], pa.date32(), 'date', ['2024-02-29', '0001-01-01', '9999-12-31', None])
 one('strings', ['', 'ü😀', 'a"b\\c\n\t\x00\x7f', None, '2024-01-01', '007', 'true'], pa.string(), 'string', ['', 'ü😀', 'a"b\\c\n\t\x00\x7f', None, '2024-01-01', '007', 'true'])
 one('dates-as-strings', ['2024-01-01', '2024-01-02'], pa.string(), 'string', ['2024-01-01', '2024-01-02'])
@@ -72,6 +73,17 @@ one('structs', [{'x': 1, 'y': {'z': 'é"'}}, {'x': None, 'y': None}, None], pa.s
 one('maps', [[('a', 1), ('b"', None)], [], None], pa.map_(pa.string(), pa.int32()), 'json', ['{"a":1,"b\\"":null}', '{}', None])
 one('maps-by-number', [[(1, 'x')]], pa.map_(pa.int64(), pa.string()), 'json', ['[{"key":1,"value":"x"}]'])
 one('nested-values', [[{'d': D('1.10'), 't': dt.datetime(2024, 1, 1, tzinfo=dt.timezone.utc), 'f': nan, 'b': b'\xff'}]], pa.list_(pa.struct([('d', pa.decimal128(5, 2)), ('t', pa.timestamp('us', 'UTC')), ('f', pa.float64()), ('b', pa.binary())])), 'json', ['[{"d":1.10,"t":"2024-01-01T00:00:00Z","f":"NaN","b":"/w=="}]'], notices=['The binary column b is kept as base64 text.'])
+# Nanoseconds inside of others keep all their digits: the text of a json column has room for them.
+ns = us * 1000 + 789
+one('nested-ns-utc', [[ns, None, us * 1000, -1], [], None], pa.list_(pa.timestamp('ns', 'UTC')), 'json', ['["2024-01-01T00:00:00.123456789Z",null,"2024-01-01T00:00:00.123456Z","1969-12-31T23:59:59.999999999Z"]', '[]', None])
+one('nested-ns-local', [[ns]], pa.list_(pa.timestamp('ns')), 'json', ['["2024-01-01T00:00:00.123456789"]'])
+one('nested-ns-struct', [{'n': 1, 't': ns, 'd': 3661000000001, 'm': [('k', ns)]}, {'n': None, 't': None, 'd': None, 'm': None}], pa.struct([('n', pa.int32()), ('t', pa.timestamp('ns', 'UTC')), ('d', pa.time64('ns')), ('m', pa.map_(pa.string(), pa.timestamp('ns', 'UTC')))]), 'json', ['{"n":1,"t":"2024-01-01T00:00:00.123456789Z","d":"01:01:01.000000001","m":{"k":"2024-01-01T00:00:00.123456789Z"}}', '{"n":null,"t":null,"d":null,"m":null}'])
+one('nested-ns-keys', [[(ns, [ns])]], pa.map_(pa.timestamp('ns', 'UTC'), pa.list_(pa.timestamp('ns', 'UTC'))), 'json', ['[{"key":"2024-01-01T00:00:00.123456789Z","value":["2024-01-01T00:00:00.123456789Z"]}]'])
+case('nested-int96', pa.table({
+    'n': pa.array([1, 2]),
+    's': pa.array([{'a': 7, 't': [ns, None, 0], 'u': us * 1000}, None], pa.struct([('a', pa.int32()), ('t', pa.list_(pa.timestamp('ns'))), ('u', pa.timestamp('ns'))])),
+    't': pa.array([us * 1000, None], pa.timestamp('ns')),
+}), 'n:int64,s:json,t:timestamp', [['1', '{"a":7,"t":["2024-01-01T00:00:00.123456789",null,"1970-01-01T00:00:00"],"u":"2024-01-01T00:00:00.123456"}', '2024-01-01 00:00:00.123456+00'], ['2', None, None]], notices=[TAKEN], use_deprecated_int96_timestamps=True, row_group_size=1)
 case('no-rows', pa.table({'a': pa.array([], pa.int64())}), '', [])
 case('no-groups', pa.table({'a': pa.array([], pa.int64())}).slice(0, 0), '', [])
 case('names', pa.table({'a b': [1], 'ü': [2], 'q"': [3]}), 'a_b:int64,ü:int64,q":int64', [['1', '2', '3']], notices=['The member "a b" is the column a_b.'])
