@@ -85,7 +85,7 @@ test('decimals of several files have room for all of them; beside other numbers 
   // 7 digits before the point and 2 behind it, 10 and 0.
   for (const order of [['decimals', 'decimals-ten'], ['decimals-ten', 'decimals']]) {
     const [type, values] = await typeOf(order.map(at))
-    assert.deepEqual([type, values.toSorted()], ['decimal(12,2)', ['-0.05', '0.00', '1.10', '12.00', '9999999999.00', null]])
+    assert.deepEqual([type, new Set(values)], ['decimal(12,2)', new Set(['1.10', '-0.05', '0.00', null, '12.00', '9999999999.00'])])
   }
   // 38 before the point and 2 behind it are more than a decimal has.
   assert.deepEqual(await typeOf([at('decimals'), at('decimals-whole')]), ['string', ['1.10', '-0.05', '0.00', null, '12', '9'.repeat(38)]])
