@@ -49,6 +49,25 @@ export function addReasons(into: Record<string, number>, more: Readonly<Record<s
   return into
 }
 
+export interface Offering {
+  reload: boolean
+  /** Paths of the run beside these sightings; default 0. */
+  known?: number
+}
+
+/** What the ledger tells from pins alone. */
+export interface Sifted {
+  /** How many are known. */
+  known: number
+  /** The others, in the order given. */
+  rest: Pin[]
+  /**
+   * Uris among the others that only a hash can call known: unchanged, but the stored time stamp was younger than YOUNG_MS
+   * when looked at, or of the stored size, but restored without a pin. The caller hashes them before it offers them.
+   */
+  young: Set<string>
+}
+
 export interface Offer {
   pin: Pin
   /** known: its bytes are committed · queued: to be read by this run · elsewhere: another live process is at it. */
@@ -166,13 +185,11 @@ export interface Ledger {
    * Numbers what it does not know, in the order given, in one transaction; remembers the paths.
    * A path whose pin is unchanged keeps its arrival: COMPLETED is known, FAILED becomes PENDING again. A path that
    * changed gets a new arrival, or keeps its uncommitted one. With `reload` every path gets a new arrival.
+   * `known`: so many more paths, which `sift` knew, count as known for this run; they are offered to it no more.
    */
-  offer(run: string, table: string, sightings: readonly Sighting[], options: { reload: boolean }): Promise<Offer[]>
-  /**
-   * Paths (uris) that the pin alone cannot call known: unchanged, but the stored time stamp was younger than YOUNG_MS when
-   * looked at, or of the stored size, but restored without a pin. The caller hashes them before it offers them.
-   */
-  young(table: string, pins: readonly Pin[]): Promise<Set<string>>
+  offer(run: string, table: string, sightings: readonly Sighting[], options: Offering): Promise<Offer[]>
+  /** Which of these pins need not be offered, because their bytes are committed and nothing happened since. Changes nothing. */
+  sift(table: string, pins: readonly Pin[]): Promise<Sifted>
   /**
    * Pins the lowest-numbered PENDING arrivals of this run into a batch, up to the limit (one arrival may exceed it).
    * An arrival with deaths stands alone. `whole`: everything in one batch, whatever the limit.

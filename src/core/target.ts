@@ -62,8 +62,6 @@ export interface Head {
   /** How many of the columns the table was made with; the others came later. */
   made: number
   rows: number
-  /** Highest place that was ever committed, good or bad; 0n when none was. */
-  highest: bigint
   /** Highest fence per lane of our ledger. */
   lanes: ReadonlyMap<number, number>
   /** Ledger the table belongs to. */
@@ -102,8 +100,10 @@ export interface Table {
   readonly uri: string
   /** Refuses what this target cannot keep exactly, before anything is read. @throws SluiceError TABLE_UNSUPPORTED with the way out */
   suits(definition: Definition): void
-  /** Newest state. */
+  /** Newest state. Cheap: its cost follows the commits that it has not seen yet, not their arrivals. */
   head(): Promise<Head>
+  /** Highest place that was ever committed, good or bad; 0n when none was. */
+  highest(): Promise<bigint>
   /** What this batch did, or null. Recovery asks it; makes what it found durable before answering. */
   committed(batch: string): Promise<Receipt | null>
   /** Which of these contents are in, with the highest generation. Absent from the map: not in. */

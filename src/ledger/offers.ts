@@ -2,7 +2,7 @@
 import type { Pin } from '../core/arrival.ts'
 import { SluiceError } from '../core/errors.ts'
 import { YOUNG_MS } from '../core/ledger.ts'
-import type { Offer, Sighting } from '../core/ledger.ts'
+import type { Offer, Offering, Sighting } from '../core/ledger.ts'
 import { MAX_SEQ } from '../core/place.ts'
 import type { SqliteRow } from '../sql/sqlite.ts'
 import { nextNo, number, runNo, tableNo } from './books.ts'
@@ -12,24 +12,26 @@ const LATEST = `SELECT p.no, p.seq, p.young, a.state, a.stamp, a.size, a.sha256,
   FROM paths p JOIN arrivals a ON a.table_no = p.table_no AND a.seq = p.seq LEFT JOIN batches b ON b.no = a.batch_no
   WHERE p.table_no = ? AND p.path = ?`
 
-export function offer(books: Books, run: string, table: string, sightings: readonly Sighting[], reload: boolean): Offer[] {
-  return books.db.transaction('ledger.offer', () => new Offering(books, run, table, reload).take(sightings))
+export function offer(books: Books, run: string, table: string, sightings: readonly Sighting[], { reload, known = 0 }: Offering): Offer[] {
+  return books.db.transaction('ledger.offer', () => new Numbering(books, run, table, reload).take(sightings, known))
 }
 
 /** Paths that one statement asks for: bounds the text that it is given. */
 const ASKED = 20_000
-/** What a list of paths and stamps (an object, path → stamp) finds in the ledger. CROSS: the list leads, whatever the planner thinks of it. */
-const FOUND = `json_each(?1) AS j CROSS JOIN paths AS p ON p.table_no = ?2 AND p.path = j.key
-  CROSS JOIN arrivals AS a ON a.table_no = p.table_no AND a.seq = p.seq AND a.state = 'COMPLETED'`
-/** Committed, and nothing happened since; a stamp that was taken too early proves nothing. */
-const UNCHANGED = `${FOUND} WHERE a.stamp = j.value AND a.stamp <> '' AND p.young = 0`
+/**
+ * Of a list of paths and stamps (an object, path → stamp) those that are committed, and nothing happened since; a stamp that
+ * was taken too early proves nothing. CROSS: the list leads, whatever the planner thinks of it.
+ */
+const UNCHANGED = `json_each(?1) AS j CROSS JOIN paths AS p ON p.table_no = ?2 AND p.path = j.key
+  CROSS JOIN arrivals AS a ON a.table_no = p.table_no AND a.seq = p.seq AND a.state = 'COMPLETED'
+  WHERE a.stamp = j.value AND a.stamp <> '' AND p.young = 0`
 
 function* lists(pins: readonly Pin[]): Generator<string> {
   for (let at = 0; at < pins.length; at += ASKED) yield JSON.stringify(Object.fromEntries(pins.slice(at, at + ASKED).map(({ uri, stamp }) => [uri, stamp])))
 }
 
 /** One transaction's worth of offers. */
-class Offering {
+class Numbering {
   private readonly books: Books
   private readonly table: bigint
   private readonly run: bigint
@@ -48,11 +50,9 @@ class Offering {
     this.path = nextNo(books, 'paths')
   }
 
-  take(sightings: readonly Sighting[]): Offer[] {
-    const known = this.reload ? new Map<string, number>() : this.unchanged(sightings)
+  take(sightings: readonly Sighting[], known: number): Offer[] {
+    if (known > 0) this.books.db.change('UPDATE runs SET known = known + ? WHERE no = ?', [known, this.run])
     const offers = sightings.map((sighting): Offer => {
-      const seq = known.get(sighting.pin.uri)
-      if (seq !== undefined) return { pin: sighting.pin, state: 'known', seq }
       const latest = this.books.db.get(LATEST, [this.table, sighting.pin.uri])
       const answer = latest === undefined ? this.first(sighting) : this.again(sighting, latest)
       this.books.db.change('INSERT OR IGNORE INTO offers (run_no, seq) VALUES (?, ?)', [this.run, answer.seq])
@@ -60,19 +60,6 @@ class Offering {
     })
     this.books.db.change('UPDATE tables SET last_seq = ? WHERE no = ?', [this.seq, this.table])
     return offers
-  }
-
-  /**
-   * Most of a folder that was loaded before: recognised and offered list by list inside SQLite. 100,000 paths one by one
-   * took three statements each, three times as long.
-   */
-  private unchanged(sightings: readonly Sighting[]): Map<string, number> {
-    const known = new Map<string, number>()
-    for (const list of lists(sightings.filter(({ sha256 }) => sha256 === undefined).map(({ pin }) => pin))) {
-      for (const [path, seq] of this.books.db.arrays(`SELECT j.key, a.seq FROM ${UNCHANGED}`, [list, this.table])) known.set(String(path), Number(seq))
-      this.books.db.change(`INSERT OR IGNORE INTO offers (run_no, seq) SELECT ?3, a.seq FROM ${UNCHANGED}`, [list, this.table, this.run])
-    }
-    return known
   }
 
   private first(sighting: Sighting): Offer {
@@ -149,21 +136,6 @@ class Offering {
     const looked = sighting.lookedAt ?? this.now
     return sighting.pin.modified >= looked - YOUNG_MS && sighting.pin.modified <= this.now + YOUNG_MS
   }
-}
-
-export function young(books: Books, table: string, pins: readonly Pin[]): Set<string> {
-  const no = tableNo(books, table)
-  const young = new Set<string>()
-  const restored = new Map<string, number>()
-  for (const list of lists(pins)) {
-    for (const [path, stamp, size] of books.db.arrays(`SELECT j.key, a.stamp, a.size FROM ${FOUND} WHERE a.stamp = '' OR (p.young = 1 AND a.stamp = j.value)`, [list, no])) {
-      if (stamp === '') restored.set(String(path), Number(size))
-      else young.add(String(path))
-    }
-  }
-  // Of an arrival that a lost ledger gave back only the size is known.
-  if (restored.size > 0) for (const pin of pins) if (restored.get(pin.uri) === pin.size) young.add(pin.uri)
-  return young
 }
 
 export function recognise(books: Books, table: string, sightings: readonly Sighting[]): Map<string, string> {

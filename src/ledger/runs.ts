@@ -16,6 +16,8 @@ export function begin(books: Books, run: { id: string; table: string; command: s
 }
 
 export function countFiles(books: Books, run: string): Omit<FileCounts, 'ignored'> {
+  const no = runNo(books, run)
+  const sifted = Number(books.db.get('SELECT known FROM runs WHERE no = ?', [no])?.['known'])
   // An arrival is of one path and a run has one arrival per path, so counting offers counts paths.
   const row = books.db.get(
     `SELECT count(*) AS total,
@@ -26,11 +28,11 @@ export function countFiles(books: Books, run: string): Omit<FileCounts, 'ignored
      FROM runs r JOIN tables t ON t.uri = r.table_uri JOIN offers o ON o.run_no = r.no
        JOIN arrivals a ON a.table_no = t.no AND a.seq = o.seq LEFT JOIN batches b ON b.no = a.batch_no
      WHERE r.no = ?`,
-    [runNo(books, run)],
+    [no],
   )
   if (row === undefined) return NO_FILES
   return {
-    total: number(row, 'total'), loaded: number(row, 'loaded'), known: number(row, 'known'),
+    total: number(row, 'total') + sifted, loaded: number(row, 'loaded'), known: number(row, 'known') + sifted,
     waiting: number(row, 'waiting'), failed: number(row, 'failed'),
   }
 }

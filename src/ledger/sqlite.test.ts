@@ -160,6 +160,22 @@ test('a process that died while it made the file leaves a journal that is rolled
   await ledger.close()
 })
 
+test('a ledger of an older format becomes one of this format and goes on', async (t) => {
+  const folder = temp(t)
+  const before = await openLedger(folder, at())
+  await before.putTable({ uri: T, name: 'events', definition: null })
+  await before.begin({ id: 'r_1', table: T, command: 'load' })
+  await before.close()
+  const db = new SqliteSession(join(folder, 'ledger.db'))
+  db.exec('test', 'ALTER TABLE runs DROP COLUMN known; ALTER TABLE arrivals DROP COLUMN deaths; ALTER TABLE arrivals DROP COLUMN former; PRAGMA user_version = 1')
+  db.close()
+  const ledger = await openLedger(folder, at())
+  await ledger.offer('r_1', T, [sight('a')], { reload: false, known: 2 })
+  assert.equal((await ledger.countFiles('r_1')).known, 2)
+  assert.deepEqual(await ledger.verify(), [])
+  await ledger.close()
+})
+
 test('a ledger of a newer format is refused and left as it is', async (t) => {
   const folder = temp(t)
   await (await openLedger(folder, at())).close()

@@ -9,15 +9,16 @@ import type { Mourned } from '../core/death.ts'
 import type { Batch } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
-import type { Claim, FileCounts, FilesQuery, Ledger, RunState, Sighting, TableRow } from '../core/ledger.ts'
+import type { Claim, FileCounts, FilesQuery, Ledger, Offering, RunState, Sighting, TableRow } from '../core/ledger.ts'
 import type { CommittedArrival, Receipt } from '../core/target.ts'
 import { localFs } from '../storage/local.ts'
 import type { Books } from './books.ts'
 import * as claims from './claims.ts'
 import * as lists from './lists.ts'
-import { offer, recognise, young } from './offers.ts'
+import { offer, recognise } from './offers.ts'
 import { adopt, forget, lanes, putTable, restore } from './restore.ts'
 import * as runs from './runs.ts'
+import { sift } from './sift.ts'
 import { split } from './split.ts'
 import { checkLedgerFile, ledgerId, openLedgerFile } from './schema.ts'
 import { verify } from './verify.ts'
@@ -84,11 +85,11 @@ class SqliteLedger implements Ledger {
   async begin(run: { id: string; table: string; command: string }) {
     runs.begin(this.books, run)
   }
-  async offer(run: string, table: string, sightings: readonly Sighting[], options: { reload: boolean }) {
-    return offer(this.books, run, table, sightings, options.reload)
+  async offer(run: string, table: string, sightings: readonly Sighting[], options: Offering) {
+    return offer(this.books, run, table, sightings, options)
   }
-  async young(table: string, pins: readonly Pin[]) {
-    return young(this.books, table, pins)
+  async sift(table: string, pins: readonly Pin[]) {
+    return sift(this.books, table, pins)
   }
   async recognise(table: string, sightings: readonly Sighting[]) {
     return recognise(this.books, table, sightings)

@@ -43,7 +43,8 @@ export async function inspect(options: InspectOptions): Promise<Inspection> {
   if (!(Number.isSafeInteger(rows) && rows >= 0)) throw new SluiceError('USAGE', `--rows ${rows}: expected a number from 0.`)
   const settings = settingsOf({ ...rest, paths, into: 'inspected' })
   const definition = define('inspected', rest)
-  const { pins } = await openFilesSource({ paths, dataDir: dataFolder(dataDir), tableDirs: [] }).discover(signal)
+  const source = openFilesSource({ paths, dataDir: dataFolder(dataDir), tableDirs: [] })
+  const pins = (await source.discover(signal)).pins.toSorted(source.compare)
   const openEngine = ENGINES['duckdb']
   if (openEngine === undefined) throw new SluiceError('INTERNAL', 'There is no engine.')
   const folder = await scratch()

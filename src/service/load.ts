@@ -135,7 +135,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
       await ledger.putTable({ uri: key, name: options.into, definition })
     }
     await sweepSpool(folder)
-    const offered = await offerAll(ledger, run, key, discovery, { reload: options.reload === true, lookedAt, replacing: replaces ? table : null, on })
+    const offered = await offerAll(ledger, run, key, discovery, { reload: options.reload === true, lookedAt, compare: source.compare, replacing: replaces ? table : null, on })
     await folder.fs.makeFolder('spool.make', folder.spool)
     tally = await ingest({
       run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,

@@ -29,9 +29,10 @@ export async function findInputs(paths: readonly string[], to: OutputFormat, fol
     const root = rootOf(path)
     if (root.deep && samePlace(root.path, folder)) throw new SluiceError('USAGE', `${path} is the output folder itself.`, { hint: 'Name another folder with -o.' })
     roots.push(root)
-    const found = await openFilesSource({ paths: [path], dataDir: folder, tableDirs: [dataDir] }).discover(signal)
+    const source = openFilesSource({ paths: [path], dataDir: folder, tableDirs: [dataDir] })
+    const found = await source.discover(signal)
     ignored += found.ignored
-    for (const pin of found.pins) {
+    for (const pin of found.pins.toSorted(source.compare)) {
       if (taken.has(pin.uri)) continue
       taken.add(pin.uri)
       const output = outputName(relative(root.deep ? root.path : dirname(root.path), pin.uri), to)

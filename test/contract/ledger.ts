@@ -105,13 +105,42 @@ function offers(it: It): void {
   it('equal bytes under a new pin are known, other bytes under the old pin are not; young stamps ask for a hash', async (_, ledger) => {
     await load(ledger, 'r_1', [sight('a'), sight('b', 1, { modified: NOW - 1_000 }), sight('c', 1, { modified: NOW - 3_000, lookedAt: NOW - 2_000 }), sight('d', 1, { modified: NOW + 60_000 })])
     const pins = [sight('a'), sight('b'), sight('c'), sight('d'), sight('new')].map((s) => s.pin)
-    assert.deepEqual([...(await ledger.young(T, pins))].toSorted(), ['/in/b', '/in/c'])
-    assert.equal((await ledger.young(T, [sight('b', 2).pin])).size, 0, 'a changed one is read anyway')
+    const sifted = await ledger.sift(T, pins)
+    assert.deepEqual([sifted.known, sifted.rest.map(({ uri }) => uri), [...sifted.young].toSorted()], [2, ['/in/b', '/in/c', '/in/new'], ['/in/b', '/in/c']])
+    assert.equal((await ledger.sift(T, [sight('b', 2).pin])).young.size, 0, 'a changed one is read anyway')
     await begun(ledger, 'r_2')
     const offered = await ledger.offer('r_2', T, [sight('a', 2, { sha256: 'sha-1' }), sight('b', 1, { sha256: 'other', modified: NOW - 1_000 }), sight('c', 1, { sha256: 'sha-3' })], KEPT)
     assert.deepEqual(offered.map((o) => [o.seq, o.state]), [[1, 'known'], [5, 'queued'], [3, 'known']])
-    assert.equal((await ledger.young(T, pins)).size, 0, 'hashed, and no longer young')
+    assert.equal((await ledger.sift(T, pins)).young.size, 0, 'hashed, and no longer young')
     assert.deepEqual((await ledger.offer('r_2', T, [sight('a', 2)], KEPT)).map((o) => o.state), ['known'], 'the pin was refreshed')
+  })
+
+  it('sifting: what is committed and unchanged counts for the run without being offered; all else is left over', async (_, ledger) => {
+    await load(ledger, 'r_1', ['a', 'b', 'c', 'd'].map((path) => sight(path)))
+    await begun(ledger, 'r_2')
+    await ledger.offer('r_2', T, [sight('b', 2), sight('p'), sight('q'), sight('w')], KEPT)
+    const batch = await claimAll(ledger, 'r_2', { bytes: 1e12, files: 2 })
+    await ledger.settle(batch, [outcome(5, 'failed'), outcome(6, 'failed')], null)
+    await claimAll(ledger, 'r_2', { bytes: 1e12, files: 1 })
+    await begun(ledger, 'r_3')
+    // Long enough a list that all is read, and so short a one that each is asked for.
+    const others = Array.from({ length: 5 }, (_, n) => sight(`n${n}`).pin)
+    const pins = [sight('a').pin, sight('b').pin, sight('b2').pin, sight('c', 2).pin, sight('d').pin, sight('p').pin, sight('q').pin, sight('w').pin]
+    const left = ['/in/b', '/in/b2', '/in/c', '/in/p', '/in/q', '/in/w']
+    const sifted = await ledger.sift(T, [...pins, ...others])
+    assert.deepEqual([sifted.known, sifted.rest.map(({ uri }) => uri).slice(0, 6), sifted.young.size], [2, left, 0], 'b waits with another pin, p failed, q is claimed')
+    assert.deepEqual((await ledger.sift(T, [sight('c', 2).pin])).rest.length, 1)
+    await ledger.offer('r_3', T, [sight('c', 2)], { reload: false, known: 2 })
+    assert.deepEqual(await ledger.countFiles('r_3'), { total: 3, loaded: 0, known: 2, waiting: 1, failed: 0 })
+    await begun(ledger, 'r_4')
+    await ledger.offer('r_4', T, [], { reload: false, known: 2 })
+    assert.deepEqual(await ledger.countFiles('r_4'), { total: 2, loaded: 0, known: 2, waiting: 0, failed: 0 })
+  })
+
+  it('sifting few of many', async (_, ledger) => {
+    await load(ledger, 'r_1', Array.from({ length: 60 }, (_, n) => sight(`f${n}`)))
+    const sifted = await ledger.sift(T, [sight('f7').pin, sight('f8', 2).pin, sight('new').pin])
+    assert.deepEqual([sifted.known, sifted.rest.map(({ uri }) => uri)], [1, ['/in/f8', '/in/new']])
   })
 
   it('reload: every path a new arrival, an uncommitted reload keeps its own', async (_, ledger) => {
@@ -301,7 +330,7 @@ function memory(it: It): void {
     assert.equal(await ledger.restore(table, remembered(), new Map([[0, 3]])), 0, 'what is there is left alone')
     assert.equal(await ledger.isEmpty(), false)
     assert.equal(await ledger.adopt('l_other'), false)
-    assert.deepEqual([...(await ledger.young(T, [sight('b').pin, sight('e', 1, { size: 11 }).pin]))], ['/in/b'])
+    assert.deepEqual([...(await ledger.sift(T, [sight('b').pin, sight('e', 1, { size: 11 }).pin])).young], ['/in/b'])
     await begun(ledger)
     const offered = await ledger.offer('r_1', T, [sight('b', 1, { sha256: 'sha-2' }), sight('e', 9), sight('new')], KEPT)
     assert.deepEqual(offered.map((o) => [o.seq, o.state]), [[2, 'known'], [6, 'queued'], [7, 'queued']])

@@ -51,6 +51,8 @@ export interface RunEntry {
   worker: string
   /** Numbers offered to the run, and whether they had their turn. */
   offers: Map<number, boolean>
+  /** Paths beside them that were known. */
+  known: number
 }
 
 /** What the processes of one folder share. */

@@ -12,7 +12,7 @@ import type { Batch } from '../../src/core/engine.ts'
 import { SluiceError } from '../../src/core/errors.ts'
 import type { Fault } from '../../src/core/errors.ts'
 import { YOUNG_MS, addReasons, overtaken, readCursor } from '../../src/core/ledger.ts'
-import type { Claim, FileCounts, FilesQuery, Ledger, Offer, RunRow, RunState, Sighting, TableRow } from '../../src/core/ledger.ts'
+import type { Claim, FileCounts, FilesQuery, Ledger, Offer, Offering, RunRow, RunState, Sifted, Sighting, TableRow } from '../../src/core/ledger.ts'
 import type { CommittedArrival, Receipt } from '../../src/core/target.ts'
 import { checkState, inOrder, rowOf } from './ledger-check.ts'
 import type { Entry, MemoryState, OpenClaim, RunEntry, TableState } from './ledger-state.ts'
@@ -97,12 +97,13 @@ export class MemoryLedger implements Ledger {
     const row: RunRow = {
       ...run, state: 'RUNNING', balance: noBalance(), evicted: 0, files, reasons: {}, fault: null, exit: null, startedAt: this.clock.now(), endedAt: null,
     }
-    this.state.runs.set(run.id, { row, worker: this.worker, offers: new Map() })
+    this.state.runs.set(run.id, { row, worker: this.worker, offers: new Map(), known: 0 })
   }
 
-  async offer(runId: string, uri: string, sightings: readonly Sighting[], { reload }: { reload: boolean }): Promise<Offer[]> {
+  async offer(runId: string, uri: string, sightings: readonly Sighting[], { reload, known = 0 }: Offering): Promise<Offer[]> {
     const table = this.table(uri)
     const run = this.runOf(runId)
+    run.known += known
     return sightings.map((sighting) => {
       const { pin, sha256 } = sighting
       const path = table.paths.get(pin.uri)
@@ -142,15 +143,19 @@ export class MemoryLedger implements Ledger {
     })
   }
 
-  async young(uri: string, pins: readonly Pin[]) {
+  async sift(uri: string, pins: readonly Pin[]): Promise<Sifted> {
     const table = this.table(uri)
-    const found = pins.filter((pin) => {
+    const young = new Set<string>()
+    const rest = pins.filter((pin) => {
       const path = table.paths.get(pin.uri)
       const latest = path === undefined ? undefined : table.arrivals.get(path.seq)
-      if (latest?.state !== 'COMPLETED') return false
-      return latest.pin.stamp === '' ? latest.pin.size === pin.size : path?.young === true && latest.pin.stamp === pin.stamp
+      if (latest?.state !== 'COMPLETED') return true
+      const unchanged = latest.pin.stamp === pin.stamp && pin.stamp !== ''
+      if (unchanged && path?.young === false) return false
+      if (unchanged || (latest.pin.stamp === '' && latest.pin.size === pin.size)) young.add(pin.uri)
+      return true
     })
-    return new Set(found.map((pin) => pin.uri))
+    return { known: pins.length - rest.length, rest, young }
   }
 
   async recognise(uri: string, sightings: readonly Sighting[]): Promise<Map<string, string>> {
@@ -292,12 +297,13 @@ export class MemoryLedger implements Ledger {
 
   async countFiles(runId: string) {
     const entries = this.offered(runId)
+    const { known } = this.runOf(runId)
     const count = (is: (entry: Entry) => boolean): number => entries.filter(is).length
     const isLoaded = (entry: Entry): boolean => entry.counts !== null && entry.claim?.run === runId
     return {
-      total: entries.length,
+      total: entries.length + known,
       loaded: count((entry) => entry.state === 'COMPLETED' && isLoaded(entry)),
-      known: count((entry) => entry.state === 'COMPLETED' && !isLoaded(entry)),
+      known: count((entry) => entry.state === 'COMPLETED' && !isLoaded(entry)) + known,
       waiting: count((entry) => entry.state === 'PENDING' || entry.state === 'IN_PROGRESS'),
       failed: count((entry) => entry.state === 'FAILED'),
     }

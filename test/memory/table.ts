@@ -86,13 +86,17 @@ class MemoryTable implements Table {
     return this.#head()
   }
 
+  async highest(): Promise<bigint> {
+    return this.state()?.highest ?? 0n
+  }
+
   #head(): Head {
     const state = this.state()
     if (state === undefined) {
-      return { exists: false, version: null, definition: null, schema: [], made: 0, rows: 0, highest: 0n, lanes: new Map(), ledger: null }
+      return { exists: false, version: null, definition: null, schema: [], made: 0, rows: 0, lanes: new Map(), ledger: null }
     }
-    const { version, definition, schema, rows, highest, lanes, ledger } = state
-    return { exists: true, version, definition, schema, made: this.state()?.made ?? 0, rows: rows.length, highest, lanes, ledger }
+    const { version, definition, schema, rows, lanes, ledger } = state
+    return { exists: true, version, definition, schema, made: this.state()?.made ?? 0, rows: rows.length, lanes, ledger }
   }
 
   async committed(batch: string): Promise<Receipt | null> {

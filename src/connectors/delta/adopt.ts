@@ -21,7 +21,7 @@ export async function adoptTable(by: Committer, asked: Definition, fence: number
   const { root, ledger } = by.table
   if (ledger === null) throw new SluiceError('TABLE_OTHER_LEDGER', `${root} was opened for reading only: no ledger was named.`)
   for (;;) {
-    const state = await by.table.forward()
+    const state = await by.table.glance()
     if (state.metaData === null) throw new SluiceError('NOT_FOUND', `There is no table at ${root}.`)
     if (state.definition !== null && state.ledger === ledger) break
     const definition = state.definition ?? checked(root, state, asked)
@@ -32,7 +32,7 @@ export async function adoptTable(by: Committer, asked: Definition, fence: number
     if (await putIfAbsent(root, state.version + 1, prepared, 'delta.adopt.link')) break
   }
   by.table.adopting = false
-  await by.table.forward()
+  await by.table.glance()
 }
 
 function bodyOf(state: TableState, metaData: MetaData, { ledger, definition, fence, now }: { ledger: string; definition: Definition; fence: number; now: number }): string {

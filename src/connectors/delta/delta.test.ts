@@ -32,6 +32,19 @@ function intrude(scene: Scene, version: number, ...lines: object[]): void {
 const again = (scene: Scene): Promise<Table> => scene.another()
 
 describe('the log', () => {
+  test('the head needs no batch record; whatever asks for contents or would commit does', async () => {
+    const scene = await Scene.open(variant, KEYED)
+    await scene.load([{ seq: 1, records: [r(1)] }])
+    await scene.load([{ seq: 2, records: [r(2)] }])
+    const late = await scene.stage(scene.batch([{ seq: 3, records: [r(3)] }]))
+    for (const name of readdirSync(at(scene, '_sluice/batches'))) rmSync(at(scene, '_sluice/batches', name))
+    const table = await again(scene)
+    const { version, rows, lanes } = await table.head()
+    assert.deepEqual([version, rows, lanes.size], [1, 2, 1])
+    await assert.rejects(table.standing(['00']), { code: 'TABLE_BROKEN', message: /batch record/ })
+    await assert.rejects(table.apply(late, scene.definition), { code: 'TABLE_BROKEN' })
+    assert.ok((await table.verify()).some(({ grade }) => grade === 'broken'))
+  })
   test('version 0 makes the table and is the first batch', async () => {
     const scene = await Scene.open(variant, { columns: 'id:int64,my name:json', key: 'id' })
     await scene.load([{ seq: 1, records: [{ id: 1, 'my name': { b: 1 } }] }])

@@ -3,7 +3,8 @@
  *
  * Opening: newest whole fold + the entries after it, else every entry from version 0; where others removed entries before
  * a checkpoint, the checkpoint (`salvage.ts`). Moving forward probes the next version until there is none: no listing, the
- * cost is that of the new commits.
+ * cost is that of the new commits. Their batch records, which grow with the arrivals, are read when something asks for what
+ * they hold: a load that finds nothing new asks for nothing (100,000 arrivals: 25 MB of records, 0.5 s).
  */
 import { join } from 'node:path'
 import type { Engine } from '../../core/engine.ts'
@@ -13,7 +14,7 @@ import { fold } from '../../core/schema.ts'
 import { filesSql } from '../../resolve/duckdb-batch.ts'
 import { localFs } from '../../storage/local.ts'
 import type { AddAction } from './actions.ts'
-import { foreignWork, stampOf } from './foreign.ts'
+import { foreignWork } from './foreign.ts'
 import { checkCommit, checkMetaData, checkProtocol } from './refuse.ts'
 import { readNewestFold } from './fold.ts'
 import { attemptOf, decodePath } from './layout.ts'
@@ -42,9 +43,31 @@ export class OpenTable {
 
   /** Takes over what was committed since. Calls wait for one another; the state only grows. */
   forward(): Promise<TableState> {
-    const turn = this.tail.then(() => this.move())
+    return this.queue(async () => {
+      await this.move()
+      await this.readRecords()
+      return this.state
+    })
+  }
+
+  /** The same, as far as the log itself tells: files, schema, definition, lanes and which batches there are. */
+  glance(): Promise<TableState> {
+    return this.queue(() => this.move())
+  }
+
+  private queue(work: () => Promise<TableState>): Promise<TableState> {
+    const turn = this.tail.then(work)
     this.tail = turn.catch(() => undefined)
     return turn
+  }
+
+  /** @throws SluiceError TABLE_BROKEN when one is missing or other than the log says */
+  private async readRecords(): Promise<void> {
+    const { unread } = this.state
+    for (let batch = unread[0]; batch !== undefined; batch = unread[0]) {
+      this.state.takeRecord(await readRecord(this.root, batch.record, batch.sha256))
+      unread.shift()
+    }
   }
 
   private async move(): Promise<TableState> {
@@ -74,9 +97,8 @@ export class OpenTable {
     const entry = await readEntry(this.root, this.state.version + 1)
     if (entry === null) return false
     checkCommit(this.root, entry.version, entry.actions)
-    const stamp = stampOf(entry.actions)
     for (const { add } of entry.actions) if (add !== undefined) await this.countRows(add)
-    this.state.take(entry, stamp === null ? null : await readRecord(this.root, stamp.record, stamp.sha256), foreignWork(entry.version, entry.actions), this.root)
+    this.state.take(entry, foreignWork(entry.version, entry.actions), this.root)
     return true
   }
 
@@ -86,6 +108,8 @@ export class OpenTable {
     if (this.state.exists && (await hintedCheckpoint(this.root)) <= this.state.version) return false
     const { checkpoints } = await listLog(this.root)
     if ((checkpoints.at(-1) ?? -1) <= this.state.version) return false
+    // The chain of records is followed, so the state that it goes on from must be whole.
+    await this.readRecords()
     const session = await this.engine.session()
     try {
       this.state = await salvage(this.root, this.state, session)

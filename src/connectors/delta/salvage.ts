@@ -122,7 +122,8 @@ async function footerRows(uri: string, session: Session): Promise<number> {
 async function takeRecords(root: string, known: TableState, state: TableState): Promise<void> {
   for (const { record, sha256 } of known.batches.values()) {
     const old = await readRecord(root, record, sha256)
-    state.takeRecord(old, { id: old.batch, version: old.version ?? 0, record, sha256 })
+    state.noteBatch({ id: old.batch, version: old.version ?? 0, record, sha256 })
+    state.takeRecord(old)
   }
   const chain: { link: RecordLink; record: BatchRecord }[] = []
   for (let link = await headOf(root, known, state); link !== null && link.sha256 !== known.last?.sha256; ) {
@@ -131,7 +132,10 @@ async function takeRecords(root: string, known: TableState, state: TableState): 
     chain.push({ link, record })
     link = record.previous
   }
-  for (const { link, record } of chain.toReversed()) state.takeRecord(record, { id: record.batch, version: record.version ?? 0, ...link })
+  for (const { link, record } of chain.toReversed()) {
+    state.noteBatch({ id: record.batch, version: record.version ?? 0, ...link })
+    state.takeRecord(record)
+  }
 }
 
 /** Null: no batch was ever committed. @throws SluiceError TABLE_BROKEN when the record that is marked is not there */

@@ -58,6 +58,8 @@ export class TableState {
   readonly tombstones = new Map<string, RemoveAction>()
   readonly txns = new Map<string, Txn>()
   readonly batches = new Map<string, CommittedBatch>()
+  /** Commits whose records are not taken over yet, oldest first: until then contents, numbers, kept parts, `expected` and `highest` lack them. */
+  readonly unread: CommittedBatch[] = []
   readonly contents = new Map<string, Standing>()
   /** Numbers of committed arrivals. */
   readonly numbers = new Set<number>()
@@ -123,11 +125,11 @@ export class TableState {
   }
 
   /**
-   * Takes one entry over. All checks come before: after an error the state must not be half of an entry.
-   * @param record of a commit that wrote one
+   * Takes one entry over; its batch record is `unread` until `takeRecord`. All checks come before: after an error the state
+   * must not be half of an entry.
    * @param foreign the commit is another writer's
    */
-  take(entry: Entry, record: BatchRecord | null, foreign: ForeignWork | null, root: string): void {
+  take(entry: Entry, foreign: ForeignWork | null, root: string): void {
     const before = foreign === null ? 0 : this.rows
     const metaData = entry.actions.find((action) => action.metaData !== undefined)?.metaData
     if (metaData !== undefined) this.setMetaData(metaData, root)
@@ -140,7 +142,11 @@ export class TableState {
       if (add !== undefined) this.addFile(add, root)
     }
     const stamp = stampOf(entry.actions)
-    if (record !== null && stamp !== null) this.takeRecord(record, { id: stamp.batch, version: entry.version, record: stamp.record, sha256: stamp.sha256 })
+    if (stamp !== null) {
+      const batch = { id: stamp.batch, version: entry.version, record: stamp.record, sha256: stamp.sha256 }
+      this.noteBatch(batch)
+      this.unread.push(batch)
+    }
     if (foreign !== null) {
       this.noteForeign(foreign)
       this.expected += this.rows - before
@@ -155,9 +161,13 @@ export class TableState {
     this.foreign.set(name, known === undefined ? work : { ...known, commits: known.commits + work.commits, last: work.last, added: known.added + work.added, removed: known.removed + work.removed })
   }
 
-  takeRecord(record: BatchRecord, batch: CommittedBatch): void {
+  /** What the log itself says of a batch. */
+  noteBatch(batch: CommittedBatch): void {
     this.batches.set(batch.id, batch)
     this.last = { record: batch.record, sha256: batch.sha256 }
+  }
+
+  takeRecord(record: BatchRecord): void {
     for (const { sha256, generation, seq } of record.arrivals) {
       this.numbers.add(seq)
       const known = this.contents.get(sha256)

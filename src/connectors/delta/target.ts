@@ -65,11 +65,15 @@ class DeltaTable implements Table {
   }
 
   async head(): Promise<Head> {
-    return headOf(await this.table.forward())
+    return headOf(await this.table.glance())
+  }
+
+  async highest(): Promise<bigint> {
+    return (await this.table.forward()).highest
   }
 
   async committed(batch: string): Promise<Receipt | null> {
-    return receiptIn(this.uri, await this.table.forward(), batch)
+    return receiptIn(this.uri, await this.table.glance(), batch)
   }
 
   async standing(shas: readonly string[]): Promise<Map<string, Standing>> {
@@ -81,7 +85,7 @@ class DeltaTable implements Table {
   }
 
   async latest(): Promise<readonly CommittedArrival[]> {
-    const { batches } = await this.table.forward()
+    const { batches } = await this.table.glance()
     for (const { record, sha256 } of [...batches.values()].toSorted((a, b) => b.version - a.version)) {
       const { arrivals } = await readRecord(this.uri, record, sha256)
       if (arrivals.length > 0) return arrivals
@@ -91,7 +95,7 @@ class DeltaTable implements Table {
 
   /** Batches commit in the order of their numbers, so the records are read in the order of their lowest number. */
   async *arrivals(): AsyncGenerator<CommittedArrival> {
-    const { batches } = await this.table.forward()
+    const { batches } = await this.table.glance()
     const all: CommittedArrival[] = []
     for (const { record, sha256 } of batches.values()) all.push(...(await readRecord(this.uri, record, sha256)).arrivals)
     yield* all.toSorted((a, b) => a.seq - b.seq)
@@ -113,7 +117,7 @@ class DeltaTable implements Table {
   }
 
   async leftOut(): Promise<readonly LeftOut[]> {
-    const { batches } = await this.table.forward()
+    const { batches } = await this.table.glance()
     const all = new Map<string, LeftOut>()
     for (const { record, sha256 } of batches.values()) {
       for (const one of (await readRecord(this.uri, record, sha256)).leftOut ?? []) all.set(one.member, joined(all.get(one.member), one))
@@ -188,6 +192,6 @@ class DeltaTable implements Table {
 }
 
 function headOf(state: TableState): Head {
-  const { exists, definition, schema, rows, highest, ledger } = state
-  return { exists, version: exists ? state.version : null, definition, schema, made: Math.max(0, state.fields.findIndex(({ name }) => name === PLACE_COLUMN)), rows, highest, lanes: state.lanes(), ledger }
+  const { exists, definition, schema, rows, ledger } = state
+  return { exists, version: exists ? state.version : null, definition, schema, made: Math.max(0, state.fields.findIndex(({ name }) => name === PLACE_COLUMN)), rows, lanes: state.lanes(), ledger }
 }

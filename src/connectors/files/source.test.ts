@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { lookAt } from '../../storage/pin.ts'
+import { lookAtAll } from './look.ts'
 import { comparePaths } from './order.ts'
 import { hashPinned, openFilesSource } from './source.ts'
 
@@ -25,7 +26,7 @@ function make(...names: string[]): void {
 async function list(...paths: string[]): Promise<{ names: string[]; ignored: number }> {
   const source = openFilesSource({ paths: paths.map((path) => join(root, path)), dataDir: join(root, 'in/data'), tableDirs: [join(root, 'in/t')] })
   const { pins, ignored } = await source.discover()
-  return { names: pins.map((pin) => relative(root, pin.uri)), ignored }
+  return { names: pins.toSorted(source.compare).map((pin) => relative(root, pin.uri)), ignored }
 }
 
 test('a folder is walked; hidden names, unfinished copies, links, other extensions and tables are counted, the data folder is not', async () => {
@@ -63,8 +64,9 @@ test('a relative pattern works in a folder whose own name looks like a pattern',
   process.chdir(join(root, 'a [b] {c}*?/in'))
   t.after(() => process.chdir(here))
   for (const pattern of ['*.json', './*.json', '../in/?.json', '../**/*.json']) {
-    const { pins } = await openFilesSource({ paths: [pattern], dataDir: '../data', tableDirs: [] }).discover()
-    assert.deepEqual(pins.map(({ uri }) => uri), [join(process.cwd(), '1.json'), join(process.cwd(), '2.json')], pattern)
+    const source = openFilesSource({ paths: [pattern], dataDir: '../data', tableDirs: [] })
+    const { pins } = await source.discover()
+    assert.deepEqual(pins.toSorted(source.compare).map(({ uri }) => uri), [join(process.cwd(), '1.json'), join(process.cwd(), '2.json')], pattern)
   }
 })
 
@@ -107,4 +109,16 @@ test('hashPinned: the hash of what was pinned, or null', async () => {
   assert.equal(await hashPinned(pin), null)
   rmSync(join(root, 'a.json'))
   assert.equal(await hashPinned(pin), null)
+})
+
+test('very many files are looked at in two threads; what is gone is left out, and a fault is that of the file', async () => {
+  const paths = Array.from({ length: 25_000 }, (_, n) => join(root, `n/${n}.json`))
+  make('n/0.json')
+  for (const [n, path] of paths.entries()) if (n % 7 !== 3) writeFileSync(path, 'x'.repeat(n % 5))
+  const pins = await lookAtAll(paths)
+  assert.deepEqual(pins, paths.map(lookAt).filter((pin) => pin !== null))
+  assert.equal(pins.length, paths.filter((_, n) => n % 7 !== 3).length)
+  const tooLong = [...paths.slice(0, 22_000), join(root, 'x'.repeat(300)), ...paths.slice(22_000)]
+  await assert.rejects(lookAtAll(tooLong), { code: 'IO_FAILED', message: /xxx/ })
+  await assert.rejects(lookAtAll(paths, AbortSignal.abort(new Error('stopped'))), /stopped/)
 })

@@ -8,7 +8,8 @@ import type { Pin } from '../../core/arrival.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { Discovery, Source } from '../../core/source.ts'
 import { errnoOf, storageError } from '../../storage/errors.ts'
-import { lookAt, openPinned } from '../../storage/pin.ts'
+import { openPinned } from '../../storage/pin.ts'
+import { lookAtAll } from './look.ts'
 import { comparePaths } from './order.ts'
 import { expand, isPattern, namesExtension } from './pattern.ts'
 import { isLeftOut, isWanted, walk } from './walk.ts'
@@ -23,12 +24,12 @@ export interface FilesQuestion {
   tableDirs: readonly string[]
 }
 
-// So many calls of stat take some milliseconds; then signals and timers get a turn.
+// After so many folders or matches of a pattern signals and timers get a turn.
 const PAUSE_EVERY = 1_000
 const READ_BYTES = 1 << 20
 
 export function openFilesSource(question: FilesQuestion): Source {
-  return { discover: (signal) => discover(question, signal) }
+  return { discover: (signal) => discover(question, signal), compare: (a, b) => comparePaths(a.uri, b.uri) }
 }
 
 async function discover(question: FilesQuestion, signal?: AbortSignal): Promise<Discovery> {
@@ -43,15 +44,12 @@ async function discover(question: FilesQuestion, signal?: AbortSignal): Promise<
   for (const name of namesOf(question.dataDir)) without.set(name, false)
   for (const path of question.paths) await take(path, without, found, pause)
 
+  signal?.throwIfAborted()
+  const [only] = question.paths
+  if (question.paths.length === 1 && only !== undefined && !isPattern(only)) return { pins: await lookAtAll(found.files, signal), ignored: found.ignored.size }
+  // What one argument leaves out, another may name outright, and several may lead to one file.
   const files = new Set(found.files)
-  const pins: Pin[] = []
-  for (const path of [...files].toSorted(comparePaths)) {
-    const pin = lookAt(path)
-    if (pin !== null) pins.push(pin)
-    await pause()
-  }
-  // What one argument leaves out, another may name outright.
-  return { pins, ignored: [...found.ignored].filter((path) => !files.has(path)).length }
+  return { pins: await lookAtAll([...files], signal), ignored: [...found.ignored].filter((path) => !files.has(path)).length }
 }
 
 /** A folder may be reached by its own name or through a link above it. */

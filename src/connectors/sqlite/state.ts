@@ -11,6 +11,8 @@ import { FORMAT, sqlType } from './layout.ts'
 
 /** A table as it stands in one state of the file. */
 export interface State extends Head {
+  /** See `Table.highest`. */
+  highest: bigint
   /** Rows of the newest batch record; 0 before the first. */
   version: number | null
 }

@@ -81,7 +81,12 @@ class SqliteTable implements Table {
   }
 
   head(): Promise<Head> {
-    return this.look((_, state) => state, nothing())
+    const head = ({ highest: _, ...rest }: State): Head => rest
+    return this.look((_, state) => head(state), head(nothing()))
+  }
+
+  highest(): Promise<bigint> {
+    return this.look((_, { highest }) => highest, 0n)
   }
 
   async committed(batch: string): Promise<Receipt | null> {
