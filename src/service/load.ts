@@ -136,6 +136,8 @@ async function loadInto(work: Loading): Promise<LoadResult> {
     }
     await sweepSpool(folder)
     const offered = await offerAll(ledger, run, key, discovery, { reload: options.reload === true, lookedAt, compare: source.compare, replacing: replaces ? table : null, on })
+    // 0.3 kB per path, which would be held until the end.
+    discovery.pins.length = 0
     await folder.fs.makeFolder('spool.make', folder.spool)
     tally = await ingest({
       run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
