@@ -57,7 +57,7 @@ export interface Staged {
   winners: number
   /** Lowest and highest place of a record, good or bad, that counts; null when there is none. */
   places: { lowest: bigint; highest: bigint } | null
-  /** Least and greatest value of each key column over the winners, as Value (no entry for booleans); null when there are no rows. */
+  /** Least and greatest value of each key column over the winners, as Value (no entry for booleans); null when there are no rows, or no table yet. */
   keyRange: readonly { name: string; min: string; max: string }[] | null
   /** First faults of records, for the summary: at most 100 in all. */
   faults: readonly Fault[]

@@ -135,23 +135,31 @@ function deciding(schema: Schema, key: readonly string[], keep: Keep): Column[] 
   return [...new Set(names.map((name) => known(schema, name)))]
 }
 
+/** 63 bits: Parquet and the parts know no unsigned numbers. */
 function hashSql(schema: Schema, key: readonly string[], alias = ''): string {
-  return `hash(${key.map((name) => `${alias}${quoteName(known(schema, name).name)}`).join(', ')})`
+  return `CAST(hash(${key.map((name) => `${alias}${quoteName(known(schema, name).name)}`).join(', ')}) >> 1 AS BIGINT)`
 }
 
 function sliced(hash: string, slice: Slice): string {
   return slice.of === 1 ? '' : ` WHERE ${hash} % ${slice.of} = ${slice.at}`
 }
 
+/** Hashes of the keys of all records that count, as BIGINT. */
+export function hashesSql(staged: Omit<Lying, 'losers'>, key: readonly string[]): string {
+  return `SELECT ${hashSql(staged.schema, key)} AS h FROM (${recordsSql(staged, key)})`
+}
+
+/** Column of the parts of the suspects: hashes of keys that may be those of several records. */
+export const SUSPECT_COLUMN = 'h'
+
 /**
- * Fills CANDIDATE from a slice of the keys. Hashes are grouped, of which each takes the same few bytes: of 5 million keys
- * of a uuid and a timestamp half the processor time of grouping the keys themselves, and a third of the memory.
+ * Fills CANDIDATE from a slice of the suspects: the records whose key has the hash of one. A slice costs another look at all
+ * keys: 0.5 s of wall time for 14.7 million on two cores.
  */
-export function candidatesSql(staged: Omit<Lying, 'losers'>, key: readonly string[], keep: Keep, slice: Slice): string {
+export function candidatesSql(staged: Omit<Lying, 'losers'>, suspects: readonly Part[], key: readonly string[], keep: Keep, slice: Slice): string {
   const names = deciding(staged.schema, key, keep).map(({ name }) => name)
-  const hash = hashSql(staged.schema, key)
-  const met = `SELECT ${hash} AS h FROM (${recordsSql(staged, key)})${sliced(hash, slice)} GROUP BY h HAVING count(*) > 1`
-  return `CREATE OR REPLACE TEMP TABLE ${CANDIDATE} AS SELECT b.* FROM (${recordsSql(staged, names)}) AS b SEMI JOIN (${met}) AS m ON ${hashSql(staged.schema, key, 'b.')} = m.h`
+  const met = `SELECT ${SUSPECT_COLUMN} FROM read_parquet(${filesSql(suspects)})${sliced(SUSPECT_COLUMN, slice)}`
+  return `CREATE OR REPLACE TEMP TABLE ${CANDIDATE} AS SELECT b.* FROM (${recordsSql(staged, names)}) AS b SEMI JOIN (${met}) AS m ON ${hashSql(staged.schema, key, 'b.')} = m.${SUSPECT_COLUMN}`
 }
 
 /** Asks for `n` candidates and for `bytes`, the average size of what is grouped of one. */

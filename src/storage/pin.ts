@@ -24,6 +24,9 @@ export function lookAt(path: string): Pin | null {
 }
 
 export interface PinnedFile {
+  readonly path: string
+  /** Where it is open; read on from where it stands, by one reader. */
+  readonly handle: number
   /** Reads up to `length` bytes into `into` at `at`; 0 at the end. */
   read(into: Uint8Array, at: number, length: number): number
   /** True while the open file and its path are still what was pinned. */
@@ -72,6 +75,8 @@ export function openPinned(pin: Pin): PinnedFile | null {
     return null
   }
   return {
+    path: pin.uri,
+    handle,
     read(into, at, length) {
       try {
         return readSync(handle, into, at, length, null)

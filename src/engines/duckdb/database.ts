@@ -115,6 +115,16 @@ export class Connection {
     }
   }
 
+  /** A query of one BIGINT column: its values chunk by chunk, each good until the next one. Nothing else may run meanwhile. */
+  async *hashes(sql: string): AsyncGenerator<BigInt64Array> {
+    const result = await guarded(sql, () => this.raw.stream(sql))
+    for (;;) {
+      const chunk = await guarded(sql, () => result.fetchChunk())
+      if (chunk === null || chunk.rowCount === 0) return
+      yield hashesOf(chunk.getColumnVector(0))
+    }
+  }
+
   /** After what runs. */
   async close(): Promise<void> {
     await this.inTurn(async () => {
@@ -128,6 +138,13 @@ export class Connection {
 function rowsOf(chunk: DuckDBDataChunk): Row[] {
   const columns = Array.from({ length: chunk.columnCount }, (_, at) => chunk.getColumnValues(at) as Row)
   return Array.from({ length: chunk.rowCount }, (_, row) => columns.map((column) => column[row] ?? null))
+}
+
+/** The values where they lie: the library itself only gives them one by one, as bigints. */
+function hashesOf(vector: object): BigInt64Array {
+  const { items } = vector as { items?: unknown }
+  if (items instanceof BigInt64Array) return items
+  throw new SluiceError('INTERNAL', 'A column of hashes is none.')
 }
 
 async function answers(result: DuckDBResult): Promise<Answer[]> {

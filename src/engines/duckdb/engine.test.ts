@@ -84,7 +84,7 @@ describe('a stage', () => {
     assert.deepEqual(await idsOf(staged, 'losers'), ['a@4.1'])
     assert.equal(staged.winners, 3)
     assert.deepEqual(staged.places, { lowest: placeOf(1, 1), highest: placeOf(4, 1) })
-    assert.deepEqual(staged.keyRange, [{ name: 'id', min: 'a', max: 'c' }])
+    assert.equal(staged.keyRange, null, 'there is no table')
     const rejects = await all(engine.rejects(staged))
     assert.deepEqual(rejects.map((row) => row[0]), [placeOf(2, 2)])
     assert.equal(Object.values(staged.reasons).reduce((a, b) => a + b, 0), 1)
@@ -104,6 +104,8 @@ describe('a stage', () => {
     const again = await engine.stage(jobOf([text], { key: 'id' }, { standing }, [1]), ignore, never)
     assert.deepEqual(again.outcomes.map(({ state, generation }) => [state, generation]), [['loaded', 3]])
     const sha = again.outcomes[0]?.sha256 ?? ''
+    const pinned = await engine.stage(jobOf([lines({ id: 'a' }, { id: 'c' })], { key: 'id' }, { pinned: again.schema }), ignore, never)
+    assert.deepEqual(pinned.keyRange, [{ name: 'id', min: 'a', max: 'c' }])
     const twice = await engine.stage(jobOf([text], { key: 'id' }, { standing, reloaded: new Set([sha]) }, [1]), ignore, never)
     assert.equal(twice.outcomes[0]?.state, 'known')
   })

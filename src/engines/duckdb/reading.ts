@@ -1,5 +1,4 @@
 /** Reading the arrivals of a batch once, each hashed while it is split. */
-import { createHash } from 'node:crypto'
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Arrival, ArrivalOutcome } from '../../core/arrival.ts'
 import type { Batch, StageEvent } from '../../core/engine.ts'
@@ -7,10 +6,13 @@ import { SluiceError } from '../../core/errors.ts'
 import type { Fault } from '../../core/errors.ts'
 import { poison } from '../../core/failpoint.ts'
 import type { SplitEnd, Splitter } from '../../formats/splitter.ts'
+import { hashedBytes } from '../../storage/ahead.ts'
+import type { HashedBytes } from '../../storage/ahead.ts'
 import { lookAt, openPinned } from '../../storage/pin.ts'
 import type { PinnedFile } from '../../storage/pin.ts'
 import type { Pulse } from '../../storage/pulse.ts'
 import { systemClock } from '../../storage/system.ts'
+import { waitsForDisk } from './motion.ts'
 
 /** At most every so many milliseconds progress is told, and other calls of the process get their turn. */
 const PULSE = 100
@@ -60,19 +62,38 @@ async function readArrival(arrival: Arrival, splitter: Splitter, tell: (bytes: n
 }
 
 async function splitFile(arrival: Arrival, file: PinnedFile, splitter: Splitter, tell: (bytes: number, records: number) => void, pulse?: Pulse): Promise<ArrivalOutcome> {
+  const { pin } = arrival
+  const got: Got = { bytes: 0, ended: false, failed: null }
+  const bytes = hashedBytes(file, pin.size, () => {
+    // The process sleeps while its thread waits: a disk that does not answer is nobody's fault here.
+    if (waitsForDisk()) pulse?.at(got.bytes)
+  })
+  try {
+    return await splitBytes(arrival, file, bytes, got, splitter, tell, pulse)
+  } finally {
+    bytes.close()
+  }
+}
+
+interface Got {
+  bytes: number
+  /** Nothing follows. */
+  ended: boolean
+  /** Why the file could not be read on; null: nothing. */
+  failed: unknown
+}
+
+async function splitBytes(arrival: Arrival, file: PinnedFile, bytes: HashedBytes, got: Got, splitter: Splitter, tell: (bytes: number, records: number) => void, pulse?: Pulse): Promise<ArrivalOutcome> {
   const { seq, pin } = arrival
-  const hash = createHash('sha256')
-  const got = { bytes: 0, ended: false, failed: null as unknown }
   const read = (into: Uint8Array, at: number, length: number): number => {
     let n: number
     try {
-      n = file.read(into, at, length)
+      n = bytes.read(into, at, length)
     } catch (thrown) {
       got.failed = thrown
       throw thrown
     }
     if (n === 0) got.ended = length > 0 || got.ended
-    else hash.update(into.subarray(at, at + n))
     got.bytes += n
     pulse?.at(got.bytes)
     poison(pin.uri, got.bytes)
@@ -89,15 +110,16 @@ async function splitFile(arrival: Arrival, file: PinnedFile, splitter: Splitter,
     splitter.undo()
     return unreadable(arrival, got.failed, got.bytes)
   }
-  if (!file.unchanged() || (end.state === 'loaded' && got.bytes !== pin.size)) {
+  const whole = got.ended || got.bytes === pin.size
+  const sha256 = whole ? bytes.digest() : null
+  if (!file.unchanged() || (whole && sha256 === null) || (end.state === 'loaded' && got.bytes !== pin.size)) {
     splitter.undo()
     return changing(arrival, got.bytes)
   }
-  const whole = got.ended || got.bytes === pin.size
   return {
     ...nothing(arrival),
     state: end.state,
-    sha256: whole ? hash.digest('hex') : null,
+    sha256,
     bytes: got.bytes,
     read: end.read,
     skipped: end.skipped,

@@ -1,8 +1,9 @@
 /**
  * Separates the losers of a batch from its winners, out of core, and counts what lies in the parts.
  *
- * First hashes of the keys are grouped, in slices that fit into memory; records whose hash occurs once are done with. The
- * few others are decided exactly, by their keys, again in slices (DuckDB's own spilling gives up on many groups of text).
+ * First the hashes of the keys are looked at (`suspects.ts`); records whose hash is none of several are done with. The few
+ * others are decided exactly, by their keys, in slices that fit into memory (DuckDB's own spilling gives up on many groups of
+ * text).
  * What is written of a loser is its place: the row stays where it lies.
  */
 import { join } from 'node:path'
@@ -12,12 +13,13 @@ import { SluiceError } from '../../core/errors.ts'
 import { tampering } from '../../core/failpoint.ts'
 import type { Tampering } from '../../core/failpoint.ts'
 import { findColumn } from '../../core/schema.ts'
-import { LOST, LOST_TABLE, REPEATED, candidatesSql, filesSql, forgetSql, lostSql, placesSql, recordsSql, separateSql, sizeSql, valueSql } from '../../resolve/duckdb-batch.ts'
+import { LOST, LOST_TABLE, REPEATED, candidatesSql, filesSql, forgetSql, hashesSql, lostSql, placesSql, recordsSql, separateSql, sizeSql, valueSql } from '../../resolve/duckdb-batch.ts'
 import type { Lying } from '../../resolve/duckdb-batch.ts'
 import { quoteName } from '../../sql/quote.ts'
 import type { Connection } from './database.ts'
 import { prefixOf } from './protocol.ts'
 import type { PlainJob } from './protocol.ts'
+import { suspectsOf } from './suspects.ts'
 
 type Records = Omit<Lying, 'losers'>
 
@@ -29,7 +31,7 @@ export async function separate(connection: Connection, staged: Records, job: Pla
   const { key, keep } = job.definition
   const falsify = tampering('stage')
   if (keep === null || staged.records.length === 0) return { records: await falsifyRecords(connection, staged.records, job, falsify), losers: [] }
-  const found = await findLosers(connection, staged, key, keep)
+  const found = await findLosers(connection, staged, key, keep, join(job.folder, `${prefixOf(job)}-suspects`))
   const losers: Part[] = []
   if (found > 0) {
     const uri = join(job.folder, `${prefixOf(job)}-losers.parquet`)
@@ -45,20 +47,20 @@ export async function separate(connection: Connection, staged: Records, job: Pla
   return { records: await placed(connection, staged.records), losers }
 }
 
-/** What DuckDB needs to group one hash (spilled: 5 million are grouped with 100 MB as fast as with 600), and one key beside its bytes. */
-const HASH_BYTES = 16
+/** What DuckDB needs for one suspect, and to group one key beside its bytes. */
+const SUSPECT_BYTES = 64
 const GROUP_BYTES = 48
 /** The part of DuckDB's memory that a slice may take. */
 const SLICE_SHARE = 2
 
 /** Fills LOST, slice by slice so that each fits into memory. @returns how many losers the groups imply */
-async function findLosers(connection: Connection, staged: Records, key: readonly string[], keep: Keep): Promise<number> {
+async function findLosers(connection: Connection, staged: Records, key: readonly string[], keep: Keep, name: string): Promise<number> {
+  const suspects = await suspectsOf(connection, hashesSql(staged, key), rowsOf(staged.records), (n) => `${name}-${n}.parquet`)
   await connection.exec(LOST_TABLE)
-  const records = staged.records.reduce((sum, { rows }) => sum + rows, 0)
-  const of = slices(connection, records * HASH_BYTES)
+  const of = suspects.length === 0 ? 0 : slices(connection, rowsOf(suspects) * SUSPECT_BYTES)
   let found = 0
   for (let at = 0; at < of; at++) {
-    await connection.exec(candidatesSql(staged, key, keep, { at, of }))
+    await connection.exec(candidatesSql(staged, suspects, key, keep, { at, of }))
     const size = (await connection.rows(sizeSql(staged.schema, key, keep)))[0]
     const candidates = Number(size?.['n'] ?? 0)
     const cuts = candidates === 0 ? 0 : slices(connection, candidates * (Number(size?.['bytes'] ?? 0) + GROUP_BYTES))
@@ -69,6 +71,10 @@ async function findLosers(connection: Connection, staged: Records, key: readonly
   }
   for (const sql of forgetSql('groups')) await connection.exec(sql)
   return found
+}
+
+function rowsOf(parts: readonly Part[]): number {
+  return parts.reduce((sum, { rows }) => sum + rows, 0)
 }
 
 function slices(connection: Connection, bytes: number): number {

@@ -56,7 +56,8 @@ export async function stage(job: PlainJob, around: Surroundings, done: Read | nu
       ...full,
       winners: await countWinners(connection, full),
       places: placesOf(outcomes),
-      keyRange: await rangeOfKeys(connection, full, definition.key),
+      // Without a table there is nothing that it could leave unread.
+      keyRange: job.pinned === null ? null : await rangeOfKeys(connection, full, definition.key),
       faults: split.faults.filter(({ path }) => path === undefined || !left.has(path)),
       reasons: excluded.length === 0 ? split.reasons : await reasonsOf(connection, full),
       notices: split.notices,
