@@ -1,4 +1,5 @@
 /** The only list of what exists: a scheme and the module that knows it. Everything is imported when it is first used. */
+import type { Console } from './core/console.ts'
 import type { Clock, Random } from './core/effects.ts'
 import type { Converter } from './core/convert.ts'
 import type { Inspector } from './core/inspect.ts'
@@ -35,4 +36,33 @@ export type OpenedEngine = Engine & Converter & Inspector & { jobs: number; noti
 
 export const ENGINES: Readonly<Record<string, (settings: EngineSettings) => Promise<OpenedEngine>>> = {
   duckdb: async (settings) => (await import('./engines/duckdb/engine.ts')).openDuckdbEngine(settings),
+}
+
+/** What a console is opened with. */
+export interface ConsoleSettings {
+  /** What follows the scheme, as an absolute path. */
+  location: string
+  /** Names of the tables that are asked for, where the place itself does not know them. */
+  tables: readonly { name: string; location: string }[]
+  engine: Engine
+  /** Bytes for its process, and bytes that a query may spill. */
+  memory: number
+  spill: number
+  /** Existing folder for what does not fit into memory. */
+  spool: string
+}
+
+/** SQL on the tables of a place, by the scheme of the target. */
+export const CONSOLES: Readonly<Record<string, (settings: ConsoleSettings) => Promise<Console>>> = {
+  delta: async ({ tables, engine, memory, spill, spool }) => {
+    const { relationOf } = await import('./connectors/delta/relation.ts')
+    const { openDuckdbConsole } = await import('./engines/duckdb/console.ts')
+    const relations = []
+    for (const { name, location } of tables) {
+      const relation = await relationOf(location, name, engine)
+      if (relation !== null) relations.push(relation)
+    }
+    return openDuckdbConsole({ memory, spill, spool, relations })
+  },
+  sqlite: async ({ location }) => (await import('./connectors/sqlite/console.ts')).openSqliteConsole(location),
 }

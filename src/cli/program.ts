@@ -18,6 +18,7 @@ import { rejectsCommand } from './rejects.ts'
 import { runsCommand } from './runs.ts'
 import { schemaCommand } from './schema.ts'
 import { addSettings, surroundingsOf } from './settings.ts'
+import { sqlCommand } from './sql.ts'
 import { syncCommand } from './sync.ts'
 import { tablesCommand } from './tables.ts'
 
@@ -54,7 +55,7 @@ export function programOf(version: string, outputOf: (program: Command) => Outpu
   return program
 }
 
-const WITH_CONFIG = [loadCommand, convertCommand, syncCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, schemaCommand, doctorCommand, logsCommand, cleanCommand]
+const WITH_CONFIG = [loadCommand, convertCommand, syncCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, sqlCommand, schemaCommand, doctorCommand, logsCommand, cleanCommand]
 /** They must also work beside a configuration that is broken, and have no use for one. */
 const WITHOUT_CONFIG = [inspectCommand, demoCommand, generateCommand, benchCommand, explainCommand]
 

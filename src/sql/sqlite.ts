@@ -4,11 +4,12 @@
  * WAL with synchronous=EXTRA: an acknowledged commit survives a power cut in every journal mode (FULL does not sync the
  * folder of a rollback journal). Both are read back after they are set. Integers come as bigint.
  */
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, constants } from 'node:sqlite'
 import type { StatementSync } from 'node:sqlite'
 import type { SqlValue } from '../core/effects.ts'
 import { SluiceError } from '../core/errors.ts'
 import { crash } from '../core/failpoint.ts'
+import { lineAndColumn } from './statement.ts'
 
 export type SqliteRow = Record<string, SqlValue>
 
@@ -111,6 +112,28 @@ export class SqliteSession {
     }
   }
 
+  /**
+   * What a user asks: one statement that selects, told by SQLite itself, which asks back for everything that a statement
+   * does. From here on the session takes nothing else.
+   * @throws SluiceError SQL_INVALID, SQL_REFUSED; while it runs SQL_FAILED
+   */
+  question(sql: string): { columns: { name: string; declared: string }[]; rows: Iterator<SqlValue[]> } {
+    this.statements.clear()
+    this.db.setAuthorizer((action, _, name) => (READING.has(action) && name !== 'load_extension' ? constants.SQLITE_OK : constants.SQLITE_DENY))
+    try {
+      const statement = this.db.prepare(sql)
+      const rest = sql.slice(statement.sourceSQL.length).replace(/--[^\n]*|\/\*[\s\S]*?(\*\/|$)|[\s;]/g, '')
+      if (rest !== '') throw new SluiceError('SQL_REFUSED', 'More than one statement was given; it takes one.')
+      const columns = statement.columns().map(({ name, type }) => ({ name, declared: type ?? '' }))
+      if (columns.length === 0) throw new SluiceError('SQL_REFUSED', 'It is no SELECT.')
+      statement.setReadBigInts(true)
+      statement.setReturnArrays(true)
+      return { columns, rows: statement.iterate() as unknown as Iterator<SqlValue[]> }
+    } catch (thrown) {
+      throw questionError(thrown, this.path, sql)
+    }
+  }
+
   close(): void {
     this.statements.clear()
     if (this.db.isOpen) this.db.close()
@@ -133,6 +156,25 @@ export class SqliteSession {
       throw sqliteError(thrown, this.path)
     }
   }
+}
+
+/** What SQLite asks leave for when a statement only reads. */
+const READING: ReadonlySet<number> = new Set([constants.SQLITE_SELECT, constants.SQLITE_READ, constants.SQLITE_FUNCTION, constants.SQLITE_RECURSIVE])
+
+/** What SQLite says of a query of a user. */
+export function questionError(thrown: unknown, path: string, sql: string, running = false): SluiceError {
+  const extended = thrown instanceof Error && 'errcode' in thrown ? Number(thrown.errcode) : -1
+  const said = thrown instanceof Error ? thrown.message : String(thrown)
+  // Node does not tell where in the text SQLite stopped; a word that is there once tells it, too.
+  const word = /near "(.+?)"|no such \w+: (?:\w+\.)?(\w+)|ambiguous column name: (\w+)/.exec(said)?.slice(1).find((part) => part !== undefined)
+  const at = word === undefined ? -1 : sql.indexOf(word)
+  const told = at >= 0 && sql.indexOf(word ?? '', at + 1) < 0
+  const sentence = `${said.charAt(0).toUpperCase()}${said.slice(1)}${told ? ` (${lineAndColumn(sql, at)})` : ''}.`
+  const where = told ? { offset: Buffer.byteLength(sql.slice(0, at)) } : {}
+  if (extended === AUTH) return new SluiceError('SQL_REFUSED', 'It is no SELECT, or asks for something that no query may have.', { cause: thrown })
+  // Everything else that is wrong with a text, or with a value, has the general code.
+  if (extended === ERROR || extended === TOOBIG) return new SluiceError(running ? 'SQL_FAILED' : 'SQL_INVALID', sentence, { where, cause: thrown })
+  return sqliteError(thrown, path)
 }
 
 /**
@@ -169,6 +211,9 @@ function bindable(value: SqlValue): string | number | bigint | null | Uint8Array
 }
 
 // Primary result codes of SQLite that have a meaning of their own here.
+const ERROR = 1
+const TOOBIG = 18
+const AUTH = 23
 const BUSY = 5
 const LOCKED = 6
 const READONLY = 8

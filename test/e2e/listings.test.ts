@@ -82,6 +82,8 @@ test('documents and json.md agree', async (t) => {
   await run('tables', 'head', 'events')
   await run('tables', 'schema', 'events')
   await run('tables', 'count', 'events')
+  await run('sql', 'select * from events')
+  await run('sql', 'select * from events', '-o', 'events.parquet')
   writeFileSync(join(room, 'closed.ndjson'), '{"id":1,"more":1.5}\n{"id":2,"other":"x","v":"bad"}\n')
   await run('load', 'closed.ndjson', '--into', 'closed', '--columns', 'id:int64,v:int64')
   await run('schema', 'diff', 'closed')

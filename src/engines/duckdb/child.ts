@@ -5,10 +5,12 @@ import { flushCompileCache } from 'node:module'
 import type { ConverterEvent } from '../../core/convert.ts'
 import type { StageEvent, Standing } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
+import type { Row } from '../../core/schema.ts'
 import { openSplitter } from '../../formats/splitter.ts'
 import { installFailpoints } from '../../storage/failpoints.ts'
 import { installPoison } from '../../storage/poison.ts'
 import { Pulse } from '../../storage/pulse.ts'
+import { Asked } from './answer.ts'
 import { convertFiles } from './convert.ts'
 import { Database } from './database.ts'
 import type { Connection } from './database.ts'
@@ -33,6 +35,7 @@ setInterval(() => moves() && pulse.beat(), BEAT_MS).unref()
 
 let opened: Promise<Database> | null = null
 let sessions = 0
+let asked: Asked | null = null
 const connections = new Map<number, Connection>()
 const flows = new Map<number, Flow>()
 const questions = new Map<number, PromiseWithResolvers<ReadonlyMap<string, Standing>>>()
@@ -51,6 +54,26 @@ function connection(session: number): Connection {
   const found = connections.get(session)
   if (found === undefined) throw new SluiceError('INTERNAL', 'This session of the engine is closed.')
   return found
+}
+
+function console(): Asked {
+  if (asked === null) throw new SluiceError('INTERNAL', 'This engine process is no console.')
+  return asked
+}
+
+/** Chunk by chunk, as the parent takes them. */
+async function send(id: number, chunks: AsyncIterable<Row[]>): Promise<null> {
+  const flow = new Flow()
+  flows.set(id, flow)
+  try {
+    for await (const rows of chunks) {
+      if (!(await flow.take())) break
+      tell({ from: 'chunk', id, rows })
+    }
+  } finally {
+    flows.delete(id)
+  }
+  return null
 }
 
 async function answer(id: number, call: Call): Promise<unknown> {
@@ -87,19 +110,15 @@ async function answer(id: number, call: Call): Promise<unknown> {
     }
     case 'inspect':
       return inspectPinned(call.job, await database(), pulse)
-    case 'read': {
-      const flow = new Flow()
-      flows.set(id, flow)
-      try {
-        for await (const rows of readStaged(await database(), call.staged, call.what)) {
-          if (!(await flow.take())) break
-          tell({ from: 'chunk', id, rows })
-        }
-      } finally {
-        flows.delete(id)
-      }
+    case 'read':
+      return send(id, readStaged(await database(), call.staged, call.what))
+    case 'console':
+      asked = await Asked.open(await database(), call.setup)
       return null
-    }
+    case 'ask':
+      return console().ask(call.sql)
+    case 'answer':
+      return send(id, console().rows())
     case 'open':
       sessions += 1
       connections.set(sessions, await (await database()).connect())

@@ -137,9 +137,17 @@ async function inspect(pool: Pool, job: InspectJob, signal: AbortSignal): Promis
   }
 }
 
-/** Chunks on demand: the child is told to go on when one was taken, and to stop when the reader leaves. */
 async function* read(pool: Pool, call: Call): AsyncGenerator<Row[]> {
   const worker = await pool.take('shared')
+  try {
+    yield* chunksOf(worker, call)
+  } finally {
+    pool.giveBack(worker, 'shared')
+  }
+}
+
+/** Chunks on demand: the child is told to go on when one was taken, and to stop when the reader leaves. */
+export async function* chunksOf(worker: Worker, call: Call, signal?: AbortSignal): AsyncGenerator<Row[]> {
   const chunks: Row[][] = []
   let wake: (() => void) | null = null
   let over = false
@@ -147,7 +155,7 @@ async function* read(pool: Pool, call: Call): AsyncGenerator<Row[]> {
     chunks.push(rows)
     wake?.()
   }
-  const { id, answer } = worker.call(call, { chunk })
+  const { id, answer } = worker.call(call, { chunk }, signal)
   const end = answer.finally(() => {
     over = true
     wake?.()
@@ -167,7 +175,6 @@ async function* read(pool: Pool, call: Call): AsyncGenerator<Row[]> {
   } finally {
     worker.send({ to: 'stop', id })
     await end.catch(() => undefined)
-    pool.giveBack(worker, 'shared')
   }
 }
 

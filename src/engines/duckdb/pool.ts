@@ -33,9 +33,12 @@ export class Pool {
   private readonly watch: Watch
   private looking: NodeJS.Timeout | null = null
 
-  /** @param spool asked when a process gets its first call */
-  constructor(share: Share, spool: () => string) {
+  private readonly alone: boolean
+
+  /** @param spool asked when a process gets its first call; @param alone its processes inherit no variables */
+  constructor(share: Share, spool: () => string, alone = false) {
     this.share = share
+    this.alone = alone
     this.watch = new Watch(share.most)
     this.spool = spool
   }
@@ -118,7 +121,7 @@ export class Pool {
   private start(): Worker {
     this.started += 1
     const temp = (): string => join(this.spool(), `duckdb-${process.pid}-${worker.number}`)
-    const worker = new Worker(this.started, () => ({ threads: this.share.threads, memory: this.share.duckdb, temp: temp() }), this.share.flags)
+    const worker = new Worker(this.started, () => ({ threads: this.share.threads, memory: this.share.duckdb, temp: temp() }), this.share.flags, this.alone)
     this.workers.add(worker)
     this.gone.push(this.bury(worker, temp))
     this.looking ??= setInterval(() => this.watch.look(this.workers), LOOK_MS).unref()

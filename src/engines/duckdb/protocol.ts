@@ -6,6 +6,7 @@
  */
 import { isCode } from '../../core/codes.ts'
 import type { ArrivalOutcome } from '../../core/arrival.ts'
+import type { Relation } from '../../core/console.ts'
 import type { ConvertJob, ConverterEvent } from '../../core/convert.ts'
 import type { InspectJob } from '../../core/inspect.ts'
 import type { StageEvent, StageJob, Staged, Standing } from '../../core/engine.ts'
@@ -28,6 +29,12 @@ export interface Settings {
 
 /** File descriptor of a child's pulse: behind those of its standard streams and of the channel to its parent. */
 export const PULSE_FD = 4
+
+/** What a console process may see, and the bytes that its queries may spill. */
+export interface ConsoleSetup {
+  relations: readonly Relation[]
+  spill: number
+}
 
 /** A stage job without its functions. */
 export type PlainJob = Omit<StageJob, 'standing'>
@@ -53,6 +60,11 @@ export type Call =
   | { do: 'convert'; job: ConvertJob }
   | { do: 'inspect'; job: InspectJob }
   | { do: 'read'; staged: Staged; what: 'winners' | 'losers' | 'rejects' }
+  /** Makes the process a console: from here on it opens nothing but the files of the tables. */
+  | { do: 'console'; setup: ConsoleSetup }
+  /** Checks a query; answers its columns. `answer` streams its rows. */
+  | { do: 'ask'; sql: string }
+  | { do: 'answer' }
   | { do: 'open' }
   | { do: 'exec'; session: number; sql: string }
   | { do: 'rows'; session: number; sql: string }

@@ -72,15 +72,18 @@ export class Worker {
   private stopped: string | null = null
   private dismissed = false
 
-  /** @param settings asked at the first call: a process may be started before its folder is known */
-  constructor(number: number, settings: () => Settings, flags: readonly string[]) {
+  /**
+   * @param settings asked at the first call: a process may be started before its folder is known
+   * @param alone it inherits no variables: what runs in it is not ours
+   */
+  constructor(number: number, settings: () => Settings, flags: readonly string[], alone = false) {
     this.number = number
     this.settings = settings
     this.pulse = makePulse()
     this.process = fork(CHILD, [], {
       serialization: 'advanced',
       execArgv: [...flags],
-      env: { ...process.env, ...compileCache(), UV_THREADPOOL_SIZE: THREADPOOL },
+      env: { ...(alone ? {} : process.env), ...compileCache(), UV_THREADPOOL_SIZE: THREADPOOL },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', this.pulse.fd],
     })
     this.process.stderr?.on('data', (bytes: Buffer) => (this.lastWords = (this.lastWords + bytes.toString()).slice(-LAST_WORDS)))

@@ -31,8 +31,12 @@ export class ParquetFile {
   private groups: Group[] = []
   rows = 0
 
-  constructor(path: string) {
-    this.file = openAppendFile('stage.part', path)
+  /** Texts that are JSON say so: what reads the file alone takes their type from it. */
+  private readonly says: boolean
+
+  constructor(path: string, { point = 'stage.part', says = false }: { point?: string; says?: boolean } = {}) {
+    this.says = says
+    this.file = openAppendFile(point, path)
     this.file.append(MAGIC)
   }
   get path(): string {
@@ -93,7 +97,7 @@ export class ParquetFile {
         if (column === null) {
           t.text(4, 'schema')
           t.i32(5, schema.length)
-        } else element(t, column.name, column.type)
+        } else element(t, column.name, column.type, this.says)
       })
       t.i64(3, this.rows)
       t.structs(4, this.groups, (group) => {
@@ -122,7 +126,7 @@ export class ParquetFile {
 }
 
 /** SchemaElement: physical type, OPTIONAL, name, and what the bytes mean. */
-function element(t: ThriftWriter, name: string, type: ColumnType): void {
+function element(t: ThriftWriter, name: string, type: ColumnType, says: boolean): void {
   const node = nodeOf(type)
   t.i32(1, physicalOf(type))
   if (node.kind === 'decimal' && node.precision > SMALL_DECIMAL) t.i32(2, WIDE_BYTES)
@@ -138,6 +142,9 @@ function element(t: ThriftWriter, name: string, type: ColumnType): void {
         t.i32(2, node.precision)
       }),
     )
+  } else if (says && (type === 'json' || isNested(type))) {
+    t.i32(6, 19)
+    t.struct(10, () => t.struct(12, () => {}))
   } else if (type === 'string' || type === 'json' || isNested(type)) {
     t.i32(6, 0)
     t.struct(10, () => t.struct(1, () => {}))

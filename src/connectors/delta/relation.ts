@@ -1,0 +1,22 @@
+/** A Delta table as a SQL engine reads it: its live files, with the columns that a user knows. */
+import { join } from 'node:path'
+import type { Relation } from '../../core/console.ts'
+import type { Engine } from '../../core/engine.ts'
+import { filesOfTableSql } from '../../resolve/duckdb-table.ts'
+import { quoteName } from '../../sql/quote.ts'
+import { OpenTable } from './opening.ts'
+import { tableFiles } from './reading.ts'
+
+/**
+ * The table as it is now; a later commit changes nothing of it. Null: there is no table.
+ * @param root folder that holds the tables
+ * @throws SluiceError TABLE_FOREIGN, TABLE_UNSUPPORTED, TABLE_BROKEN
+ */
+export async function relationOf(root: string, name: string, engine: Engine): Promise<Relation | null> {
+  const uri = join(root, name)
+  const state = await new OpenTable(uri, null, engine).forward()
+  if (!state.exists) return null
+  const files = tableFiles(uri, state)
+  const columns = state.schema.map((column) => quoteName(column.name)).join(', ')
+  return { name, select: `SELECT ${columns} FROM (${filesOfTableSql(state.schema, files)})`, files: files.map((file) => file.uri) }
+}
