@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, readdirSync, writeFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
+import { load } from '../index.ts'
 import { documentOf, scratch, sluice } from '../../test/command.ts'
 import { writeFiles } from './generate.ts'
 
@@ -79,6 +80,46 @@ test('the seed decides the bytes', (t) => {
   const bytes = (folder: string): string[] => readdirSync(folder).toSorted().map((name) => readFileSync(join(folder, name), 'latin1'))
   assert.deepEqual(bytes(one), bytes(same))
   assert.notDeepEqual(bytes(one), bytes(other))
+})
+
+/** Records of lines and CSV, read without Sluice: CSV by the quotes that its data always has. */
+function readLines(folder: string): Made[] {
+  const files = readdirSync(folder).toSorted().map((name) => ({ name, lines: readFileSync(join(folder, name), 'utf8').split('\n') }))
+  return files.flatMap(({ name, lines }) => {
+    assert.equal(lines.pop(), '', `${name} ends with its last line`)
+    if (name.endsWith('.ndjson')) return lines.map((line) => JSON.parse(line) as Made)
+    assert.equal(lines.shift(), 'id,data,ts')
+    return lines.map((line) => {
+      const [, id = '', data = '', , ts = ''] = /^([^,]*),"([^"]*)"(,(.*))?$/.exec(line) ?? assert.fail(line)
+      return id === '' ? { data } : { id, data, ts }
+    })
+  })
+}
+
+test('lines and CSV hold the same records as documents, and loading them gives what was promised', async (t) => {
+  const wanted = { files: 3, records: 400, dup: 0.1, bad: 0.02, seed: 9 }
+  const json = scratch(t)
+  writeFiles(json, wanted)
+  const records = read(json).flatMap((file) => file.records).map(({ id, data, ts }) => (typeof id === 'string' ? { id, data, ts } : { data }))
+  for (const format of ['json', 'ndjson', 'csv'] as const) {
+    const folder = scratch(t)
+    const said = await sluice(['generate', '--files', '3', '--records', '400', '--dup', '10%', '--bad', '2%', '--seed', '9', '--format', format, '-o', join(folder, 'in'), '--json'])
+    const promised = documentOf(said)
+    assert.deepEqual([promised['format'], promised['keys'], promised['duplicates'], promised['bad']], [format, 1056, 120, 24])
+    assert.equal(promised['bytes'], readdirSync(join(folder, 'in')).reduce((sum, name) => sum + statSync(join(folder, 'in', name)).size, 0))
+    if (format !== 'json') assert.deepEqual(readLines(join(folder, 'in')).map(({ id, data, ts }) => (typeof id === 'string' ? { id, data, ts } : { data })), records)
+    const { balance } = await load({ paths: [join(folder, 'in')], into: 'events', key: 'id,ts', dataDir: join(folder, 'data'), jobs: 1 })
+    assert.deepEqual([balance.read, balance.inserted, balance.duplicate, balance.quarantined], [1200, promised['keys'], promised['duplicates'], promised['bad']], format)
+  }
+})
+
+test('files without a record are files of their format', (t) => {
+  const folder = scratch(t)
+  const texts = (['json', 'ndjson', 'csv'] as const).map((format) => {
+    writeFiles(folder, { files: 1, records: 0, dup: 0, bad: 0, seed: 1, format })
+    return readFileSync(join(folder, `events-1.${format}`), 'utf8')
+  })
+  assert.deepEqual(texts, ['{"records":[]}\n', '\n', 'id,data,ts\n'])
 })
 
 test('extremes keep their promises', (t) => {

@@ -1,9 +1,11 @@
 /** `sluice generate`: files to load, and the numbers that loading them must give. */
 import { join, resolve } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { SluiceError } from '../core/errors.ts'
 import { localFs } from '../storage/local.ts'
 import { createPlainFile, makePlainFolder } from '../storage/plain.ts'
+import { MADE_FORMATS } from './frames.ts'
+import type { MadeFormat } from './frames.ts'
 import { number, plural } from './format.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
@@ -16,6 +18,7 @@ interface GenerateOptions {
   dup: string
   bad: string
   seed: string
+  format: MadeFormat
   output: string
 }
 
@@ -24,6 +27,7 @@ export function generateCommand(run: Run): Command {
     .description('write files of made-up records, and tell what loading them must give')
     .option('--files <n>', 'how many files', '10')
     .option('--records <n>', 'records per file', '1000')
+    .addOption(new Option('--format <format>', 'documents, lines or CSV; the same seed gives the same records in each').choices(MADE_FORMATS).default('json'))
     .option('--dup <share>', 'share of records that repeat id and ts of another, such as 5%', '5%')
     .option('--bad <share>', 'share of records without a key, such as 0.1%', '0')
     .option('--seed <n>', 'the same seed gives the same bytes', '1')
@@ -40,11 +44,11 @@ async function generate(output: Output, options: GenerateOptions): Promise<numbe
   if (dup + bad > 1) throw new SluiceError('USAGE', `--dup ${options.dup} and --bad ${options.bad} are more than all records.`)
   const folder = resolve(options.output)
   const before = await localFs.list(folder)
-  const expected = writeFiles(folder, { files, records, dup, bad, seed })
-  const own = new Set(Array.from({ length: files }, (_, i) => fileName(i, files)))
+  const expected = writeFiles(folder, { files, records, dup, bad, seed, format: options.format })
+  const own = new Set(Array.from({ length: files }, (_, i) => fileName(i, files, options.format)))
   const others = (before ?? []).filter((entry) => !own.has(entry.name)).length
   if (others > 0) output.note(`${options.output} also holds ${plural(others, 'other entry', 'other entries')}, left as they were: loading the folder loads them too.`)
-  output.document({ schema: 'sluice.generate/1', folder, seed, ...expected, others })
+  output.document({ schema: 'sluice.generate/1', folder, seed, format: options.format, ...expected, others })
   output.result(
     `${plural(expected.files, 'file')} in ${options.output}: ${number(expected.records)} records = ${number(expected.keys)} keys + ${number(expected.duplicates)} duplicates + ${number(expected.bad)} bad`,
   )
@@ -53,17 +57,18 @@ async function generate(output: Output, options: GenerateOptions): Promise<numbe
 }
 
 /** Names that sort in the order in which the files were made. */
-export function fileName(index: number, files: number): string {
-  return `events-${String(index + 1).padStart(String(files).length, '0')}.json`
+export function fileName(index: number, files: number, format: MadeFormat): string {
+  return `events-${String(index + 1).padStart(String(files).length, '0')}.${format}`
 }
 
 /** @param wanted `dup` and `bad` are shares between 0 and 1 */
-export function writeFiles(folder: string, wanted: { files: number; records: number; dup: number; bad: number; seed: number }): Expected {
+export function writeFiles(folder: string, wanted: { files: number; records: number; dup: number; bad: number; seed: number; format?: MadeFormat }): Expected {
+  const format = wanted.format ?? 'json'
   const total = wanted.files * wanted.records
-  const maker = new RecordMaker(wanted.seed, total, Math.round(total * wanted.dup), Math.round(total * wanted.bad))
+  const maker = new RecordMaker(wanted.seed, total, Math.round(total * wanted.dup), Math.round(total * wanted.bad), format)
   makePlainFolder(folder)
   for (let i = 0; i < wanted.files; i++) {
-    const file = createPlainFile(join(folder, fileName(i, wanted.files)))
+    const file = createPlainFile(join(folder, fileName(i, wanted.files, format)))
     try {
       maker.file(wanted.records, file.write)
     } finally {

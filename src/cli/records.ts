@@ -1,10 +1,13 @@
 /**
  * Made-up records whose outcome is known before they are loaded: `{"id":uuid,"data":40 characters,"ts":…ms Z}`.
  *
- * Everything follows from the seed. Which of the records are duplicates or bad is drawn without replacement, so their
+ * Everything follows from the seed; the format decides how the same records stand in the file (`frames.ts`). Which of the records are duplicates or bad is drawn without replacement, so their
  * numbers are exact. A duplicate has id and ts of an earlier record and other data; half of them repeat a record of
- * another file. A bad record has neither id nor ts, or both null, so it is bad under every key of these columns.
+ * another file. A bad record has neither id nor ts, or both null (CSV: empty), so it is bad under every key of these columns.
  */
+
+import { FRAMES } from './frames.ts'
+import type { Frame, MadeFormat } from './frames.ts'
 
 /** sfc32: 32 random bits per call, the same for the same seed on every machine. */
 export function randomBits(seed: number): () => number {
@@ -49,21 +52,12 @@ const REMEMBERED = 32_768
 const HEX = Buffer.from(Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0')).join(''), 'latin1')
 const LETTERS = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .', 'latin1')
 const DATES = Array.from({ length: DAYS }, (_, day) => Buffer.from(new Date(FIRST + day * DAY).toISOString().slice(0, 11), 'latin1'))
-const OPEN = Buffer.from('{"records":[', 'latin1')
-const CLOSE = Buffer.from(']}\n', 'latin1')
-const ID = Buffer.from('{"id":"', 'latin1')
-const DATA = Buffer.from('","data":"', 'latin1')
-const TS = Buffer.from('","ts":"', 'latin1')
-const END = Buffer.from('Z"}', 'latin1')
-const NO_KEY = Buffer.from('{"data":"', 'latin1')
-const NO_KEY_END = Buffer.from('"}', 'latin1')
-const NULL_KEY = Buffer.from('{"id":null,"data":"', 'latin1')
-const NULL_KEY_END = Buffer.from('","ts":null}', 'latin1')
 
 export class RecordMaker {
   /** What was made so far. */
   readonly expected: Expected = { files: 0, records: 0, keys: 0, duplicates: 0, bad: 0, bytes: 0 }
   private readonly bits: () => number
+  private readonly frame: Frame
   private left: { records: number; duplicates: number; bad: number }
   private readonly earlier: Key[] = []
   private earlierSeen = 0
@@ -74,21 +68,23 @@ export class RecordMaker {
   private at = 0
 
   /** @param duplicates and bad: how many of the records */
-  constructor(seed: number, records: number, duplicates: number, bad: number) {
+  constructor(seed: number, records: number, duplicates: number, bad: number, format: MadeFormat = 'json') {
     this.bits = randomBits(seed)
+    this.frame = FRAMES[format]
     this.left = { records, duplicates, bad }
   }
 
-  /** Writes one document of `count` records, in chunks of at most 1 MB that are valid until the next one. */
+  /** Writes one file of `count` records, in chunks of at most 1 MB that are valid until the next one. */
   file(count: number, write: (bytes: Uint8Array) => void): void {
     this.expected.files++
-    this.put(OPEN)
+    const { open, between, close, none } = this.frame
+    this.put(count === 0 ? none : open)
     for (let i = 0; i < count; i++) {
-      if (i > 0) this.buffer[this.at++] = 0x2c
+      if (i > 0) this.put(between)
       this.record()
       if (this.at > this.buffer.length - 1024) this.flush(write)
     }
-    this.put(CLOSE)
+    if (count > 0) this.put(close)
     this.flush(write)
     for (const key of this.current) this.remember(key)
     this.current = []
@@ -103,9 +99,10 @@ export class RecordMaker {
       this.left.bad--
       this.expected.bad++
       const missing = (this.bits() & 1) === 0
-      this.put(missing ? NO_KEY : NULL_KEY)
+      const [before, after] = missing ? this.frame.missing : this.frame.empty
+      this.put(before)
       this.data()
-      this.put(missing ? NO_KEY_END : NULL_KEY_END)
+      this.put(after)
       return
     }
     const repeated = draw < bad + duplicates ? this.repeated() : undefined
@@ -117,13 +114,14 @@ export class RecordMaker {
       this.left.duplicates--
       this.expected.duplicates++
     }
-    this.put(ID)
+    const [beforeId, beforeData, beforeTs, after] = this.frame.good
+    this.put(beforeId)
     this.uuid(key)
-    this.put(DATA)
+    this.put(beforeData)
     this.data()
-    this.put(TS)
+    this.put(beforeTs)
     this.timestamp(key[4])
-    this.put(END)
+    this.put(after)
   }
 
   /** A key that was there already: of another file when those are behind, else of this file; undefined if there is none. */
