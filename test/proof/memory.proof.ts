@@ -1,6 +1,7 @@
 /**
  * Memory: the summed PSS of all processes of a load stays below --memory, at 1GB and at 512MB, for a wrapper document of
- * 1 GB, loaded and converted, and for an upsert into 5 million rows, into Delta and into SQLite. Sampled every 50 ms from /proc.
+ * 1 GB, loaded and converted, for a CSV of 1 GB with quotes and line ends in its fields, and for an upsert into 5 million
+ * rows, into Delta and into SQLite. Sampled every 50 ms from /proc.
  *
  * SLUICE_MEMORY_SCALE=0.1 makes everything ten times smaller, for a quick look.
  */
@@ -36,21 +37,29 @@ function key(n: number): string {
   return h.toString(16).padStart(16, '0')
 }
 
-async function writeRecords(path: string, from: number, count: (bytes: number, rows: number) => boolean, wrapper: boolean): Promise<number> {
+/** How records stand in a file: before the first, between two, behind the last, and one of them. */
+const FORMATS = {
+  wrapper: ['{"records":[', ',', ']}', (id: string, data: string, ts: string) => `{"id":"${id}","data":"${data}","ts":"${ts}"}`],
+  lines: ['', '\n', '\n', (id: string, data: string, ts: string) => `{"id":"${id}","data":"${data}","ts":"${ts}"}`],
+  csv: ['id,data,ts\n', '\n', '\n', (id: string, data: string, ts: string) => `${id},"${data.slice(0, 9)}, ""\n${data.slice(9)}",${ts}`],
+} as const
+
+async function writeRecords(path: string, from: number, count: (bytes: number, rows: number) => boolean, format: keyof typeof FORMATS): Promise<number> {
+  const [open, between, end, one] = FORMATS[format]
   const stream = createWriteStream(path)
   let bytes = 0
   let rows = 0
-  if (wrapper) await put(stream, '{"records":[')
+  await put(stream, open)
   while (count(bytes, rows)) {
     let text = ''
     for (let n = 0; n < 1000; n++, rows++) {
-      const record = `{"id":"${key(from + rows)}","data":"${'x'.repeat(20)}${(rows * 7919) % 1e9}","ts":"2024-01-0${1 + (rows % 9)}T00:00:00.${String(rows % 1000).padStart(3, '0')}Z"}`
-      text += wrapper ? `${rows === 0 ? '' : ','}${record}` : `${record}\n`
+      const record = one(key(from + rows), `${'x'.repeat(20)}${(rows * 7919) % 1e9}`, `2024-01-0${1 + (rows % 9)}T00:00:00.${String(rows % 1000).padStart(3, '0')}Z`)
+      text += `${rows === 0 ? '' : between}${record}`
     }
     bytes += text.length
     await put(stream, text)
   }
-  if (wrapper) await put(stream, ']}')
+  await put(stream, end)
   stream.end()
   await once(stream, 'close')
   return rows
@@ -69,7 +78,7 @@ async function judge(name: string, limit: keyof typeof LIMITS, args: string[], i
 
 await inFolder('memory', async (folder) => {
   const document = join(folder, 'document.json')
-  const rows = await writeRecords(document, 0, (bytes) => bytes < DOCUMENT_BYTES, true)
+  const rows = await writeRecords(document, 0, (bytes) => bytes < DOCUMENT_BYTES, 'wrapper')
   for (const limit of ['1GB', '512MB'] as const) {
     const data = join(folder, 'data')
     await judge(`document of ${DOCUMENT_BYTES / 1e9} GB → delta`, limit, ['load', document, '--into', 't', '--key', 'id', '--data-dir', data], rows, 0)
@@ -82,12 +91,21 @@ await inFolder('memory', async (folder) => {
   }
   await convert('parquet', DOCUMENT_BYTES / 1e9, rows)
   // Text takes longer: larger than the limit is enough.
-  await convert('csv', (0.6 * DOCUMENT_BYTES) / 1e9, await writeRecords(document, 0, (bytes) => bytes < 0.6 * DOCUMENT_BYTES, true))
+  await convert('csv', (0.6 * DOCUMENT_BYTES) / 1e9, await writeRecords(document, 0, (bytes) => bytes < 0.6 * DOCUMENT_BYTES, 'wrapper'))
   rmSync(document)
+  const table = join(folder, 'table.csv')
+  const fields = await writeRecords(table, 0, (bytes) => bytes < DOCUMENT_BYTES, 'csv')
+  for (const target of ['delta', 'sqlite'] as const) {
+    const room = join(folder, 'csv')
+    const to = target === 'delta' ? 'delta:' : `sqlite:${join(room, 't.db')}`
+    await judge(`CSV of ${DOCUMENT_BYTES / 1e9} GB → ${target}`, '512MB', ['load', table, '--into', 't', '--key', 'id', '--data-dir', join(room, 'data'), '--to', to], fields, 0)
+    rmSync(room, { recursive: true, force: true })
+  }
+  rmSync(table)
   const base = join(folder, 'base.ndjson')
   const batch = join(folder, 'batch.ndjson')
-  const held = await writeRecords(base, 0, (_, n) => n < TABLE_ROWS, false)
-  const known = await writeRecords(batch, held - BATCH_ROWS / 2, (_, n) => n < BATCH_ROWS, false)
+  const held = await writeRecords(base, 0, (_, n) => n < TABLE_ROWS, 'lines')
+  const known = await writeRecords(batch, held - BATCH_ROWS / 2, (_, n) => n < BATCH_ROWS, 'lines')
   for (const target of ['delta', 'sqlite'] as const) {
     const place = (at: string): string[] => (target === 'delta' ? ['--to', `delta:${join(at, 'lake')}`] : ['--to', `sqlite:${join(at, 't.db')}`])
     const made = join(folder, `${target}-held`)
@@ -96,9 +114,9 @@ await inFolder('memory', async (folder) => {
     // The second limit works on the same folder again, with other values for the same keys.
     const again = join(folder, 'again.ndjson')
     await judge(`upsert of ${known} into ${held} rows, ${target}`, '512MB', args(made, batch), known - BATCH_ROWS / 2, BATCH_ROWS / 2)
-    const more = await writeRecords(again, BATCH_ROWS, (_, n) => n < BATCH_ROWS, false)
+    const more = await writeRecords(again, BATCH_ROWS, (_, n) => n < BATCH_ROWS, 'lines')
     await judge(`upsert of ${more} into ${held + BATCH_ROWS / 2} rows, ${target}`, '1GB', args(made, again), 0, more)
     rmSync(made, { recursive: true, force: true })
   }
 })
-close('memory', result, 10, 'summed PSS')
+close('memory', result, 12, 'summed PSS')
