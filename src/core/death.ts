@@ -42,6 +42,8 @@ export interface LastSeen {
   offset: number | null
   /** The process had begun this call, and served nobody else: whatever killed it lies in this call. */
   guilty: boolean
+  /** It was stopped because it gave no sign of life: each such death costs seconds. */
+  silent: boolean
   /** Killed by somebody outside (an operator, the system for want of memory): perhaps by accident. */
   stray: boolean
 }

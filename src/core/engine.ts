@@ -95,6 +95,8 @@ export interface StageJob {
   standing(shas: readonly string[]): Promise<ReadonlyMap<string, Standing>>
   /** SHA-256 of contents that this run itself reloaded: a second copy is known, not a third generation. */
   reloaded: ReadonlySet<string>
+  /** One of its arrivals made a process fall silent after all were read: the engine may lose its patience sooner. */
+  suspected?: boolean
 }
 
 export interface Standing {

@@ -17,13 +17,13 @@ interface Trouble {
   /** Batches with these lowest arrivals cannot be committed. */
   broken?: ReadonlySet<number>
   /** Arrivals over which the process dies while it reads them, or afterwards. */
-  deadly?: Readonly<Record<number, 'read' | 'after'>>
+  deadly?: Readonly<Record<number, 'read' | 'after' | 'silent'>>
   /** See `Ingest.whole`. */
   whole?: number
 }
 
 /** Plays batches of these arrivals, claimed in this order. Answers what was committed, settled and given back. */
-async function played(claimed: readonly (number | number[])[], { broken = new Set(), deadly = {}, whole }: Trouble = {}): Promise<Record<'committed' | 'settled' | 'released', number[]> & { failure: unknown; failed: string[]; besideOthers: number }> {
+async function played(claimed: readonly (number | number[])[], { broken = new Set(), deadly = {}, whole }: Trouble = {}): Promise<Record<'committed' | 'settled' | 'released', number[]> & { failure: unknown; failed: string[]; besideOthers: number; suspected: number[] }> {
   const batches = claimed.map((seqs, n): Batch => ({ id: `b_${n}`, lane: n, fence: 1, table: 't', arrivals: [seqs].flat().map((seq) => ({ seq, pin: { uri: `/f${seq}`, size: 1, stamp: 's', modified: 0 }, reload: false, replaced: false })) }))
   const open = new Set<Batch>()
   const lowest = (batch: Batch): number => batch.arrivals[0]?.seq ?? 0
@@ -31,7 +31,7 @@ async function played(claimed: readonly (number | number[])[], { broken = new Se
     list.push(...batch.arrivals.map(({ seq }) => seq))
     return open.delete(batch)
   }
-  const seen = { committed: [] as number[], settled: [] as number[], released: [] as number[], failed: [] as string[], failure: null as unknown, besideOthers: 0 }
+  const seen = { committed: [] as number[], settled: [] as number[], released: [] as number[], failed: [] as string[], failure: null as unknown, besideOthers: 0, suspected: [] as number[] }
   let sleeps = 0
   const work = {
     run: 'r_1', key: 't', definition: {}, spool: '/spool', width: 2, reading: BY_ITSELF, onBad: 'quarantine', maxBad: null, grace: 0, whole: whole ?? null, allowPartial: false,
@@ -75,12 +75,13 @@ async function played(claimed: readonly (number | number[])[], { broken = new Se
       elsewhere: async () => 0,
     } as unknown as Ledger,
     engine: {
-      stage: async ({ batch, attempt }: { batch: Batch; attempt: number }) => {
+      stage: async ({ batch, attempt, suspected }: { batch: Batch; attempt: number; suspected: boolean }) => {
+        if (suspected) seen.suspected.push(batch.arrivals.length)
         if (batch.arrivals[0]?.deaths !== undefined && [...open].some((other) => lowest(other) < lowest(batch))) seen.besideOthers += 1
         await new Promise((resolve) => setImmediate(resolve))
         const begun = batch.arrivals.find(({ seq }) => deadly[seq] === 'read')?.seq ?? null
         if (begun !== null || batch.arrivals.some(({ seq }) => seq in deadly)) {
-          throw new WorkerDied('The worker process died.', { how: 'was killed by SIGSEGV', begun, offset: begun === null ? null : 7, guilty: true, stray: false })
+          throw new WorkerDied('The worker process died.', { how: 'was killed by SIGSEGV', begun, offset: begun === null ? null : 7, guilty: true, silent: batch.arrivals.some(({ seq }) => deadly[seq] === 'silent'), stray: false })
         }
         return { batch, attempt, outcomes: batch.arrivals.map(({ seq }) => outcome(seq)), faults: [], reasons: {}, notices: [], leftOut: [] } as unknown as Staged
       },
@@ -137,6 +138,14 @@ test('a file that kills its process is found alone; the others are committed, in
       for (const fault of failed) assert.match(fault, /^FILE_POISONED .*died 3 times .*attempt \d+ was killed by SIGSEGV/, what)
     }
   }
+})
+
+test('after a silence the parts are suspects, as long as they hold several files', async () => {
+  const seqs = Array.from({ length: 30 }, (_, n) => n + 1)
+  const { committed, failed, suspected } = await played([seqs, [40]], { deadly: { 18: 'silent' } })
+  assert.deepEqual([committed.toSorted((a, b) => a - b), failed.length], [[...seqs.filter((seq) => seq !== 18), 40], 1])
+  // 30 in parts of four, the last of two; four in parts of one.
+  assert.deepEqual(suspected.toSorted((a, b) => a - b), [2, 4, 4, 4, 4, 4, 4, 4])
 })
 
 test('a part of a split batch that comes to lie behind a later batch waits for it', async () => {

@@ -70,6 +70,8 @@ export interface Tally {
 interface Course {
   /** SHA-256 of contents that this run reloaded. */
   reloaded: Set<string>
+  /** Batches of several files, one of which makes its process fall silent after reading. */
+  suspected: Set<string>
   /** Files in a row that were condemned for deaths after they were read. */
   condemned: number
 }
@@ -80,7 +82,7 @@ interface Course {
  */
 export async function ingest(work: Ingest): Promise<Tally> {
   const tally: Tally = { faults: [], interrupted: false, madeTable: false }
-  const course: Course = { reloaded: new Set(), condemned: 0 }
+  const course: Course = { reloaded: new Set(), suspected: new Set(), condemned: 0 }
   const inWork = new Map<Promise<void>, number>()
   let failure: SluiceError | null = null
   let claimed = 0
@@ -211,11 +213,12 @@ async function isolate(work: Ingest, batch: Batch, why: string, last: LastSeen, 
     await settle(work, batch, receipt.arrivals.map(asLoaded), receipt)
     return []
   }
-  const groups = groupsOf(batch, last.begun)
+  const groups = groupsOf(batch, last)
   const seq = groups.length === 1 || last.begun !== null ? groups[0]?.[0] : undefined
   const parts = await work.ledger.split(batch, groups, seq === undefined ? null : { seq, how: last.how, offset: last.begun === seq ? last.offset : null })
   // Another process has taken the claim over: it is at work on it.
   if (parts === null) return []
+  if (last.silent && last.begun === null) for (const { id, arrivals } of parts) if (arrivals.length > 1) course.suspected.add(id)
   const [part] = parts
   if (part === undefined || !isCondemned(part)) {
     const how = parts.map(({ arrivals }) => (arrivals.length === 1 ? `${arrivals[0]?.pin.uri} alone` : `${arrivals.length} files`)).join(', ')
@@ -245,7 +248,7 @@ async function madeMeanwhile(work: Ingest, before: Before): Promise<boolean> {
   return (await work.table.head()).exists
 }
 
-async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder: string, before: Before, tally: Tally, { reloaded }: Course): Promise<void> {
+async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder: string, before: Before, tally: Tally, { reloaded, suspected }: Course): Promise<void> {
   if (isSuspect(batch)) {
     // Its process may die: nothing that is being committed shall share it.
     await before()
@@ -260,7 +263,7 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
     {
       batch, attempt, folder, definition: work.definition,
       pinned: head.exists ? head.schema : null,
-      reading: work.reading, onBad: work.onBad, maxBad: work.maxBad, now: work.clock.now(), grace: work.grace, reloaded,
+      reading: work.reading, onBad: work.onBad, maxBad: work.maxBad, now: work.clock.now(), grace: work.grace, reloaded, suspected: suspected.has(batch.id),
       standing: (shas) => work.table.standing(shas),
     },
     (event) => {

@@ -29,7 +29,7 @@ const CASES: readonly [Code, { unexplained?: number; attempts?: number; last?: P
 
 for (const [code, { unexplained = 0, attempts = 1, last, first = false }, verdict] of CASES) {
   test(`${code} after ${attempts} attempts and ${unexplained} deaths${last === undefined ? '' : ` ${JSON.stringify(last)}`}${first ? ', no table yet' : ''}: ${verdict}`, () => {
-    const error = last === undefined ? new SluiceError(code, 'x') : new WorkerDied('x', { how: 'died', begun: null, offset: null, guilty: false, stray: false, ...last })
+    const error = last === undefined ? new SluiceError(code, 'x') : new WorkerDied('x', { how: 'died', begun: null, offset: null, guilty: false, silent: false, stray: false, ...last })
     assert.equal(judge(error, unexplained, attempts, first), verdict)
   })
 }
@@ -39,11 +39,17 @@ function batchOf(seqs: readonly number[], alone: readonly boolean[] = []): Batch
   return { id: 'b', lane: 0, fence: 1, table: 't', arrivals: seqs.map((seq) => ({ seq, pin: { uri: `/${seq}`, size: 1, stamp: 's', modified: 0 }, reload: false, replaced: false, deaths })) }
 }
 
-test('the arrival that was being read is cut out; without one the batch is halved', () => {
-  assert.deepEqual(groupsOf(batchOf([1, 2, 3]), 2), [[2], [1, 3]])
-  assert.deepEqual(groupsOf(batchOf([1, 2, 3]), null), [[1, 2], [3]])
-  assert.deepEqual(groupsOf(batchOf([1, 2, 3]), 9), [[1, 2], [3]])
-  assert.deepEqual([groupsOf(batchOf([4]), 4), groupsOf(batchOf([4]), null)], [[[4]], [[4]]])
+test('the arrival that was being read is cut out; without one the batch is halved, and cut in eight after a silence', () => {
+  const died = (begun: number | null, silent = false): { begun: number | null; silent: boolean } => ({ begun, silent })
+  assert.deepEqual(groupsOf(batchOf([1, 2, 3]), died(2)), [[2], [1, 3]])
+  assert.deepEqual(groupsOf(batchOf([1, 2, 3]), died(2, true)), [[2], [1, 3]])
+  assert.deepEqual(groupsOf(batchOf([1, 2, 3]), died(null)), [[1, 2], [3]])
+  assert.deepEqual(groupsOf(batchOf([1, 2, 3]), died(9)), [[1, 2], [3]])
+  assert.deepEqual([groupsOf(batchOf([4]), died(4)), groupsOf(batchOf([4]), died(null)), groupsOf(batchOf([4]), died(null, true))], [[[4]], [[4]], [[4]]])
+  const seqs = Array.from({ length: 1000 }, (_, at) => at + 1)
+  const parts = groupsOf(batchOf(seqs), died(null, true))
+  assert.deepEqual([parts.length, parts[0]?.length, parts.flat()], [8, 125, seqs])
+  assert.deepEqual(groupsOf(batchOf([1, 2, 3]), died(null, true)), [[1], [2], [3]])
 })
 
 test('only deaths alone count to three', () => {

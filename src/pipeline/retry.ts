@@ -41,17 +41,23 @@ export function judge(error: SluiceError, unexplained: number, attempts: number,
 
 /** Memory that DuckDB asked for in vain is a death that it survived: smaller batches need less, and one file may be to blame. */
 export function lastSeen(error: SluiceError): LastSeen | null {
-  if (error.code === 'MEMORY_EXHAUSTED') return { how: `ran out of memory (${error.message.split('\n')[0]})`, begun: null, offset: null, guilty: true, stray: false }
+  if (error.code === 'MEMORY_EXHAUSTED') return { how: `ran out of memory (${error.message.split('\n')[0]})`, begun: null, offset: null, guilty: true, silent: false, stray: false }
   return error instanceof WorkerDied ? error.last : null
 }
 
-/** How a batch is cut after a death: the arrival that was being read alone, and the rest; none was: in halves. */
-export function groupsOf({ arrivals }: Batch, begun: number | null): number[][] {
+/** So many parts are made of a batch whose process fell silent after reading: seconds are waited for the one that is guilty. */
+const SILENT_PARTS = 8
+
+/**
+ * How a batch is cut after a death: the arrival that was being read alone, and the rest; none was: in halves, or, when the
+ * death was a silence, in eight.
+ */
+export function groupsOf({ arrivals }: Batch, { begun, silent }: Pick<LastSeen, 'begun' | 'silent'>): number[][] {
   const seqs = arrivals.map(({ seq }) => seq)
   if (seqs.length === 1) return [seqs]
   if (begun !== null && seqs.includes(begun)) return [[begun], seqs.filter((seq) => seq !== begun)]
-  const half = Math.ceil(seqs.length / 2)
-  return [seqs.slice(0, half), seqs.slice(half)]
+  const size = Math.ceil(seqs.length / (silent ? SILENT_PARTS : 2))
+  return Array.from({ length: Math.ceil(seqs.length / size) }, (_, at) => seqs.slice(at * size, (at + 1) * size))
 }
 
 /** A batch of one arrival over which a process died is under suspicion: nothing else of this process commits beside it. */

@@ -19,9 +19,11 @@ export interface Seen {
   seq: number | null
   /** Bytes of it that were read. */
   bytes: number
+  /** The one arrival that was read and is worked at now; null: none is being worked at by itself. */
+  after: number | null
 }
 
-const FIELDS = 3
+const FIELDS = 4
 
 /** The worker's end; `fd` is the parent's file, inherited. */
 export class Pulse {
@@ -36,6 +38,7 @@ export class Pulse {
   begin(seq: number): void {
     this.now[1] = seq
     this.now[2] = 0
+    this.now[3] = 0
     this.write()
   }
   at(bytes: number): void {
@@ -44,6 +47,13 @@ export class Pulse {
   }
   done(): void {
     this.now[1] = 0
+    this.now[3] = 0
+    this.write()
+  }
+  /** Works at an arrival that was read, and at nothing else, until `begin` or `done`. */
+  after(seq: number): void {
+    this.now[1] = 0
+    this.now[3] = seq
     this.write()
   }
   /** A sign of life of something else than reading. */
@@ -85,8 +95,8 @@ export function makePulse(): PulseReader {
     fd,
     read() {
       if (open) readSync(fd, raw, 0, raw.length, 0)
-      const [beats = 0, seq = 0, bytes = 0] = now
-      return { beats, seq: seq === 0 ? null : seq, bytes }
+      const [beats = 0, seq = 0, bytes = 0, after = 0] = now
+      return { beats, seq: seq === 0 ? null : seq, bytes, after: after === 0 ? null : after }
     },
     close() {
       if (open) closeSync(fd)

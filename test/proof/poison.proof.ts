@@ -30,10 +30,11 @@ const KINDS: Readonly<Record<string, RegExp>> = {
   'SIGSEGV@after': /killed by SIGSEGV \(read to its end\)/,
   'heap@1': /killed by SIGABRT \(read up to byte \d+\)/,
   'memory@1': /stopped: it took \d+ MB of memory/,
+  'spin@after': /stopped: it made no progress for 8 s \(read to its end\)/,
   'spin@9': /stopped: it made no progress for 8 s \(read up to byte \d+\)/,
   'hang@9': /stopped: it made no progress for 8 s \(read up to byte \d+\)/,
 }
-const SLOW = ['heap@1', 'memory@1', 'spin@9', 'hang@9']
+const SLOW = ['heap@1', 'memory@1', 'spin@9', 'hang@9', 'spin@after']
 const PLACES: Readonly<Record<string, readonly number[]>> = { alone: [], first: [0], middle: [500], last: [NEIGHBOURS], two: [300, 700] }
 
 interface Case {
@@ -45,7 +46,7 @@ interface Case {
 function cases(): Case[] {
   const all = Object.keys(KINDS).flatMap((kind, k) => Object.keys(PLACES).flatMap((place, p) => (['delta', 'sqlite'] as const).map((target, t) => ({ kind, place, target, turn: (k + p) % 2 + (Math.floor((k + p) / 2) + t) % 2 }))))
   if (process.env['SLUICE_POISON_ALL'] !== undefined) return all
-  const slow = new Map([['heap@1', 'first'], ['memory@1', 'two'], ['spin@9', 'last'], ['hang@9', 'alone']])
+  const slow = new Map([['heap@1', 'first'], ['memory@1', 'two'], ['spin@9', 'last'], ['hang@9', 'alone'], ['spin@after', 'middle']])
   // The longest first: they run beside the others.
   const chosen = all.filter(({ kind, place, target, turn }) => (SLOW.includes(kind) ? slow.get(kind) === place && target === (kind < 'm' ? 'delta' : 'sqlite') : turn === 0))
   return chosen.toSorted((a, b) => SLOW.indexOf(b.kind) - SLOW.indexOf(a.kind))

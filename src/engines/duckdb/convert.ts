@@ -73,6 +73,7 @@ async function convertFile(job: ConvertJob, file: ConvertFile, { connection, for
   )
   const [outcome] = read
   if (outcome === undefined) throw new SluiceError('INTERNAL', `No outcome was told of ${file.pin.uri}.`)
+  around.pulse?.after(file.n)
   poison(file.pin.uri, 'after')
   const converted = await written(job, file, outcome, { ...split, excluded: [], losers: [] }, connection)
   for (const part of [...split.records, ...split.rejects]) await localFs.remove('convert.part', part.uri)

@@ -11,6 +11,7 @@ import type { Hypothesis } from '../../formats/splitter.ts'
 import type { Call, PlainJob, Read } from './protocol.ts'
 import { agreed, mostRanges, rangesOf, together } from './ranges.ts'
 import { divide } from './share.ts'
+import { SUSPECT_SILENCE_MS } from './watch.ts'
 import type { Listener, Worker } from './worker.ts'
 
 export interface DuckdbOptions {
@@ -52,7 +53,8 @@ export function openDuckdbEngine(options: DuckdbOptions): DuckdbEngine {
 
 async function stage(pool: Pool, job: StageJob, on: (event: StageEvent) => void, signal: AbortSignal): Promise<Staged> {
   const worker = await pool.take('stage', signal)
-  const { standing, ...plain } = job
+  const { standing, suspected, ...plain } = job
+  if (suspected === true) worker.patience = SUSPECT_SILENCE_MS
   const listener = {
     event(event: StageEvent | ConverterEvent) {
       if (event.kind !== 'end' && !('n' in event)) on(event)
@@ -66,9 +68,9 @@ async function stage(pool: Pool, job: StageJob, on: (event: StageEvent) => void,
         worker.asking = false
       }
     },
-    underWay(begun: number | null, bytes: number) {
+    underWay(begun: number | null, bytes: number | null) {
       const path = job.batch.arrivals.find(({ seq }) => seq === begun)?.pin.uri
-      if (path === undefined) return { text: `while it staged batch ${job.batch.id}`, where: {} }
+      if (path === undefined || bytes === null) return { text: `while it staged batch ${job.batch.id}`, where: {} }
       return { text: `while it read ${path} (arrival ${begun}), after ${bytes} bytes of it`, where: { path, offset: bytes } }
     },
   }
@@ -114,9 +116,10 @@ async function convert(pool: Pool, job: ConvertJob, on: (event: ConverterEvent) 
     event(event: StageEvent | ConverterEvent) {
       if (event.kind === 'end' || 'n' in event) on(event)
     },
-    underWay(begun: number | null, bytes: number) {
+    underWay(begun: number | null, bytes: number | null) {
       const path = job.files.find(({ n }) => n === begun)?.pin.uri
-      return path === undefined ? { text: `while it converted ${job.files.length} files`, where: {} } : { text: `while it read ${path}, after ${bytes} bytes of it`, where: { path, offset: bytes } }
+      if (path === undefined) return { text: `while it converted ${job.files.length} files`, where: {} }
+      return bytes === null ? { text: `while it wrote what it had read of ${path}`, where: { path } } : { text: `while it read ${path}, after ${bytes} bytes of it`, where: { path, offset: bytes } }
     },
   }
   try {
@@ -129,7 +132,7 @@ async function convert(pool: Pool, job: ConvertJob, on: (event: ConverterEvent) 
 async function inspect(pool: Pool, job: InspectJob, signal: AbortSignal): Promise<Inspected> {
   const worker = await pool.take('stage', signal)
   const path = job.pin.uri
-  const listener = { underWay: (_: number | null, bytes: number) => ({ text: `while it looked into ${path}, after ${bytes} bytes of it`, where: { path, offset: bytes } }) }
+  const listener = { underWay: (_: number | null, bytes: number | null) => ({ text: `while it looked into ${path}, after ${bytes ?? 0} bytes of it`, where: { path, offset: bytes ?? 0 } }) }
   try {
     return (await worker.call({ do: 'inspect', job }, listener, signal).answer) as Inspected
   } finally {

@@ -79,7 +79,10 @@ export class Pool {
 
   giveBack(worker: Worker, use: Use): void {
     if (use === 'shared') worker.shared -= 1
-    else worker.staging = worker.asking = false
+    else {
+      worker.staging = worker.asking = false
+      worker.patience = null
+    }
     this.dispatch()
   }
 

@@ -9,6 +9,7 @@ import { after, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { define } from '../../core/definition.ts'
 import type { StageEvent, StageJob } from '../../core/engine.ts'
+import { WorkerDied } from '../../core/death.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { placeOf } from '../../core/place.ts'
 import { lookAt } from '../../storage/pin.ts'
@@ -78,6 +79,29 @@ describe('a process of the engine', () => {
     const staged = await engine.stage(jobOf(3), () => undefined, never)
     assert.equal(staged.winners, 3)
     await assert.rejects(engine.stage(jobOf(3), () => undefined, controller.signal), (thrown: unknown) => thrown === reason)
+  })
+
+  test('tells which file it was working at, also when it had read it to its end', async () => {
+    Object.assign(process.env, { SLUICE_TEST_ONLY: 'poison', SLUICE_POISON: 'venom=exit@after' })
+    const poisoned = openDuckdbEngine({ memory: 512_000_000, jobs: 1, spool: root })
+    poisoned.warm()
+    delete process.env['SLUICE_TEST_ONLY']
+    delete process.env['SLUICE_POISON']
+    const folder = join(root, 'convert')
+    mkdirSync(folder)
+    const files = ['a', 'venom', 'c'].map((name, at) => {
+      const path = join(root, `${name}.ndjson`)
+      writeFileSync(path, '{"id":1}\n')
+      const pin = lookAt(path)
+      assert.ok(pin !== null)
+      return { n: at + 1, pin, output: join(folder, `${name}.out`), rejects: join(folder, `${name}.rejects`) }
+    })
+    const ended: number[] = []
+    const { definition, reading, onBad, maxBad, now, grace } = jobOf(1)
+    const done = poisoned.convert({ files, to: 'csv', definition: { ...definition, key: [], keep: null }, reading, onBad, maxBad, now, grace, escapeFormulas: false, folder }, (event) => event.kind === 'end' && ended.push(event.converted.n), never)
+    await assert.rejects(done, (thrown) => thrown instanceof WorkerDied && thrown.last.begun === 2 && thrown.last.offset === null && thrown.last.guilty && /while it wrote what it had read of .*venom/.test(thrown.message))
+    assert.deepEqual(ended, [1])
+    await poisoned.close()
   })
 
   test('ignores the signals of the terminal', async () => {

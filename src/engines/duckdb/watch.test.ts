@@ -22,7 +22,7 @@ async function subject(t: TestContext, program: string, beats: () => number = ()
   const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(() => child.kill('SIGKILL'))
   await once(child.stdout, 'data')
-  const made: Subject = { child, pid: child.pid, busy: true, stopped: null, seen: () => ({ beats: beats(), seq: null, bytes: 0 }), stop: (why) => void (made.stopped ??= why) }
+  const made: Subject = { child, pid: child.pid, busy: true, patience: null, stopped: null, seen: () => ({ beats: beats(), seq: null, bytes: 0, after: null }), stop: (why) => void (made.stopped ??= why) }
   return made
 }
 
@@ -47,6 +47,21 @@ test('an endless loop is stopped; who beats, is not asked, or stands still for a
   await look(new Watch(1e12, 300), [spinning, beating, idle, halted], 5000)
   assert.match(spinning.stopped ?? '', /no progress for 0\.3 s/)
   assert.deepEqual([beating.stopped, idle.stopped, halted.stopped], [null, null, null])
+})
+
+test('a group of suspects has less patience, but not while a file is read', { skip }, async (t) => {
+  const loop = `${ready} for (;;);`
+  const deciding = { ...(await subject(t, loop)), patience: 200 }
+  const reading = { ...(await subject(t, loop)), patience: 200, seen: () => ({ beats: 1, seq: 7, bytes: 0, after: null }) }
+  const said: string[] = []
+  deciding.stop = (why, silent) => void said.push(`${why}, ${silent}`)
+  reading.stop = () => void said.push('reading')
+  const watch = new Watch(1e12, 3_600_000)
+  for (let n = 0; n < 5000 && said.length === 0; n++) {
+    watch.look([deciding, reading])
+    await sleep(20)
+  }
+  assert.equal(said[0], 'it made no progress for 0.2 s, true')
 })
 
 test('a process that waits in its own code for ever is stopped', { skip }, async (t) => {

@@ -12,6 +12,8 @@ import { systemClock } from '../../storage/system.ts'
 
 /** Milliseconds after which a silent process is stopped. A sign of life comes every second or 16 MB. */
 export const SILENCE_MS = 8_000
+/** The same for a process that decides a group of suspects: whoever loses it is only cut smaller, never condemned. */
+export const SUSPECT_SILENCE_MS = 3_000
 /** So much of the silence it must have been running or asleep: on a busy machine it may just not get the processor. */
 const OWN_SHARE = 3 / 8
 /** Between two looks; milliseconds. Memory can be taken by a gigabyte a second. */
@@ -28,9 +30,11 @@ export interface Watched {
   readonly pid: number | undefined
   /** It has been asked for something. */
   readonly busy: boolean
+  /** Milliseconds of silence that are granted while nothing is read, where they are fewer than usual. */
+  readonly patience: number | null
   seen(): Seen
-  /** Ends it; `why` completes "The worker process was stopped: …". */
-  stop(why: string): void
+  /** Ends it; `why` completes "The worker process was stopped: …". @param silent it gave no sign of life */
+  stop(why: string, silent: boolean): void
 }
 
 interface Record {
@@ -68,13 +72,14 @@ export class Watch {
     })
     const largest = sizes.toSorted((one, two) => two.bytes - one.bytes)[0]
     if (largest === undefined || sizes.reduce((sum, { bytes }) => sum + bytes, 0) <= this.memory) return
-    largest.process.stop(`it took ${mb(largest.bytes)} MB of memory; all together may have ${mb(this.memory)} MB`)
+    largest.process.stop(`it took ${mb(largest.bytes)} MB of memory; all together may have ${mb(this.memory)} MB`, false)
   }
 
   private listen(process: Watched, pid: number): void {
     const last = this.records.get(process)
     const now = systemClock.monotonic()
-    const { beats } = process.seen()
+    const { beats, seq } = process.seen()
+    const most = seq === null ? Math.min(this.silence, process.patience ?? this.silence) : this.silence
     if (last === undefined || !process.busy || last.beats !== beats) {
       this.records.set(process, { beats, cpu: timeOf(pid).cpu, at: now, silent: 0, own: 0, shared: last?.shared ?? 0 })
       return
@@ -87,7 +92,7 @@ export class Watch {
     last.own += state === 'S' ? passed : used
     last.cpu = cpu
     last.at = now
-    if (last.silent >= this.silence && last.own >= this.silence * OWN_SHARE) process.stop(`it made no progress for ${this.silence / 1000} s`)
+    if (last.silent >= most && last.own >= most * OWN_SHARE) process.stop(`it made no progress for ${most / 1000} s`, true)
   }
 }
 

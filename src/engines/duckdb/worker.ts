@@ -36,8 +36,8 @@ export interface Listener {
   event?(event: StageEvent | ConverterEvent): void
   standing?(shas: string[]): Promise<ReadonlyMap<string, Standing>>
   chunk?(rows: Row[]): void
-  /** What was under way when the process died, ends the sentence of ENGINE_DIED; `begun`: the arrival that was being read. */
-  underWay?(begun: number | null, bytes: number): { text: string; where: Where }
+  /** What was under way when the process died, ends the sentence of ENGINE_DIED; `begun`: the arrival that was being read, or that was worked at after it was read (bytes: null). */
+  underWay?(begun: number | null, bytes: number | null): { text: string; where: Where }
 }
 
 interface Pending {
@@ -54,6 +54,8 @@ export class Worker {
   /** A stage runs here; `asking` while it waits for the table's answer. */
   staging = false
   asking = false
+  /** See Watched. */
+  patience: number | null = null
   /** Sessions and streams that are open here. */
   shared = 0
   /** Resolves when the process is gone and its calls are rejected. */
@@ -70,6 +72,7 @@ export class Worker {
   private readonly pulse: PulseReader
   /** Why it was ended from here; null: it was not. */
   private stopped: string | null = null
+  private silent = false
   private dismissed = false
 
   /**
@@ -119,9 +122,10 @@ export class Worker {
     return this.pulse.read()
   }
   /** The watchdog ends it: a death as any other, with its reason. */
-  stop(why: string): void {
+  stop(why: string, silent: boolean): void {
     if (this.stopped !== null || this.death !== null) return
     this.stopped = why
+    this.silent = silent
     this.process.kill('SIGKILL')
   }
   /** It is needed no more; whatever it still does, its end is nobody's fault. */
@@ -211,11 +215,11 @@ export class Worker {
       const reads = pending?.listener.underWay !== undefined && seen.seq !== null
       const alone = this.pending.size === 1 && seen.seq === null
       const guilty = pending !== null && !this.dismissed && pending.beats !== seen.beats && (reads || alone)
-      return { how: told, begun: reads ? seen.seq : null, offset: reads ? seen.bytes : null, guilty, stray: this.stopped === null && how.endsWith('SIGKILL') }
+      return { how: told, begun: reads ? seen.seq : seen.after, offset: reads ? seen.bytes : null, guilty, silent: this.silent, stray: this.stopped === null && how.endsWith('SIGKILL') }
     }
     this.death = new WorkerDied(`The worker process ${told}.${tail}`, last(null))
     for (const pending of this.pending.values()) {
-      const under = pending.listener.underWay?.(seen.seq, seen.bytes)
+      const under = pending.listener.underWay?.(seen.seq ?? seen.after, seen.seq === null ? null : seen.bytes)
       const text = under === undefined ? '' : ` ${under.text}`
       pending.reject(pending.reason === null ? new WorkerDied(`The worker process ${told}${text}.${tail}`, last(pending), under?.where) : pending.reason.thrown)
     }
