@@ -27,7 +27,7 @@ const THREAD = fileURLToPath(new URL(`./ahead-thread${extname(fileURLToPath(impo
 export interface HashedBytes {
   /** Up to `length` next bytes into `into` at `at`; 0 at the end. @throws SluiceError PERMISSION_DENIED or IO_FAILED */
   read(into: Uint8Array, at: number, length: number): number
-  /** SHA-256, as hex, of all that was read; null: the file has more than that. Once, after the last read. */
+  /** SHA-256, as hex, of all that was read; null: the file has more than that, or its end cannot be read. Once, after the last read. */
   digest(): string | null
   /** Nothing touches the file any more; before the file is closed. */
   close(): void
@@ -91,7 +91,7 @@ class ReadAhead implements HashedBytes {
   }
 
   digest(): string | null {
-    if (this.within > 0 || this.next() > 0) return null
+    if (this.within > 0 || !this.ended()) return null
     const slot = (this.used % SLOTS) * SLOT_BYTES
     return Buffer.from(this.slots.slice(slot, slot + 32)).toString('hex')
   }
@@ -100,6 +100,15 @@ class ReadAhead implements HashedBytes {
     Atomics.store(this.control, STOP, 1)
     Atomics.notify(this.control, FREED)
     this.until(GONE, () => Atomics.load(this.control, GONE) === 1)
+  }
+
+  private ended(): boolean {
+    try {
+      return this.next() === 0
+    } catch {
+      // Not read to its end: what is there behind what was asked for nobody knows.
+      return false
+    }
   }
 
   /** Bytes of the slot that is next; 0 at the end. */
