@@ -140,3 +140,13 @@ test('a file of more records than places can number fails whole, whatever its re
 test('a malformed path to the records is refused before any file is read', async () => {
   await assert.rejects(load({}, { records: 'data..items' }), { code: 'DEFINITION_INVALID' })
 })
+
+test('parts that a thread writes are the same, also around a file of which nothing is kept', async () => {
+  const records = Array.from({ length: 3000 }, (_, i) => `{"id":${i},"t":"${'x'.repeat(i % 50)}","b":${i % 2 === 0}}`)
+  const files = { 'a.json': `{"records":[${records.join()}]}`, 'b.json': `{"records":[${records.join()},]}`, 'c.ndjson': `${records.join('\n')}\n{"id":\n` }
+  const limits = { groupRows: 700, partRows: 2000 }
+  const here = await load(files, {}, { limits, window: 4096 })
+  const behind = await load(files, {}, { limits, window: 4096, behind: 0 })
+  assert.equal(here.rows.length, 6000)
+  assert.deepEqual([behind.rows, behind.rejects, behind.ends, behind.left], [here.rows, here.rejects, here.ends, here.left])
+})

@@ -5,6 +5,7 @@
  * included, warm: 190 MB per second of processor time, 1.5 million records. One writer per type and a timestamp that is
  * read once, not twice, brought it there from 135. What is left is mostly the scanner's look at every byte.
  */
+import { availableParallelism } from 'node:os'
 import type { Definition } from '../core/definition.ts'
 import type { Part, StageJob } from '../core/engine.ts'
 import { REJECT_COLUMNS } from '../core/engine.ts'
@@ -15,6 +16,7 @@ import type { LeftOut } from '../core/proposal.ts'
 import type { Column, Schema } from '../core/schema.ts'
 import { BY_ITSELF, isPackedName } from '../core/reading.ts'
 import type { Reading } from '../core/reading.ts'
+import { WriteBehind } from '../storage/behind.ts'
 import { pathOf } from './json/reader.ts'
 import type { ForeignRows } from './parquet-in/reader.ts'
 import { Unpacked } from './packing/unpack.ts'
@@ -55,6 +57,8 @@ export interface SplitOptions {
   limits?: PartLimits
   /** Most records of a file; tests make it small. */
   rows?: number
+  /** Bytes of a file from which its parts are written from a thread; tests make it small. */
+  behind?: number
   /** False: every record goes the long way; tests compare. */
   lane?: boolean
 }
@@ -67,6 +71,8 @@ export interface SplitInput {
   size: number
   /** Up to `length` next bytes into `into` from index `at`; 0 at the end. */
   read(into: Uint8Array, at: number, length: number): number
+  /** Called every second while the splitter sleeps because a thread of its own writes. */
+  waits?(): void
 }
 export interface SplitEnd {
   state: 'loaded' | 'failed' | 'waiting'
@@ -110,6 +116,8 @@ export interface Splitter {
 
 /** Bytes of a window that the next file uses again. */
 const KEPT_WINDOW = 9 << 20
+/** A thread takes 25 ms to start. */
+const BEHIND_FROM = 64 << 20
 /** First faults that are kept for the summary. */
 const MOST_FAULTS = 100
 const REJECT_SCHEMA: Schema = REJECT_COLUMNS.map((name, i): Column => ({ name, type: i < 2 ? 'int64' : 'string' }))
@@ -149,6 +157,19 @@ class FileSplitter implements Splitter {
   }
 
   async split(input: SplitInput, onProgress: (bytes: number, records: number) => void): Promise<SplitEnd> {
+    const behind = input.size >= (this.options.behind ?? BEHIND_FROM) && availableParallelism() > 1 ? new WriteBehind(() => input.waits?.()) : null
+    this.good.behind = behind
+    try {
+      const end = await this.splitFile(input, onProgress)
+      this.good.settle()
+      return end
+    } finally {
+      this.good.behind = null
+      behind?.close()
+    }
+  }
+
+  private async splitFile(input: SplitInput, onProgress: (bytes: number, records: number) => void): Promise<SplitEnd> {
     const { maxBad, grace, now } = this.options
     this.good.savepoint()
     this.rejects.savepoint()

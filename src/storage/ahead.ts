@@ -58,7 +58,8 @@ class ReadAhead implements HashedBytes {
   private readonly path: string
   private readonly waits: () => void
   private readonly control: Int32Array
-  private readonly slots: Uint8Array
+  /** Copying between shared and other memory takes a Buffer a third of the time of `set`. */
+  private readonly slots: Buffer
   /** Slots that were used up, and bytes of the next one that were. */
   private used = 0
   private within = 0
@@ -69,7 +70,7 @@ class ReadAhead implements HashedBytes {
     const numbers = new SharedArrayBuffer(NUMBERS * 4)
     const slots = new SharedArrayBuffer(SLOTS * SLOT_BYTES)
     this.control = new Int32Array(numbers)
-    this.slots = new Uint8Array(slots)
+    this.slots = Buffer.from(slots)
     const thread = new Worker(THREAD, { workerData: { fd: handle, numbers, slots } satisfies Ahead, resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 } })
     thread.unref()
   }
@@ -79,7 +80,7 @@ class ReadAhead implements HashedBytes {
     if (filled <= 0) return 0
     const slot = (this.used % SLOTS) * SLOT_BYTES
     const n = Math.min(length, filled - this.within)
-    into.set(this.slots.subarray(slot + this.within, slot + this.within + n), at)
+    this.slots.copy(into, at, slot + this.within, slot + this.within + n)
     this.within += n
     if (this.within === filled) {
       this.used++
@@ -93,7 +94,7 @@ class ReadAhead implements HashedBytes {
   digest(): string | null {
     if (this.within > 0 || !this.ended()) return null
     const slot = (this.used % SLOTS) * SLOT_BYTES
-    return Buffer.from(this.slots.slice(slot, slot + 32)).toString('hex')
+    return this.slots.toString('hex', slot, slot + 32)
   }
 
   close(): void {
@@ -117,8 +118,8 @@ class ReadAhead implements HashedBytes {
     const at = this.used % SLOTS
     const length = Atomics.load(this.control, LENGTHS + at)
     if (length !== FAILED) return length
-    const told = this.slots.slice(at * SLOT_BYTES, at * SLOT_BYTES + Atomics.load(this.control, ERROR_BYTES))
-    const { message, code } = JSON.parse(Buffer.from(told).toString()) as { message: string; code?: string }
+    const told = this.slots.toString('utf8', at * SLOT_BYTES, at * SLOT_BYTES + Atomics.load(this.control, ERROR_BYTES))
+    const { message, code } = JSON.parse(told) as { message: string; code?: string }
     throw storageError(Object.assign(new Error(message), { code }), 'read', this.path)
   }
 

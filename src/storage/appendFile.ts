@@ -5,6 +5,7 @@
  */
 import { closeSync, ftruncateSync, openSync, readSync, rmSync, writeSync, writevSync } from 'node:fs'
 import { around } from './around.ts'
+import type { WriteBehind } from './behind.ts'
 import { storageError } from './errors.ts'
 
 export interface AppendFile {
@@ -13,6 +14,10 @@ export interface AppendFile {
   readonly size: number
   /** Writes these one after another. @throws SluiceError DISK_FULL, PERMISSION_DENIED or IO_FAILED */
   append(...runs: Uint8Array[]): void
+  /** The same from a thread: that it failed is thrown by a later call. */
+  appendBehind(writer: WriteBehind, ...runs: Uint8Array[]): void
+  /** What is under way is written. @throws as append */
+  settle(): void
   /** Cuts the file back to `size` bytes; what follows goes there. */
   truncate(size: number): void
   close(): void
@@ -26,8 +31,15 @@ export function openAppendFile(point: string, path: string): AppendFile {
   const fd = change('create', () => openSync(path, 'wx'))
   let size = 0
   let open = true
+  let behind: WriteBehind | null = null
+  const settle = (): void => {
+    const writer = behind
+    behind = null
+    writer?.settle(path)
+  }
   const close = (): void => {
     if (!open) return
+    settle()
     open = false
     change('close', () => closeSync(fd))
   }
@@ -36,7 +48,14 @@ export function openAppendFile(point: string, path: string): AppendFile {
     get size() {
       return size
     },
+    settle,
+    appendBehind(writer, ...runs) {
+      behind = writer
+      change('write', () => writer.write(fd, size, runs, path))
+      size += runs.reduce((sum, run) => sum + run.length, 0)
+    },
     append(...runs) {
+      settle()
       change('write', () => {
         const total = runs.reduce((sum, run) => sum + run.length, 0)
         let done = runs.length < 2 ? 0 : writevSync(fd, runs, size)
@@ -49,11 +68,17 @@ export function openAppendFile(point: string, path: string): AppendFile {
       })
     },
     truncate(to) {
+      settle()
       change('truncate', () => ftruncateSync(fd, to))
       size = to
     },
     close,
     discard() {
+      try {
+        settle()
+      } catch {
+        // What could not be written goes with the rest.
+      }
       close()
       change('remove', () => rmSync(path, { force: true }))
     },

@@ -64,12 +64,13 @@ async function readArrival(arrival: Arrival, splitter: Splitter, tell: (bytes: n
 async function splitFile(arrival: Arrival, file: PinnedFile, splitter: Splitter, tell: (bytes: number, records: number) => void, pulse?: Pulse): Promise<ArrivalOutcome> {
   const { pin } = arrival
   const got: Got = { bytes: 0, ended: false, failed: null }
-  const bytes = hashedBytes(file, pin.size, () => {
+  const waits = (): void => {
     // The process sleeps while its thread waits: a disk that does not answer is nobody's fault here.
     if (waitsForDisk()) pulse?.at(got.bytes)
-  })
+  }
+  const bytes = hashedBytes(file, pin.size, waits)
   try {
-    return await splitBytes(arrival, file, bytes, got, splitter, tell, pulse)
+    return await splitBytes(arrival, file, bytes, got, waits, splitter, tell, pulse)
   } finally {
     bytes.close()
   }
@@ -83,7 +84,7 @@ interface Got {
   failed: unknown
 }
 
-async function splitBytes(arrival: Arrival, file: PinnedFile, bytes: HashedBytes, got: Got, splitter: Splitter, tell: (bytes: number, records: number) => void, pulse?: Pulse): Promise<ArrivalOutcome> {
+async function splitBytes(arrival: Arrival, file: PinnedFile, bytes: HashedBytes, got: Got, waits: () => void, splitter: Splitter, tell: (bytes: number, records: number) => void, pulse?: Pulse): Promise<ArrivalOutcome> {
   const { seq, pin } = arrival
   const read = (into: Uint8Array, at: number, length: number): number => {
     let n: number
@@ -101,7 +102,7 @@ async function splitBytes(arrival: Arrival, file: PinnedFile, bytes: HashedBytes
   }
   let end: SplitEnd
   try {
-    end = await splitter.split({ seq, path: pin.uri, modified: pin.modified, size: pin.size, read }, (_, records) => {
+    end = await splitter.split({ seq, path: pin.uri, modified: pin.modified, size: pin.size, read, waits }, (_, records) => {
       pulse?.at(got.bytes)
       tell(got.bytes, records)
     })

@@ -8,6 +8,7 @@ import type { Column, ColumnType } from '../../core/schema.ts'
 import { isNested, nodeOf } from '../../core/types.ts'
 import { openAppendFile } from '../../storage/appendFile.ts'
 import type { AppendFile } from '../../storage/appendFile.ts'
+import type { WriteBehind } from '../../storage/behind.ts'
 import { ByteList } from './bytes.ts'
 import { SMALL_DECIMAL, WIDE_BYTES, packBits, physicalOf, runs } from './column.ts'
 import type { ColumnBuffer, ColumnMark } from './column.ts'
@@ -42,8 +43,11 @@ export class ParquetFile {
   get path(): string {
     return this.file.path
   }
-  /** Writes rows [from, to) of the buffers as a row group; the marks say where their bytes begin and end. */
-  group(columns: readonly { buffer: ColumnBuffer; begin: ColumnMark; end: ColumnMark }[], from: number, to: number): void {
+  /**
+   * Writes rows [from, to) of the buffers as a row group; the marks say where their bytes begin and end.
+   * @param behind writes it from a thread; null: it is written here
+   */
+  group(columns: readonly { buffer: ColumnBuffer; begin: ColumnMark; end: ColumnMark }[], from: number, to: number, behind: WriteBehind | null = null): void {
     const runs: Uint8Array[] = []
     const group: Group = { rows: to - from, chunks: new Map() }
     let offset = this.file.size
@@ -55,7 +59,8 @@ export class ParquetFile {
       group.chunks.set(buffer.name, { offset, bytes: head.length + values.length })
       offset += head.length + values.length
     }
-    this.file.append(...runs)
+    if (behind === null) this.file.append(...runs)
+    else this.file.appendBehind(behind, ...runs)
     this.groups.push(group)
     this.rows += group.rows
   }
@@ -66,6 +71,10 @@ export class ParquetFile {
     if (this.file.size !== mark.size) this.file.truncate(mark.size)
     this.groups.length = mark.groups
     this.rows = mark.rows
+  }
+  /** What is under way is written. */
+  settle(): void {
+    this.file.settle()
   }
   discard(): void {
     this.file.discard()

@@ -6,6 +6,7 @@
 import { PART_ROWS } from '../../core/engine.ts'
 import type { Part } from '../../core/engine.ts'
 import type { Column, ColumnType } from '../../core/schema.ts'
+import type { WriteBehind } from '../../storage/behind.ts'
 import { ColumnBuffer } from './column.ts'
 import type { ColumnMark } from './column.ts'
 import { ParquetFile } from './file.ts'
@@ -33,6 +34,8 @@ export class Parts {
   private point: Savepoint | null = null
   /** Number of the row being filled, within the rows that wait. */
   row = 0
+  /** Writes row groups from a thread; null: they are written here. Whoever takes it away lets them settle first. */
+  behind: WriteBehind | null = null
   private weight = 0
   private readonly groupRows: number
   private readonly partRows: number
@@ -102,7 +105,7 @@ export class Parts {
   private write(ends: readonly ColumnMark[], from: number, to: number): void {
     const none = { bytes: 0, values: 0 }
     const columns = this.columns.slice(0, ends.length).map((buffer, i) => ({ buffer, begin: none, end: ends[i] as ColumnMark }))
-    this.target().group(columns, from, to)
+    this.target().group(columns, from, to, this.behind)
     if (this.point !== null) {
       this.point.files = this.files.length
       this.point.file = this.files.at(-1)?.mark() ?? null
@@ -111,7 +114,7 @@ export class Parts {
   private writeFrom(begins: readonly ColumnMark[], from: number): void {
     if (this.row === from) return
     const columns = this.columns.map((buffer, i) => ({ buffer, begin: begins[i] ?? { bytes: 0, values: 0 }, end: buffer.mark() }))
-    this.target().group(columns, from, this.row)
+    this.target().group(columns, from, this.row, this.behind)
   }
   /** The file that the next group goes to; a group is never cut, so a file ends early when it would not fit. */
   private target(): ParquetFile {
@@ -127,6 +130,10 @@ export class Parts {
     if (this.row > 0) this.flush()
     for (const file of this.files) file.finish(schema)
     return this.files.map((file) => ({ uri: file.path, rows: file.rows }))
+  }
+  /** What is under way is written. @throws SluiceError DISK_FULL and its like */
+  settle(): void {
+    for (const file of this.files) file.settle()
   }
   /** Removes all that was written. */
   discard(): void {
