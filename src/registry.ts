@@ -4,12 +4,16 @@ import type { Clock, Random } from './core/effects.ts'
 import type { Converter } from './core/convert.ts'
 import type { Inspector } from './core/inspect.ts'
 import type { Engine } from './core/engine.ts'
+import type { Secret } from './core/secret.ts'
 import type { Target } from './core/target.ts'
 
 /** What a target is made from. */
 export interface TargetSettings {
-  /** What follows the scheme, as an absolute path. */
+  /** What follows the scheme, as an absolute path; of a server its address without password and options. */
   location: string
+  /** Options of an address, and a password that counts for this command only. */
+  options?: string
+  secret?: Secret
   clock: Clock
   random: Random
 }
@@ -17,10 +21,12 @@ export interface TargetSettings {
 export const TARGETS: Readonly<Record<string, (settings: TargetSettings) => Promise<Target>>> = {
   delta: async ({ location, clock, random }) => (await import('./connectors/delta/target.ts')).openDeltaTarget({ root: location, clock, random }),
   sqlite: async ({ location }) => (await import('./connectors/sqlite/target.ts')).openSqliteTarget({ file: location }),
+  postgres: async ({ location, options, secret }) =>
+    (await import('./connectors/postgres/target.ts')).openPostgresTarget({ url: options === undefined ? location : `${location}?${options}`, ...(secret === undefined ? {} : { secret }) }),
 }
 
 /** Targets of the design that are not built yet. */
-export const LATER_TARGETS: readonly string[] = ['postgres', 'postgresql', 'duckdb', 'kafka', 's3', 'parquet', 'files']
+export const LATER_TARGETS: readonly string[] = ['duckdb', 'kafka', 's3', 'parquet', 'files']
 
 export interface EngineSettings {
   /** Bytes that all processes together may hold (PSS). */

@@ -18,7 +18,9 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   resolve: ['core', 'sql'],
   pipeline: ['core'],
   ledger: ['core', 'sql', 'storage'],
-  connectors: ['core', 'storage', 'formats', 'resolve', 'sql'],
+  // What the targets that are databases share.
+  database: ['core', 'resolve', 'sql', 'storage'],
+  connectors: ['core', 'storage', 'formats', 'resolve', 'sql', 'database'],
   engines: ['core', 'storage', 'formats', 'resolve', 'sql'],
   registry: ['core', 'connectors', 'engines', 'ledger'],
   config: ['core', 'storage'],
@@ -158,6 +160,10 @@ test('only the engine loads DuckDB, only SQLite sessions load node:sqlite', () =
   const sqlite = users('node:sqlite')
   assert.ok(sqlite.length > 0)
   assert.deepEqual(sqlite.filter((path) => !path.startsWith('src/sql/')), [])
+  // Loaded when the first session is opened: a command that needs no server does not pay for its library.
+  const postgres = users('pg')
+  assert.ok(postgres.length > 0)
+  assert.deepEqual(postgres.filter((path) => !path.startsWith('src/connectors/postgres/')), [])
 })
 
 test('only storage/system.ts reads the clock and makes up ids', () => {

@@ -26,7 +26,7 @@ interface Typed {
   mode: 'append' | 'dedupe' | 'upsert' | 'replace'
   format: Format
   keep: 'first' | 'last' | 'error' | `max:${string}` | `min:${string}`
-  to: `delta:${string}` | `sqlite:${string}`
+  to: `delta:${string}` | `sqlite:${string}` | `postgres://${string}` | `postgresql://${string}`
   maxBad: number | `${number}` | `${number}%`
   grace: Time
   memory: Size

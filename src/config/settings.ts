@@ -135,6 +135,7 @@ function isUri(path: string): boolean {
 
 /** `sqlite:x.db` in /etc/s → `sqlite:/etc/s/x.db`. What is no local place stays as it is. */
 function absoluteTarget(to: string, folder: string): string {
+  if (/^postgres(ql)?:/i.test(to)) return to.replace(/([?&]password=file(?::|%3A))([^&]*)/i, (_, before: string, path: string) => `${before}${encodeURIComponent(resolve(folder, decodeURIComponent(path)))}`)
   const [, scheme, rest = ''] = /^(delta|sqlite):(.*)$/s.exec(to) ?? []
   return scheme === undefined || rest === '' || rest.startsWith('//') ? to : `${scheme}:${resolve(folder, rest)}`
 }

@@ -112,7 +112,7 @@ function isMode(mode: string): mode is Mode {
  * @throws SluiceError DEFINITION_INVALID, or LATER for what is not built yet
  */
 export function define(table: string, request: DefinitionRequest): Definition {
-  if (!isTableName(table)) throw invalid(`--into ${table} is not a table name.`, 'Letters, digits and _, not beginning with a digit, at most 63.')
+  if (!isTableName(table)) throw invalid(`--into ${table} is not a table name.`, 'Letters, digits and _, not beginning with a digit, at most 63; in a database perhaps with a schema, as in raw.events.')
   if (request.records !== undefined) checkRecordsPath(request.records)
   const columns = request.columns === undefined ? null : parseColumns(request.columns)
   const key = parseKey(request.key)

@@ -126,6 +126,12 @@ export interface Session {
    * folder is the caller's to sync. No rows: no file, and rows 0. Failpoints `<point>.before` and `<point>.after`.
    */
   copy(point: string, select: string, uri: string): Promise<Written>
+  /**
+   * Writes the rows of `select` as CSV for PostgreSQL's COPY, in the order of the query and not synced: null is an empty
+   * field, the `quoted` columns stand in quotes, so an empty text is told from null. Answers the rows written. Failpoints
+   * as in `copy`.
+   */
+  copyText(point: string, select: string, quoted: readonly string[], uri: string): Promise<number>
   close(): Promise<void>
 }
 

@@ -64,7 +64,8 @@ export function isReserved(name: string): boolean {
   return folded === '_place' || folded.startsWith('_sluice')
 }
 
-const TABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
+/** Perhaps with the schema that it lies in: `raw.events`. */
+const TABLE_NAME = /^([A-Za-z_][A-Za-z0-9_]{0,62}\.)?[A-Za-z_][A-Za-z0-9_]{0,62}$/
 export function isTableName(name: string): boolean {
   return TABLE_NAME.test(name)
 }

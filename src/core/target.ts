@@ -76,10 +76,12 @@ export interface Finding {
 }
 
 export interface Target {
-  /** Scheme of its URIs: delta, sqlite. */
+  /** Scheme of its URIs: delta, sqlite, postgres. */
   readonly scheme: string
   /** Tables can be laid apart by partitions. */
   readonly partitions: boolean
+  /** Tables lie in schemas: `raw.events`. */
+  readonly schemas: boolean
   /** The table's own URI, absolute: its identity in the ledger. */
   uri(table: string): string
   /**

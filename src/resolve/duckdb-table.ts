@@ -322,7 +322,7 @@ export function repeatedSql(job: Resolution, keep: Keep, hits: readonly number[]
 }
 
 /** A row as JSON text, null for what is absent. Values of json columns are JSON already. */
-function rowJsonSql(schema: Schema): string {
+export function rowJsonSql(schema: Schema): string {
   const members = schema.map(({ name, type }) => `${quoteText(`${JSON.stringify(name)}:`)} || coalesce(${jsonTextSql(type, quoteName(name))}, 'null')`)
   return `'{' || concat_ws(',', ${members.join(', ')}) || '}'`
 }

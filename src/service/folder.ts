@@ -4,7 +4,6 @@
  *   ledger.db  tables/<name>/  tables/<name>@<hash>.json (pointer)  spool/<worker>/  workers/<worker>.db
  * A lost ledger is rebuilt from the tables; pointers make that possible for tables that lie outside of the folder.
  */
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock, Fs, Random } from '../core/effects.ts'
 import type { Engine } from '../core/engine.ts'
@@ -16,8 +15,8 @@ import { localFs } from '../storage/local.ts'
 import { systemClock, systemRandom } from '../storage/system.ts'
 import { ENGINES } from '../registry.ts'
 import type { OpenedEngine } from '../registry.ts'
-import { openTarget, tableKey, tablesFolder } from './targets.ts'
-import type { Place } from './targets.ts'
+import { findPlaces, tablesFolder } from './places.ts'
+import { openTarget, tableKey } from './targets.ts'
 
 export interface DataFolder {
   path: string
@@ -67,51 +66,10 @@ export async function sweepSpool(folder: DataFolder): Promise<void> {
   }
 }
 
-/** Writes down where a table outside of the data folder is, before anything is committed to it. */
-export async function rememberPlace(folder: DataFolder, name: string, place: Place): Promise<void> {
-  const home = tablesFolder(folder.path)
-  if (place.scheme === 'delta' && place.location === home) return
-  const hash = createHash('sha256').update(`${place.scheme}:${place.location}`).digest('hex').slice(0, 12)
-  const path = join(home, `${name}@${hash}.json`)
-  if ((await folder.fs.stat(path)) !== null) return
-  await folder.fs.makeFolder('folder.tables', home)
-  const part = `${path}.${folder.random.id(8)}.tmp`
-  await folder.fs.write('folder.pointer', part, JSON.stringify({ table: name, ...place }))
-  await folder.fs.rename('folder.pointer-place', part, path)
-  await folder.fs.sync('folder.pointer-sync', home)
-}
-
-/** Tables of this folder, as the folder itself shows them: the truth for a lost ledger. */
-export async function findTables(folder: DataFolder): Promise<{ name: string; place: Place }[]> {
-  const home = tablesFolder(folder.path)
-  const found: { name: string; place: Place }[] = []
-  for (const entry of ((await folder.fs.list(home)) ?? []).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.kind === 'folder' && (await folder.fs.stat(join(home, entry.name, '_delta_log'))) !== null) {
-      found.push({ name: entry.name, place: { scheme: 'delta', location: home } })
-    } else if (entry.name.endsWith('.json') && entry.name.includes('@')) {
-      found.push(await readPointer(folder.fs, join(home, entry.name)))
-    }
-  }
-  return found
-}
-
 /** Writes into the ledger what a table of it remembers. @returns how many arrivals were restored */
 export function restoreTable(folder: DataFolder, table: Table, name: string, head: Head): Promise<number> {
   const row: TableRow = { uri: tableKey(table.uri, folder.path), name, definition: head.definition }
   return folder.ledger.restore(row, table.arrivals(), head.lanes)
-}
-
-async function readPointer(fs: Fs, path: string): Promise<{ name: string; place: Place }> {
-  const text = Buffer.from((await fs.read(path)) ?? new Uint8Array()).toString()
-  try {
-    const pointer = JSON.parse(text) as Record<string, unknown>
-    if (typeof pointer['table'] === 'string' && typeof pointer['scheme'] === 'string' && typeof pointer['location'] === 'string') {
-      return { name: pointer['table'], place: { scheme: pointer['scheme'], location: pointer['location'] } }
-    }
-  } catch {
-    // Said below, with the path.
-  }
-  throw new SluiceError('TABLE_BROKEN', `${path} does not say where its table is.`, { where: { path }, hint: 'Restore it from a copy, or remove it if the table is gone for good.' })
 }
 
 /**
@@ -123,7 +81,7 @@ export async function rebuildLedger(folder: DataFolder, engine: Engine, adopting
   if (!(await folder.ledger.isEmpty())) return null
   let tables = 0
   let arrivals = 0
-  for (const { name, place } of await findTables(folder)) {
+  for (const { name, place } of await findPlaces(folder)) {
     if (name === adopting) continue
     const target = await openTarget(place, folder.clock, folder.random)
     const table = await target.open(name, null, engine)

@@ -18,8 +18,10 @@ import type { Tally } from '../pipeline/ingest.ts'
 import { recover } from '../pipeline/recover.ts'
 import { takeOver } from './adopt.ts'
 import { offerAll } from './discover.ts'
-import { closeFolder, openEngine, openFolder, rebuildLedger, rememberPlace, restoreTable, sweepSpool } from './folder.ts'
+import { closeFolder, openEngine, openFolder, rebuildLedger, restoreTable, sweepSpool } from './folder.ts'
 import type { DataFolder } from './folder.ts'
+import { rememberPlace } from './places.ts'
+import type { Place } from './places.ts'
 import { settingsOf } from './options.ts'
 import type { LoadOptions, Settings } from './options.ts'
 import { choosePlace, openTarget, tableKey } from './targets.ts'
@@ -34,7 +36,7 @@ export interface LoadResult {
   table: string
   /** URI of the table. */
   target: string
-  /** Delta: the version; SQLite: the number of commits; null: there is no table yet. */
+  /** Delta: the version; databases: the number of commits; null: there is no table yet. */
   version: number | null
   balance: Balance & { evicted: number; balances: boolean }
   files: FileCounts
@@ -63,8 +65,11 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     if (engine.notice !== null) options.onEvent?.({ kind: 'notice', text: engine.notice })
     const rebuilt = await rebuildLedger(folder, engine, options.adopt === true ? options.into : null)
     if (rebuilt !== null) options.onEvent?.({ kind: 'notice', text: rebuilt })
-    const place = await choosePlace(folder.ledger, folder.fs, folder.path, options.into, options.to)
+    const place = await choosePlace(folder, options.into, options.to)
     const target = await openTarget(place, folder.clock, folder.random)
+    if (options.into.includes('.') && !target.schemas) {
+      throw new SluiceError('TARGET_INVALID', `--into ${options.into}: ${place.scheme} tables lie in no schemas.`, { hint: 'Take a name without a dot, or load into PostgreSQL.' })
+    }
     const table = await target.open(options.into, folder.ledger.id, engine, { adopt: options.adopt === true })
     try {
       return await loadInto({ options, settings, folder, engine, table, place, partitions: target.partitions })
@@ -83,7 +88,7 @@ interface Loading {
   folder: DataFolder
   engine: Engine & { jobs: number }
   table: Table
-  place: { scheme: string; location: string }
+  place: Place
   /** The target can lay files apart. */
   partitions: boolean
 }

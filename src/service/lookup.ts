@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { resolve } from 'node:path'
 import { SluiceError } from '../core/errors.ts'
 import type { ArrivalRow } from '../core/ledger.ts'
-import { findTables } from './folder.ts'
 import type { DataFolder } from './folder.ts'
-import { isThere, openTarget, parseTarget, placeOfTable, tableKey, tablesFolder } from './targets.ts'
-import type { Place } from './targets.ts'
+import { findPlaces, tablesFolder } from './places.ts'
+import type { Place } from './places.ts'
+import { describePlace, isThere, openTarget, parseTarget, placeOfTable, samePlace, tableKey } from './targets.ts'
 
 export interface KnownTable {
   name: string
@@ -21,9 +21,10 @@ export interface KnownTable {
 
 /** Every table that the ledger knows or the folder shows, by name. */
 export async function knownTables(folder: DataFolder): Promise<KnownTable[]> {
+  // Pointers come first: they know the options of an address.
   const ledgers = (await folder.ledger.tables()).map((table) => ({ name: table.name, place: placeOfTable(table.uri, table.name, folder.path) }))
   const all = new Map<string, KnownTable>()
-  for (const { name, place } of [...ledgers, ...(await findTables(folder))]) {
+  for (const { name, place } of [...(await findPlaces(folder)), ...ledgers]) {
     const key = tableKey((await openTarget(place, folder.clock, folder.random)).uri(name), folder.path)
     if (all.has(key)) continue
     all.set(key, { name, place, key, mark: createHash('sha256').update(key).digest('hex').slice(0, 8), there: await isThere(folder.fs, place, name) })
@@ -43,7 +44,7 @@ export async function tableNamed(folder: DataFolder, name: string, to: string | 
   const home = meant.find((entry) => entry.place.scheme === 'delta' && entry.place.location === tablesFolder(folder.path))
   if (home !== undefined) return home
   if (meant.length > 1) {
-    const choices = meant.map((entry) => `${entry.place.scheme}:${entry.place.location}`).join(', ')
+    const choices = meant.map((entry) => describePlace(entry.place)).join(', ')
     throw new SluiceError('USAGE', `There are ${meant.length} tables ${name}: ${choices}.`, { hint: 'Say which one with --to.' })
   }
   return first
@@ -51,7 +52,9 @@ export async function tableNamed(folder: DataFolder, name: string, to: string | 
 
 async function matching(folder: DataFolder, name: string, to: string | undefined): Promise<KnownTable[]> {
   const wanted = to === undefined ? null : parseTarget(to, folder.path)
-  const named = (await knownTables(folder)).filter((entry) => entry.name === name && (wanted === null || (entry.place.scheme === wanted.scheme && entry.place.location === wanted.location)))
+  const all = (await knownTables(folder)).filter((entry) => entry.name === name && (wanted === null || samePlace(entry.place, wanted)))
+  // What the command says of the way there counts: a password is remembered nowhere.
+  const named = all.map((entry) => ({ ...entry, place: { ...entry.place, ...wanted } }))
   const there = named.filter((entry) => entry.there)
   return there.length > 0 ? there : named
 }
@@ -75,7 +78,7 @@ export async function findFile(folder: DataFolder, id: string, to: string | unde
   const wanted = to === undefined ? null : parseTarget(to, folder.path)
   const isWanted = ({ table }: ArrivalRow): boolean => {
     const place = tables.get(table)?.place
-    return wanted === null || (place?.scheme === wanted.scheme && place.location === wanted.location)
+    return wanted === null || (place !== undefined && samePlace(place, wanted))
   }
   for (const look of [exactly, byNumber, byContent, byPart]) {
     const found = (await look(folder, id, to)).filter(isWanted)
@@ -102,7 +105,7 @@ async function exactly({ ledger }: DataFolder, id: string): Promise<ArrivalRow[]
 }
 
 async function byNumber(folder: DataFolder, id: string, to: string | undefined): Promise<ArrivalRow[]> {
-  const [, name, seq] = /^([A-Za-z_]\w*)\/(\d{1,15})$/.exec(id) ?? []
+  const [, name, seq] = /^([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?)\/(\d{1,15})$/.exec(id) ?? []
   // What looks like a number may still be a part of a path, as in 2026/11.
   if (name === undefined || (await matching(folder, name, to)).length === 0) return []
   const row = await folder.ledger.arrival((await tableNamed(folder, name, to)).key, Number(seq))

@@ -49,7 +49,7 @@ export function dataFolder(given: string | undefined): string {
 export function settingsOf(options: LoadOptions): Settings {
   if (options.paths.length === 0) throw new SluiceError('USAGE', 'load needs at least one path: a file, a folder or a pattern.')
   if (!isTableName(options.into)) {
-    throw new SluiceError('DEFINITION_INVALID', `--into ${options.into} is not a table name.`, { hint: 'Letters, digits and _, not beginning with a digit, at most 63.' })
+    throw new SluiceError('DEFINITION_INVALID', `--into ${options.into} is not a table name.`, { hint: 'Letters, digits and _, not beginning with a digit, at most 63; in a database perhaps with a schema, as in raw.events.' })
   }
   if (options.onBad !== undefined && !ON_BAD.includes(options.onBad)) throw new SluiceError('USAGE', `--on-bad ${options.onBad}: expected one of ${ON_BAD.join(', ')}.`)
   if (options.mode !== undefined && options.mode !== 'replace' && !(MODES as readonly string[]).includes(options.mode)) {

@@ -3,28 +3,28 @@ import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import type { Clock, Fs, Random } from '../core/effects.ts'
 import { SluiceError } from '../core/errors.ts'
-import type { Ledger } from '../core/ledger.ts'
 import type { Target } from '../core/target.ts'
+import { identityOf, lastingOptions, parsePostgresUrl } from '../connectors/postgres/url.ts'
 import { LATER_TARGETS, TARGETS } from '../registry.ts'
+import { findPlaces, tablesFolder } from './places.ts'
+import type { DataFolder } from './folder.ts'
+import type { Place } from './places.ts'
 
-/** Where a target is, in a form that can be written down: scheme and absolute path. */
-export interface Place {
-  scheme: string
-  location: string
-}
+export { tablesFolder } from './places.ts'
+export type { Place } from './places.ts'
 
-/** Folder of the Delta tables in a data folder. */
-export function tablesFolder(dataDir: string): string {
-  return join(dataDir, 'tables')
-}
-
-/** Understands `delta:`, `delta:DIR`, `sqlite:FILE`. @throws SluiceError TARGET_INVALID or LATER */
+/** Understands `delta:`, `delta:DIR`, `sqlite:FILE`, `postgres://…`. @throws SluiceError TARGET_INVALID or LATER */
 export function parseTarget(to: string | undefined, dataDir: string): Place {
   if (to === undefined) return { scheme: 'delta', location: tablesFolder(dataDir) }
   const at = to.indexOf(':')
   const scheme = at < 0 ? to : to.slice(0, at)
   const rest = at < 0 ? '' : to.slice(at + 1)
   if (LATER_TARGETS.includes(scheme)) throw new SluiceError('LATER', `--to ${scheme}: is not built yet; there are ${Object.keys(TARGETS).join(' and ')}.`)
+  if (scheme === 'postgres' || scheme === 'postgresql') {
+    const url = parsePostgresUrl(to)
+    const options = lastingOptions(url)
+    return { scheme: 'postgres', location: identityOf(url), ...(options === '' ? {} : { options }), ...(url.password === null ? {} : { secret: url.password }) }
+  }
   if (!Object.hasOwn(TARGETS, scheme) || at < 0) throw new SluiceError('TARGET_INVALID', `--to ${to} is not a target.`)
   if (scheme === 'delta') return { scheme, location: rest === '' ? tablesFolder(dataDir) : resolve(rest) }
   if (rest === '') throw new SluiceError('TARGET_INVALID', `--to ${to}: a file is missing, as in sqlite:warehouse.db.`)
@@ -34,7 +34,23 @@ export function parseTarget(to: string | undefined, dataDir: string): Place {
 export async function openTarget(place: Place, clock: Clock, random: Random): Promise<Target> {
   const open = TARGETS[place.scheme]
   if (open === undefined) throw new SluiceError('TARGET_INVALID', `There is no target ${place.scheme}.`)
-  return open({ location: place.location, clock, random })
+  const { location, options, secret } = place
+  return open({ location, clock, random, ...(options === undefined ? {} : { options }), ...(secret === undefined ? {} : { secret }) })
+}
+
+/** A place as somebody would write it after --to. */
+export function describePlace({ scheme, location }: Place): string {
+  return isServer(scheme) ? location : `${scheme}:${location}`
+}
+
+/** Does a server keep the tables? Then nothing of them can be seen on the disk. */
+function isServer(scheme: string): boolean {
+  return scheme === 'postgres'
+}
+
+/** Of the same target; what is known of only one of them (options, a password) counts. */
+export function samePlace(a: Place, b: Place): boolean {
+  return a.scheme === b.scheme && a.location === b.location
 }
 
 /**
@@ -42,15 +58,16 @@ export async function openTarget(place: Place, clock: Clock, random: Random): Pr
  * data folder can be moved or copied and still knows its own tables.
  */
 export function tableKey(uri: string, dataDir: string): string {
-  const [, scheme = '', path = ''] = /^(sqlite:)?(.*)$/s.exec(uri) ?? []
+  const [, scheme = '', path = ''] = /^(sqlite:|duckdb:)?(.*)$/s.exec(uri) ?? []
   return path.startsWith(`${dataDir}/`) ? `${scheme}./${path.slice(dataDir.length + 1)}` : uri
 }
 
 /** The place of a table that the ledger remembers, from its key. */
 export function placeOfTable(key: string, name: string, dataDir: string): Place {
-  const [, scheme, path = ''] = /^(sqlite:)?(.*)$/s.exec(key) ?? []
+  if (key.startsWith('postgres://')) return { scheme: 'postgres', location: key.slice(0, key.lastIndexOf('#')) }
+  const [, scheme, path = ''] = /^(sqlite|duckdb):(.*)$/s.exec(key) ?? [null, undefined, key]
   const absolute = path.startsWith('./') ? join(dataDir, path) : path
-  if (scheme !== undefined) return { scheme: 'sqlite', location: absolute.slice(0, absolute.lastIndexOf('#')) }
+  if (scheme !== undefined) return { scheme, location: absolute.slice(0, absolute.lastIndexOf('#')) }
   return { scheme: 'delta', location: absolute.slice(0, -(name.length + 1)) }
 }
 
@@ -65,6 +82,7 @@ function realPath(path: string): string {
  * @throws SluiceError TARGET_INVALID
  */
 async function usable(fs: Fs, place: Place, dataDir: string): Promise<Place> {
+  if (isServer(place.scheme)) return place
   const inside = relative(realPath(dataDir), realPath(place.location))
   const isInside = !inside.startsWith('..') && !isAbsolute(inside)
   const isOwn = place.scheme === 'delta' ? inside !== 'tables' : /^(ledger\.db.*|(workers|spool|tables|logs)(\/.*)?)?$/.test(inside)
@@ -77,8 +95,9 @@ async function usable(fs: Fs, place: Place, dataDir: string): Promise<Place> {
   return place
 }
 
-/** Is there anything at this place that could be the table? Looks at names only. */
+/** Is there anything at this place that could be the table? Looks at names only, and asks no server. */
 export async function isThere(fs: Fs, place: Place, name: string): Promise<boolean> {
+  if (isServer(place.scheme)) return true
   return (await fs.stat(place.scheme === 'delta' ? join(place.location, name, '_delta_log') : place.location)) !== null
 }
 
@@ -86,17 +105,19 @@ export async function isThere(fs: Fs, place: Place, name: string): Promise<boole
  * Where the table `name` is meant to be: what `--to` says, else where the ledger knows a table of that name.
  * @throws SluiceError DEFINITION_DIFFERS when several are meant
  */
-export async function choosePlace(ledger: Ledger, fs: Fs, dataDir: string, name: string, to: string | undefined): Promise<Place> {
+export async function choosePlace(folder: Pick<DataFolder, 'ledger' | 'fs' | 'path'>, name: string, to: string | undefined): Promise<Place> {
+  const { ledger, fs, path: dataDir } = folder
   if (to !== undefined) return usable(fs, parseTarget(to, dataDir), dataDir)
+  const pointed = await findPlaces(folder)
   const places: Place[] = []
   for (const table of await ledger.tables()) {
     const place = table.name === name ? placeOfTable(table.uri, name, dataDir) : null
-    if (place !== null && (await isThere(fs, place, name))) places.push(place)
+    if (place !== null && (await isThere(fs, place, name))) places.push(pointed.find((one) => one.name === name && samePlace(one.place, place))?.place ?? place)
   }
   const home = places.find((place) => place.scheme === 'delta' && place.location === tablesFolder(dataDir))
   if (home !== undefined || places.length === 0) return home ?? parseTarget(undefined, dataDir)
   if (places.length > 1) {
-    throw new SluiceError('DEFINITION_DIFFERS', `There are ${places.length} tables ${name}: ${places.map((place) => `${place.scheme}:${place.location}`).join(', ')}.`, { hint: 'Say which one is meant with --to.' })
+    throw new SluiceError('DEFINITION_DIFFERS', `There are ${places.length} tables ${name}: ${places.map(describePlace).join(', ')}.`, { hint: 'Say which one is meant with --to.' })
   }
   return places[0] as Place
 }

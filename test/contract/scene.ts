@@ -28,6 +28,8 @@ export interface Variant {
   tampered(spec: string): Engine
   /** False: decimals are text there, so they can be no key and decide no winner. */
   exactDecimals?: false
+  /** False: a text cannot hold a NUL there, so a record that has one is put aside. */
+  nulText?: false
   /** Folder for input files and parts; removed by `dispose`. */
   folder: string
   dispose(): Promise<void>

@@ -40,6 +40,7 @@ export async function hybridEngine(folder: string): Promise<Engine> {
         exec: (sql) => connection.exec(sql),
         rows: (sql) => connection.rows(sql),
         copy: (point, select, uri) => connection.copy(point, select, uri),
+        copyText: (point, select, quoted, uri) => connection.copyText(point, select, quoted, uri),
         async close() {
           if (open) await connection.close()
           open = false

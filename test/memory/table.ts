@@ -44,6 +44,7 @@ export function memoryTarget(store: Store): Target {
   return {
     scheme: 'memory',
     partitions: true,
+    schemas: false,
     uri,
     async open(name, ledger, engine, { adopt = false } = {}) {
       const table = new MemoryTable(store, name, ledger, engine, adopt)

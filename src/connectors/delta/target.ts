@@ -30,6 +30,7 @@ export function openDeltaTarget(options: { root: string; clock: Clock; random?: 
   return {
     scheme: 'delta',
     partitions: true,
+    schemas: false,
     uri: (table) => join(root, table),
     async open(table, ledger, engine, { adopt = false } = {}) {
       const opened = new DeltaTable(new OpenTable(join(root, table), ledger, engine, adopt), engine, clock, random)

@@ -39,6 +39,7 @@ export function openSqliteTarget(options: { file: string }): Target {
   return {
     scheme: 'sqlite',
     partitions: false,
+    schemas: false,
     uri: (table) => uriOf(file, table),
     async open(table, ledger, engine, { adopt = false } = {}) {
       checkTableName(table, file)

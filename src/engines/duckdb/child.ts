@@ -129,6 +129,8 @@ async function answer(id: number, call: Call): Promise<unknown> {
       return connection(call.session).rows(call.sql)
     case 'copy':
       return connection(call.session).copy(call.point, call.select, call.uri)
+    case 'text':
+      return connection(call.session).copyText(call.point, call.select, call.quoted, call.uri)
     case 'close':
       await connection(call.session).close()
       connections.delete(call.session)

@@ -10,7 +10,7 @@ import { SluiceError } from '../../core/errors.ts'
 import type { Code } from '../../core/errors.ts'
 import { crash } from '../../core/failpoint.ts'
 import type { Row } from '../../core/schema.ts'
-import { quoteText } from '../../sql/quote.ts'
+import { quoteName, quoteText } from '../../sql/quote.ts'
 import { localFs } from '../../storage/local.ts'
 import { forgetConnection, running, watchConnection } from './motion.ts'
 import type { Settings } from './protocol.ts'
@@ -117,6 +117,18 @@ export class Connection {
       }
     }
     throw new SluiceError('INTERNAL', 'No size of row groups is given.')
+  }
+
+  /** See `Session.copyText`. */
+  async copyText(point: string, select: string, quoted: readonly string[], uri: string): Promise<number> {
+    return this.inTurn(async () => {
+      crash(`${point}.before`)
+      const force = quoted.length === 0 ? '' : `, FORCE_QUOTE (${quoted.map(quoteName).join(', ')})`
+      const sql = `COPY (${select}) TO ${quoteText(uri)} (FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NULLSTR ''${force}, use_tmp_file false)`
+      const rows = await guarded(sql, async () => Number((await (await this.raw.run(sql)).getRowObjects())[0]?.['Count']))
+      crash(`${point}.after`)
+      return rows
+    })
   }
 
   /** Rows of a query whose columns are VARCHAR, BIGINT, DOUBLE or BOOLEAN, by chunks of about 2,000. */

@@ -215,6 +215,9 @@ class ChildSession implements Session {
   async copy(point: string, select: string, uri: string): Promise<Written> {
     return (await this.ask({ do: 'copy', session: this.session, point, select, uri })) as Written
   }
+  async copyText(point: string, select: string, quoted: readonly string[], uri: string): Promise<number> {
+    return (await this.ask({ do: 'text', session: this.session, point, select, quoted, uri })) as number
+  }
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true

@@ -69,6 +69,7 @@ export type Call =
   | { do: 'exec'; session: number; sql: string }
   | { do: 'rows'; session: number; sql: string }
   | { do: 'copy'; session: number; point: string; select: string; uri: string }
+  | { do: 'text'; session: number; point: string; select: string; quoted: readonly string[]; uri: string }
   | { do: 'close'; session: number }
 
 export type ToChild =

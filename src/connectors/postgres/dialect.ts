@@ -1,0 +1,170 @@
+/**
+ * How PostgreSQL keeps and compares what Sluice writes.
+ *
+ *   string → text COLLATE "C" · int64 → bigint · double → double precision · decimal(p,s) → numeric(p,s)
+ *   timestamp → timestamptz · timestamp_local → timestamp · json, list, struct → json (the text is kept as it is written)
+ */
+import { createHash } from 'node:crypto'
+import { SluiceError } from '../../core/errors.ts'
+import type { ColumnType, Value } from '../../core/schema.ts'
+import { nodeOf } from '../../core/types.ts'
+import type { Scalar } from '../../core/types.ts'
+import type { SqlValue } from '../../core/effects.ts'
+import type { Dialect, Names } from '../../database/dialect.ts'
+import { quoteName } from '../../sql/quote.ts'
+
+/** Bytes of a name; the server would cut what is longer, without a word. */
+const MOST_NAME = 63
+/** PostgreSQL takes 1,600 columns; some of them are Sluice's own, and dropped ones count. */
+const MOST_COLUMNS = 1590
+/** Where tables lie that are named without a schema. */
+export const DEFAULT_SCHEMA = 'public'
+export const OWN_SCHEMA = 'sluice'
+
+const TYPES: Readonly<Record<Scalar, string>> = {
+  string: 'text COLLATE "C"',
+  boolean: 'boolean',
+  int64: 'bigint',
+  double: 'double precision',
+  date: 'date',
+  timestamp: 'timestamp with time zone',
+  timestamp_local: 'timestamp without time zone',
+  json: 'json',
+}
+
+/** `raw.events` → schema and table. */
+export function partsOf(table: string): { schema: string; name: string } {
+  const at = table.indexOf('.')
+  return at < 0 ? { schema: DEFAULT_SCHEMA, name: table } : { schema: table.slice(0, at), name: table.slice(at + 1) }
+}
+
+/** The one name of a table, with its schema. */
+export function fullName(table: string): string {
+  const { schema, name } = partsOf(table)
+  return `${schema}.${name}`
+}
+
+/** A name that fits; what does not is told apart by a hash. */
+function fitting(name: string): string {
+  if (Buffer.byteLength(name) <= MOST_NAME) return name
+  const mark = createHash('sha256').update(name).digest('hex').slice(0, 12)
+  return `${Buffer.from(name).subarray(0, MOST_NAME - 13).toString('utf8').replace(/\uFFFD+$/, '')}_${mark}`
+}
+
+function names(table: string): Names {
+  const { schema, name } = partsOf(table)
+  const own = quoteName(OWN_SCHEMA)
+  const there = `${quoteName(schema)}.${quoteName(name)}`
+  const losers = `${own}.${quoteName(fitting(`losers_${schema}.${name}`))}`
+  return {
+    table: there,
+    losers,
+    keyIndex: { name: quoteName(fitting(`sluice_key_${name}`)), on: there },
+    lateIndex: { name: quoteName(fitting(`late_${schema}.${name}`)), on: losers },
+  }
+}
+
+function sqlType(type: ColumnType): string {
+  const node = nodeOf(type)
+  if (node.kind === 'decimal') return `numeric(${node.precision},${node.scale})`
+  return node.kind === 'list' || node.kind === 'struct' ? 'json' : TYPES[node.kind]
+}
+
+function holds(stored: string, type: ColumnType): boolean {
+  const node = nodeOf(type)
+  switch (node.kind) {
+    case 'string':
+      return stored === 'text' || stored.startsWith('character varying')
+    case 'decimal': {
+      const [, precision, scale = '0'] = /^numeric\((\d+),(-?\d+)\)$/.exec(stored) ?? []
+      return stored === 'numeric' || (precision !== undefined && Number(scale) >= node.scale && Number(precision) - Number(scale) >= node.precision - node.scale)
+    }
+    case 'json':
+    case 'list':
+    case 'struct':
+      return stored === 'json' || stored === 'text'
+    case 'int64':
+      return stored === 'bigint' || stored === 'integer' || stored === 'smallint'
+    case 'boolean':
+    case 'double':
+    case 'date':
+    case 'timestamp':
+    case 'timestamp_local':
+      return stored === TYPES[node.kind]
+  }
+}
+
+function shown(type: ColumnType, expression: string): string {
+  switch (nodeOf(type).kind) {
+    case 'date':
+      return `to_char(${expression}, 'YYYY-MM-DD')`
+    case 'timestamp':
+      return `to_char(${expression} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+    case 'timestamp_local':
+      return `to_char(${expression}, 'YYYY-MM-DD"T"HH24:MI:SS.US')`
+    case 'json':
+    case 'list':
+    case 'struct':
+    case 'decimal':
+      return `CAST(${expression} AS text)`
+    case 'string':
+    case 'boolean':
+    case 'int64':
+    case 'double':
+      return expression
+  }
+}
+
+function json(type: ColumnType, expression: string): string {
+  switch (nodeOf(type).kind) {
+    case 'string':
+    case 'double':
+      return `CAST(to_json(${expression}) AS text)`
+    case 'date':
+    case 'timestamp':
+    case 'timestamp_local':
+      return `'"' || ${shown(type, expression)} || '"'`
+    case 'json':
+    case 'list':
+    case 'struct':
+    case 'decimal':
+    case 'boolean':
+    case 'int64':
+      return `CAST(${expression} AS text)`
+  }
+}
+
+function content(type: ColumnType, expression: string): string {
+  const { kind } = nodeOf(type)
+  if (kind === 'string') return `${expression} COLLATE "C"`
+  return kind === 'json' || kind === 'list' || kind === 'struct' ? `CAST(${expression} AS text)` : expression
+}
+
+function value(answer: SqlValue | undefined): Value {
+  return answer === undefined || answer instanceof Uint8Array ? null : answer
+}
+
+export const postgres: Dialect = {
+  product: 'PostgreSQL',
+  integer: 'BIGINT',
+  mostColumns: MOST_COLUMNS,
+  own: (table) => `${quoteName(OWN_SCHEMA)}.${quoteName(table)}`,
+  names,
+  sqlType,
+  holds,
+  shown,
+  value,
+  ordered: (type, expression) => (nodeOf(type).kind === 'string' ? `${expression} COLLATE "C"` : expression),
+  content,
+  json,
+  rowId: () => 'ctid',
+  checkOrder(_, schema) {
+    // Longer names would be cut by the server, and two could become one.
+    const long = schema.find(({ name }) => Buffer.byteLength(name) > MOST_NAME)
+    if (long === undefined) return
+    throw new SluiceError('TABLE_UNSUPPORTED', `The name of the column ${long.name} has ${Buffer.byteLength(long.name)} bytes; PostgreSQL takes ${MOST_NAME}.`, {
+      where: { column: long.name },
+      hint: 'Rename the member, or declare the columns that matter with --columns.',
+    })
+  },
+}

@@ -1,0 +1,226 @@
+/**
+ * The PostgreSQL target: tables of a database, rows, losers, rejects and commit records in the same transaction.
+ *
+ * One session looks, and is kept for the next look for a moment; every commit has one of its own, whose temporary tables go
+ * with it.
+ */
+import { readFileSync } from 'node:fs'
+import type { Engine, Staged } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
+import { fold } from '../../core/schema.ts'
+import { Secret } from '../../core/secret.ts'
+import type { Target } from '../../core/target.ts'
+import type { ColumnType } from '../../core/types.ts'
+import type { Relation, Store, StoredColumn } from '../../database/dialect.ts'
+import { first } from '../../database/session.ts'
+import type { DatabaseSession } from '../../database/session.ts'
+import { DatabaseTable } from '../../database/table.ts'
+import { quoteName } from '../../sql/quote.ts'
+import { DEFAULT_SCHEMA, OWN_SCHEMA, fullName, partsOf, postgres } from './dialect.ts'
+import { stateOf } from './errors.ts'
+import { CopiedBatch } from './incoming.ts'
+import { PostgresSession } from './session.ts'
+import type { Access } from './session.ts'
+import { identityOf, parsePostgresUrl } from './url.ts'
+import type { PostgresUrl } from './url.ts'
+
+/** How long a session is kept for the next look; milliseconds. */
+const IDLE_MS = 1_000
+
+/** @param options.url as `parsePostgresUrl` takes it; its password counts before all others */
+export function openPostgresTarget(options: { url: string; secret?: Secret }): Target {
+  const url = parsePostgresUrl(options.url)
+  const secret = options.secret ?? url.password
+  return {
+    scheme: 'postgres',
+    partitions: false,
+    schemas: true,
+    uri: (table) => uriOf(url, table),
+    async open(table, ledger, engine, { adopt = false } = {}) {
+      const store = new PostgresStore(url, secret, engine)
+      store.checkName(table)
+      const opened = new DatabaseTable({ store, table: fullName(table), ledger, adopt, takes: () => false })
+      await opened.head()
+      return opened
+    },
+  }
+}
+
+function uriOf(url: PostgresUrl, table: string): string {
+  return `${identityOf(url)}#${fullName(table)}`
+}
+
+class PostgresStore implements Store {
+  readonly dialect = postgres
+  readonly location: string
+  private readonly url: PostgresUrl
+  private readonly secret: Secret | null
+  private readonly engine: Engine
+  private idle: { session: PostgresSession; timer: NodeJS.Timeout } | null = null
+
+  constructor(url: PostgresUrl, secret: Secret | null, engine: Engine) {
+    this.url = url
+    this.secret = secret
+    this.engine = engine
+    this.location = identityOf(url)
+  }
+
+  uri(table: string): string {
+    return uriOf(this.url, table)
+  }
+
+  checkName(table: string): void {
+    const { schema, name } = partsOf(table)
+    const taken = fold(schema) === OWN_SCHEMA || /^pg_/i.test(schema) || fold(schema) === 'information_schema'
+    if (!taken && !/^_sluice/i.test(name)) return
+    throw new SluiceError('TARGET_INVALID', `${this.location}: a table cannot be named ${table}.`, { hint: 'The schemas sluice, information_schema and pg_…, and names that begin with _sluice, are reserved; take another name with --into.' })
+  }
+
+  async reading(): Promise<DatabaseSession> {
+    const kept = this.idle
+    this.idle = null
+    let session: PostgresSession
+    if (kept !== null && kept.session.usable) {
+      clearTimeout(kept.timer)
+      session = kept.session
+      session.hold(true)
+    } else session = await PostgresSession.open(this.access(), false)
+    return new Kept(session, () => this.keep(session))
+  }
+
+  private async keep(session: PostgresSession): Promise<void> {
+    if (this.idle !== null || !session.usable) return session.close()
+    session.hold(false)
+    const timer = setTimeout(() => void this.close(), IDLE_MS)
+    timer.unref()
+    this.idle = { session, timer }
+  }
+
+  writing(signal?: AbortSignal): Promise<DatabaseSession> {
+    return PostgresSession.open(this.access(), true, signal)
+  }
+
+  async close(): Promise<void> {
+    const kept = this.idle
+    this.idle = null
+    if (kept === null) return
+    clearTimeout(kept.timer)
+    kept.session.hold(true)
+    await kept.session.close()
+  }
+
+  private access(): Access {
+    const { user, host, port, database, ssl, application, patience } = this.url
+    const password = this.password()
+    return {
+      user, host, port, database, application, patience, location: this.location,
+      ssl: ssl === 'disable' ? false : ssl === 'require' ? { rejectUnauthorized: false } : ssl === 'verify-ca' ? { rejectUnauthorized: true, checkServerIdentity: () => undefined } : { rejectUnauthorized: true },
+      ...(password === null ? {} : { password: password.reveal() }),
+    }
+  }
+
+  /** Of the address, of what it refers to, or PGPASSWORD; null: pg looks into ~/.pgpass. */
+  private password(): Secret | null {
+    const { reference } = this.url
+    if (this.secret !== null) return this.secret
+    if (reference === null) return process.env['PGPASSWORD'] === undefined ? null : new Secret(process.env['PGPASSWORD'])
+    const name = reference.slice(reference.indexOf(':') + 1)
+    if (reference.startsWith('env:')) {
+      const value = process.env[name]
+      if (value === undefined) throw new SluiceError('LOGIN_REFUSED', `${this.location}: the variable ${name}, which holds its password, is not set.`)
+      return new Secret(value)
+    }
+    try {
+      return new Secret(readFileSync(name, 'utf8').split(/\r?\n/)[0] ?? '')
+    } catch (thrown) {
+      throw new SluiceError('LOGIN_REFUSED', `${this.location}: its password cannot be read from ${name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+    }
+  }
+
+  /** One writer of Sluice at a time, also while there is no table yet; and nobody else's rows between ours. */
+  async lock(session: DatabaseSession, table: string): Promise<void> {
+    await session.all('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`sluice ${table}`])
+    const relation = await this.relation(session, table)
+    if (relation?.kind === 'table') await session.all(`LOCK TABLE ${postgres.names(table).table} IN SHARE ROW EXCLUSIVE MODE`)
+  }
+
+  async hasOwn(session: DatabaseSession): Promise<boolean> {
+    const row = await first(session, `SELECT (SELECT count(*) FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname IN ('tbl', 'format')) AS n, to_regclass($1) IS NOT NULL AS there`, [`${OWN_SCHEMA}.meta`])
+    if (row?.['there'] !== true) return false
+    if (Number(row['n']) === 2) return true
+    throw new SluiceError('TABLE_FOREIGN', `${this.location} has a table ${OWN_SCHEMA}.meta that Sluice did not make.`)
+  }
+
+  async makeOwn(session: DatabaseSession): Promise<void> {
+    if (await this.hasOwn(session)) return
+    // Two first commits to different tables must not both make them.
+    await session.all(`SELECT pg_advisory_xact_lock(hashtextextended('sluice', 0))`)
+    await session.run('postgres.schema', `CREATE SCHEMA IF NOT EXISTS ${quoteName(OWN_SCHEMA)}`)
+  }
+
+  async makeRoom(session: DatabaseSession, table: string): Promise<void> {
+    const { schema } = partsOf(table)
+    if (schema === DEFAULT_SCHEMA || (await first(session, 'SELECT 1 AS one FROM pg_namespace WHERE nspname = $1', [schema])) !== undefined) return
+    await session.run('postgres.schema', `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`)
+  }
+
+  async relation(session: DatabaseSession, table: string): Promise<Relation | null> {
+    const { schema, name } = partsOf(table)
+    const row = await first(session, RELATION, [schema, name])
+    if (row === undefined) return null
+    return {
+      kind: String(row['kind']),
+      columns: JSON.parse(String(row['columns'] ?? '[]')) as StoredColumn[],
+      uniques: JSON.parse(String(row['uniques'] ?? '[]')) as string[][],
+    }
+  }
+
+  async bringIn(session: DatabaseSession, staged: Staged, fresh: boolean, signal: AbortSignal | undefined): Promise<CopiedBatch> {
+    const writing = session as PostgresSession
+    const incoming = new CopiedBatch(writing, staged, staged.schema.map(({ type }) => temporaryType(type)))
+    await incoming.prepare(this.engine, fresh, signal)
+    return incoming
+  }
+
+  async settle(): Promise<void> {
+    // A commit that can be seen is on disk: it is flushed before it becomes visible.
+  }
+
+  isRepeated(thrown: unknown): boolean {
+    return stateOf(thrown) === '23505'
+  }
+}
+
+function temporaryType(type: ColumnType): string {
+  return postgres.sqlType(type)
+}
+
+const KINDS = `CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' ELSE 'relation' END`
+
+/** What the catalog says of one relation, as one row. */
+const RELATION = `
+  SELECT ${KINDS} AS kind,
+    (SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
+      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+    (SELECT json_agg((SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])))
+      FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL) AS uniques
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`
+
+/** A session that goes back when it is closed. */
+class Kept implements DatabaseSession {
+  private readonly inner: PostgresSession
+  private readonly back: () => Promise<void>
+  constructor(inner: PostgresSession, back: () => Promise<void>) {
+    this.inner = inner
+    this.back = back
+  }
+  all: DatabaseSession['all'] = (...given) => this.inner.all(...given)
+  pages: DatabaseSession['pages'] = (...given) => this.inner.pages(...given)
+  run: DatabaseSession['run'] = (...given) => this.inner.run(...given)
+  write: DatabaseSession['write'] = (...given) => this.inner.write(...given)
+  transaction: DatabaseSession['transaction'] = (...given) => this.inner.transaction(...given)
+  snapshot: DatabaseSession['snapshot'] = (...given) => this.inner.snapshot(...given)
+  close(): Promise<void> {
+    return this.back()
+  }
+}

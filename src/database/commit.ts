@@ -1,0 +1,202 @@
+/**
+ * One commit: everything between the lock on the table and COMMIT.
+ *
+ * Numbers are counted by the database as it writes, or from rows that stand afterwards; never from one another.
+ */
+import type { ArrivalOutcome } from '../core/arrival.ts'
+import { checkBalance, noBalance } from '../core/balance.ts'
+import type { Balance } from '../core/balance.ts'
+import { sameDefinition } from '../core/definition.ts'
+import type { Definition } from '../core/definition.ts'
+import type { Staged } from '../core/engine.ts'
+import { SluiceError } from '../core/errors.ts'
+import { describeSchema, fits, fold, mergeSchema } from '../core/schema.ts'
+import type { CommittedArrival, Receipt } from '../core/target.ts'
+import type { Incoming, Store } from './dialect.ts'
+import { FORMAT, growTable, keyIndex, lateIndex, ownTables } from './layout.ts'
+import { receiptToJson, rejectFromSql } from './record.ts'
+import { replacedRows, writeRows } from './resolution.ts'
+import type { Changes, Work } from './resolution.ts'
+import { first, total } from './session.ts'
+import type { Count, DatabaseSession } from './session.ts'
+import { readReceipt, readStanding, readState } from './state.ts'
+import type { State } from './state.ts'
+
+/** Rejects of a receipt, for the summary. */
+const SHOWN_FAULTS = 20
+
+export interface Commit {
+  store: Store
+  session: DatabaseSession
+  table: string
+  ledger: string
+  staged: Staged
+  incoming: Incoming
+  definition: Definition
+}
+
+type Loaded = ArrivalOutcome & { sha256: string }
+
+/** @returns the receipt; `known` when an earlier attempt had committed the batch */
+export async function commit(job: Commit): Promise<{ receipt: Receipt; known: boolean }> {
+  const { store, session, table, staged } = job
+  const { dialect } = store
+  const { batch } = staged
+  await store.lock(session, table)
+  const state = await readState(store, session, table, job.ledger)
+  const known = state.exists ? await readReceipt(store, session, table, batch.id) : null
+  if (known !== null) return { receipt: known, known: true }
+  const loaded = staged.outcomes.filter((outcome): outcome is Loaded => outcome.state === 'loaded' && outcome.sha256 !== null)
+  await refuse(job, state, loaded)
+
+  if (state.definition !== null) sameDefinition(state.definition, job.definition)
+  const definition = state.definition ?? job.definition
+  const schema = mergeSchema(state.schema, staged.schema)
+  dialect.checkOrder(definition, schema)
+  await make(job, state, schema)
+  await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema`, [table, FORMAT, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
+
+  const { table: name } = dialect.names(table)
+  const replaces = definition.mode === 'replace'
+  const late = !replaces && staged.places !== null && staged.places.lowest <= state.highest
+  const left = replaces && state.exists ? await session.run('database.replace', `DELETE FROM ${name}`) : 0
+  if (replaces && left !== state.rows) throw broken(`${left} rows leave the table, its last commit left ${state.rows}`)
+  const kept = state.rows - left
+  const fresh = !late && kept === 0 && (await first(session, `SELECT 1 AS one FROM ${name} LIMIT 1`)) === undefined
+  if (late) for (const statement of lateIndex(dialect, table, schema, definition.key)) await session.run('database.late', statement)
+  const indexes = keyIndex(dialect, table, schema, definition.key)
+  if (state.exists) for (const statement of indexes) await session.run('database.index', statement)
+  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, indexes: state.exists ? [] : indexes }
+
+  const aside = await asideRows(work)
+  const changes = await write(work)
+  const counts = balances(loaded, aside, changes)
+  const { replaced, evicted } = replacedRows(changes)
+  const [inserted, updated] = [total(changes.inserted), total(changes.updated)]
+  checkBalance(counts, { before: kept, after: kept + inserted })
+  if (replaced + evicted !== updated) throw broken(`${updated} rows were updated, but ${replaced} of the old ones are kept and ${evicted} put aside`)
+  return { receipt: await record(job, state, { counts, rows: kept + inserted, evicted, byTarget: total(changes.repeated, '0') + job.incoming.refused }, loaded), known: false }
+}
+
+async function refuse({ store, session, table, staged }: Commit, state: State, loaded: readonly Loaded[]): Promise<void> {
+  const { batch } = staged
+  const fence = state.lanes.get(batch.lane) ?? -1
+  if (fence >= batch.fence) throw new SluiceError('FENCED', `${table}: lane ${batch.lane} is at fence ${fence}, the batch ${batch.id} has ${batch.fence}.`)
+  if (!state.exists) return
+  const standing = await readStanding(store, session, table, loaded.map((outcome) => outcome.sha256))
+  const taken = new Set((await session.all(`SELECT seq FROM ${store.dialect.own('arrivals')} WHERE tbl = $1 AND seq BETWEEN $2 AND $3`, [table, loaded[0]?.seq ?? 0, loaded.at(-1)?.seq ?? 0])).map((row) => Number(row['seq'])))
+  for (const outcome of loaded) {
+    const stands = standing.get(outcome.sha256)
+    if (!taken.has(outcome.seq) && (stands === undefined || stands.generation < outcome.generation)) continue
+    throw new SluiceError('ARRIVAL_COMMITTED', `${table}: arrival ${outcome.seq} of the batch ${batch.id} is in already${stands === undefined ? '' : ` as arrival ${stands.seq}`}.`)
+  }
+  if (!fits(staged.schema, state.schema)) {
+    throw new SluiceError('SCHEMA_MOVED', `${table} has the columns ${describeSchema(state.schema)}; the batch was staged with ${describeSchema(staged.schema)}.`)
+  }
+}
+
+/** Own tables, the table and its new columns, as far as they are missing. */
+async function make({ store, session, table }: Commit, state: State, schema: State['schema']): Promise<void> {
+  if (!state.exists) {
+    await store.makeOwn(session)
+    for (const statement of ownTables(store.dialect)) await session.run('database.own', statement)
+    await store.makeRoom(session, table)
+  }
+  const there = new Set((state.relation?.columns ?? []).map(({ name }) => fold(name)))
+  for (const statement of growTable(store.dialect, table, state.exists ? state.schema : null, schema, there)) await session.run('database.columns', statement)
+}
+
+/** The splitter's rejects into the table of rejects. */
+async function asideRows({ store, session, table, batch, incoming }: Work): Promise<readonly Count[]> {
+  if (incoming.aside === null) return []
+  const into = store.dialect.own('rejects')
+  const sql = `INSERT INTO ${into} (tbl, batch, place, "offset", code, "column", value, message, raw, evicted) SELECT $1, $2, place, "offset", code, "column", value, coalesce(message, ''), raw, 0 FROM ${incoming.aside}`
+  return session.write({ point: 'database.aside', sql, values: [table, batch], into, place: 'place' })
+}
+
+/** A key that is refused means that a row would be in twice. */
+async function write(work: Work): Promise<Changes> {
+  try {
+    return await writeRows(work)
+  } catch (thrown) {
+    if (work.store.isRepeated(thrown)) throw broken(thrown instanceof Error ? thrown.message : String(thrown))
+    throw thrown
+  }
+}
+
+function broken(detail: string): SluiceError {
+  return new SluiceError('BALANCE_BROKEN', `The numbers do not add up, nothing was committed: ${detail}`)
+}
+
+/** One balance per arrival: read and skipped from the splitter, all else from rows that were written. */
+function balances(loaded: readonly Loaded[], aside: readonly Count[], { inserted, updated, losers, repeated }: Changes): Map<number, Balance> {
+  const counts = new Map<number, Balance>()
+  for (const { seq, read, skipped } of loaded) counts.set(seq, { ...noBalance(), read, skipped })
+  const add = (term: keyof Balance, rows: readonly Count[], what?: string): void => {
+    for (const row of rows) {
+      if (what !== undefined && row.what !== what) continue
+      const balance = counts.get(row.seq) ?? noBalance()
+      balance[term] += row.n
+      counts.set(row.seq, balance)
+    }
+  }
+  add('inserted', inserted)
+  add('updated', updated)
+  add('duplicate', losers, 'duplicate')
+  add('stale', losers, 'stale')
+  add('quarantined', aside)
+  add('quarantined', repeated, '0')
+  return counts
+}
+
+interface Counted {
+  counts: Map<number, Balance>
+  /** Of the table after the commit. */
+  rows: number
+  evicted: number
+  /** Records that the target itself put aside. */
+  byTarget: number
+}
+
+/** Writes the record of the commit: arrivals, and the batch with its receipt. */
+async function record({ store, session, staged, table }: Commit, state: State, counted: Counted, loaded: readonly Loaded[]): Promise<Receipt> {
+  const { own } = store.dialect
+  const { batch } = staged
+  const pins = new Map(batch.arrivals.map((arrival) => [arrival.seq, arrival.pin]))
+  const arrivals: CommittedArrival[] = loaded.map(({ seq, sha256, generation }) => {
+    const pin = pins.get(seq)
+    return { seq, sha256, generation, path: pin?.uri ?? '', size: pin?.size ?? 0, counts: counted.counts.get(seq) ?? noBalance() }
+  })
+  await recordArrivals(store, session, table, batch.id, arrivals)
+  const { reasons, faults } = counted.byTarget === 0 ? { reasons: {}, faults: [] } : await reasonsOf(store, session, table, batch.id)
+  const version = (state.version ?? 0) + 1
+  const receipt: Receipt = {
+    batch: batch.id, version, arrivals, evicted: counted.evicted, reasons, faults, rewritten: 0,
+    ...(staged.leftOut.length === 0 ? {} : { leftOut: staged.leftOut }),
+  }
+  const highest = staged.places !== null && staged.places.highest > state.highest ? staged.places.highest : state.highest
+  await session.run('database.record', `INSERT INTO ${own('batches')} VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, [table, version, batch.id, batch.lane, batch.fence, highest, counted.rows, receiptToJson(receipt)])
+  return receipt
+}
+
+/** What the target itself put aside: how many by code, and the first of them. */
+async function reasonsOf({ dialect }: Store, session: DatabaseSession, table: string, batch: string): Promise<Pick<Receipt, 'reasons' | 'faults'>> {
+  const from = `FROM ${dialect.own('rejects')} WHERE tbl = $1 AND batch = $2 AND code IN ('KEY_REPEATED', 'ROW_REFUSED') AND evicted = 0`
+  const counts = await session.all(`SELECT code, count(*) AS n ${from} GROUP BY code ORDER BY code`, [table, batch])
+  const faults = await session.all(`SELECT batch, place, "offset", code, "column", value, message, raw ${from} ORDER BY place LIMIT ${SHOWN_FAULTS}`, [table, batch])
+  return { reasons: Object.fromEntries(counts.map((row) => [String(row['code']), Number(row['n'])])), faults: faults.map(rejectFromSql) }
+}
+
+/** Values of one arrival, and arrivals of one statement: PostgreSQL takes 65,535 values, SQLite 32,766. */
+const FIELDS = 14
+const AT_ONCE = 500
+
+async function recordArrivals({ dialect }: Store, session: DatabaseSession, table: string, batch: string, arrivals: readonly CommittedArrival[]): Promise<void> {
+  const names = 'tbl, seq, sha256, generation, batch, path, size, read, inserted, updated, duplicate, stale, skipped, quarantined'
+  for (let from = 0; from < arrivals.length; from += AT_ONCE) {
+    const part = arrivals.slice(from, from + AT_ONCE)
+    const list = part.map((_, i) => `(${Array.from({ length: FIELDS }, (__, j) => `$${i * FIELDS + j + 1}`).join(', ')})`).join(', ')
+    const values = part.flatMap(({ seq, sha256, generation, path, size, counts: c }) => [table, seq, sha256, generation, batch, path, size, c.read, c.inserted, c.updated, c.duplicate, c.stale, c.skipped, c.quarantined])
+    await session.run('database.arrival', `INSERT INTO ${dialect.own('arrivals')} (${names}) VALUES ${list}`, values)
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * What differs between the databases, as far as the code they share is concerned: names, types, and expressions of values.
+ * What a connector has to open, to lock and to bring in is its `Store`.
+ */
+import type { Definition } from '../core/definition.ts'
+import type { Staged } from '../core/engine.ts'
+import type { SqlValue } from '../core/effects.ts'
+import type { ColumnType, Schema, Value } from '../core/schema.ts'
+import type { DatabaseSession } from './session.ts'
+
+/** Sluice's own tables, which all tables of a database share. */
+export type OwnTable = 'meta' | 'batches' | 'arrivals' | 'rejects'
+
+/** A table's parts as they are written in SQL: qualified and quoted. */
+export interface Names {
+  table: string
+  losers: string
+  /** `name` as an index is made, `on` as it names its table. */
+  keyIndex: { name: string; on: string }
+  lateIndex: { name: string; on: string }
+}
+
+export interface Dialect {
+  /** In messages: PostgreSQL. */
+  readonly product: string
+  /** Type of whole numbers in own tables. */
+  readonly integer: 'BIGINT' | 'INTEGER'
+  readonly mostColumns: number
+  own(table: OwnTable): string
+  names(table: string): Names
+  /** Type of a column that Sluice makes. */
+  sqlType(type: ColumnType): string
+  /** Would a column of the database, as its catalog names the type, keep every value of the type exactly? */
+  holds(stored: string, type: ColumnType): boolean
+  /** What is selected of a column, and the value that its answer stands for. */
+  shown(type: ColumnType, expression: string): string
+  value(answer: SqlValue | undefined, type: ColumnType): Value
+  /** What max and min compare: text by its UTF-8 bytes. */
+  ordered(type: ColumnType, expression: string): string
+  /** What is compared to tell whether two values are the same. */
+  content(type: ColumnType, expression: string): string
+  /** JSON text of a value, null for null. */
+  json(type: ColumnType, expression: string): string
+  /** The name by which a row can be found again within a transaction that has not changed it. */
+  rowId(schema: Schema): string
+  /** What this database cannot compare exactly. @throws SluiceError TABLE_UNSUPPORTED */
+  checkOrder(definition: Definition, schema: Schema): void
+}
+
+/** A column as the catalog tells it. */
+export interface StoredColumn {
+  name: string
+  type: string
+  /** Quoted name of the collation of a text, where the database has such. */
+  collation?: string
+}
+
+/** A relation of the database, whoever made it. */
+export interface Relation {
+  /** `table`, or what it is instead. */
+  kind: string
+  columns: readonly StoredColumn[]
+  /** Column lists of unique indexes that hold for all rows. */
+  uniques: readonly (readonly string[])[]
+}
+
+/** A staged batch as relations of a session; their columns: `place`, then `c0`, `c1`, … of the staged schema. */
+export interface Incoming {
+  /** Winners, one per key. Null until `bring` was called: they may still be filled into an empty table directly. */
+  readonly winners: string
+  /** Losers within the batch; null: there are none. */
+  readonly beaten: string | null
+  /** Rejects: place and REJECT_COLUMNS; null: there are none. */
+  readonly aside: string | null
+  /** Rows that the database cannot hold: they are among `aside`, and not among the others. */
+  readonly refused: number
+  /** Makes `winners`, if that has not been done. */
+  bring(): Promise<void>
+  /**
+   * Fills an empty table with the winners, in one step: their columns `at` (indexes of the staged schema) into the columns
+   * `into`, places into `_place`. Absent: the database has no such step.
+   */
+  fill?(point: string, table: string, into: readonly string[], at: readonly number[]): Promise<void>
+}
+
+/** A database with tables of Sluice. */
+export interface Store {
+  readonly dialect: Dialect
+  /** Where it is, for messages; no password. */
+  readonly location: string
+  uri(table: string): string
+  /** @throws SluiceError TARGET_INVALID for a name that belongs to somebody else */
+  checkName(table: string): void
+  /** A session to look with; null: there is no database yet. */
+  reading(): Promise<DatabaseSession | null>
+  writing(signal?: AbortSignal): Promise<DatabaseSession>
+  /** The first of a transaction: nobody else commits to this table until it ends. */
+  lock(session: DatabaseSession, table: string): Promise<void>
+  /** Are Sluice's own tables there? */
+  hasOwn(session: DatabaseSession): Promise<boolean>
+  /** Makes what own tables lie in. */
+  makeOwn(session: DatabaseSession): Promise<void>
+  /** Makes what the table will lie in. */
+  makeRoom(session: DatabaseSession, table: string): Promise<void>
+  relation(session: DatabaseSession, table: string): Promise<Relation | null>
+  /** Puts the batch at hand, before the table is locked. @param fresh the table seems to be empty */
+  bringIn(session: DatabaseSession, staged: Staged, fresh: boolean, signal: AbortSignal | undefined): Promise<Incoming>
+  /** Makes durable what was found committed. */
+  settle(): Promise<void>
+  /** Releases what is kept between calls. */
+  close(): Promise<void>
+  /** Of a session whose statement failed: is it a row that was refused because its key is there already? */
+  isRepeated(thrown: unknown): boolean
+}

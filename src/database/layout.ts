@@ -1,0 +1,114 @@
+/**
+ * What lies in a database of Sluice: the user's tables and Sluice's own.
+ *
+ *   <table>     columns of the schema and `_place`, a unique index on the key
+ *   losers      one per table: valid records that are not in it, the same columns, batch, outcome
+ *   meta        per table: format, ledger, definition, schema
+ *   batches     one row per commit of a table
+ *   arrivals    one row per committed arrival, and per interval of it when it was loaded by date
+ *   rejects     records that did not get in
+ *
+ * Losers lie in columns of their own types, not in JSON: so every value is exact, and a late batch finds them by key.
+ */
+import { SluiceError } from '../core/errors.ts'
+import { findColumn, fold } from '../core/schema.ts'
+import type { Row, Schema } from '../core/schema.ts'
+import { quoteName } from '../sql/quote.ts'
+import type { Dialect } from './dialect.ts'
+import type { SqlRow } from './session.ts'
+
+/** Grows when the layout changes so that an older Sluice would read it wrongly. */
+export const FORMAT = 1
+
+/** Sluice's tables that all tables of a database share. */
+export function ownTables({ own, integer }: Dialect): string[] {
+  return [
+    `CREATE TABLE IF NOT EXISTS ${own('meta')} (tbl TEXT PRIMARY KEY, format ${integer} NOT NULL, ledger TEXT NOT NULL, definition TEXT NOT NULL, schema TEXT NOT NULL)`,
+    `CREATE TABLE IF NOT EXISTS ${own('batches')} (
+      tbl TEXT NOT NULL, version ${integer} NOT NULL, id TEXT NOT NULL, lane ${integer} NOT NULL, fence ${integer} NOT NULL,
+      highest ${integer} NOT NULL, rows ${integer} NOT NULL, receipt TEXT NOT NULL,
+      PRIMARY KEY (tbl, version), UNIQUE (tbl, id), UNIQUE (tbl, lane, fence))`,
+    `CREATE TABLE IF NOT EXISTS ${own('arrivals')} (
+      tbl TEXT NOT NULL, seq ${integer} NOT NULL, sha256 TEXT NOT NULL, generation ${integer} NOT NULL, batch TEXT NOT NULL,
+      since TEXT, until TEXT, path TEXT NOT NULL, size ${integer} NOT NULL, read ${integer} NOT NULL, inserted ${integer} NOT NULL,
+      updated ${integer} NOT NULL, duplicate ${integer} NOT NULL, stale ${integer} NOT NULL, skipped ${integer} NOT NULL, quarantined ${integer} NOT NULL,
+      PRIMARY KEY (tbl, seq, batch), UNIQUE (tbl, sha256, generation, batch))`,
+    `CREATE TABLE IF NOT EXISTS ${own('rejects')} (
+      tbl TEXT NOT NULL, place ${integer} NOT NULL, batch TEXT NOT NULL, "offset" ${integer}, code TEXT NOT NULL, "column" TEXT,
+      value TEXT, message TEXT NOT NULL, raw TEXT, evicted ${integer} NOT NULL)`,
+    `CREATE INDEX IF NOT EXISTS rejects_by_place ON ${own('rejects')} (tbl, place)`,
+    `CREATE INDEX IF NOT EXISTS rejects_by_batch ON ${own('rejects')} (tbl, batch, place)`,
+  ]
+}
+
+/** Id of the newest batch of table $1 that brought arrivals. */
+export function latestBatch({ own }: Dialect): string {
+  return `(SELECT a.batch FROM ${own('arrivals')} a JOIN ${own('batches')} b ON b.tbl = a.tbl AND b.id = a.batch WHERE a.tbl = $1 ORDER BY b.version DESC LIMIT 1)`
+}
+
+/**
+ * Statements that bring a table from the schema it has (null: there is none) to the one it shall have.
+ * @param there names of columns that the table has already, in lower case
+ */
+export function growTable(dialect: Dialect, table: string, from: Schema | null, to: Schema, there: ReadonlySet<string>): string[] {
+  if (to.length > dialect.mostColumns) {
+    throw new SluiceError('TABLE_UNSUPPORTED', `The table ${table} would have ${to.length} columns; ${dialect.product} takes ${dialect.mostColumns}.`, { hint: 'Declare the columns that matter with --columns, or load it into a Delta table.' })
+  }
+  const names = dialect.names(table)
+  const definitions = to.map((column) => `${quoteName(column.name)} ${dialect.sqlType(column.type)}`)
+  const place = `_place ${dialect.integer}`
+  if (from === null) {
+    return [
+      `CREATE TABLE ${names.table} (${[...definitions, `${place} NOT NULL`].join(', ')})`,
+      `CREATE TABLE ${names.losers} (${[...definitions, `${place} NOT NULL`, '_sluice_batch TEXT NOT NULL', '_sluice_outcome TEXT NOT NULL'].join(', ')})`,
+    ]
+  }
+  return to.slice(from.length).flatMap((column, i) => {
+    const definition = definitions[from.length + i] ?? ''
+    return [...(there.has(fold(column.name)) ? [] : [names.table]), names.losers].map((name) => `ALTER TABLE ${name} ADD COLUMN ${definition}`)
+  })
+}
+
+/** Columns of the key as the table names them, when it has all of them. */
+function keyColumns(schema: Schema, key: readonly string[]): string[] | null {
+  const columns = key.map((name) => findColumn(schema, name))
+  return columns.length === 0 || !columns.every((column) => column !== undefined) ? null : columns.map((column) => quoteName(column.name))
+}
+
+/** The unique index on the key, as soon as the table has all its columns. */
+export function keyIndex(dialect: Dialect, table: string, schema: Schema, key: readonly string[]): string[] {
+  const columns = keyColumns(schema, key)
+  if (columns === null) return []
+  const { name, on } = dialect.names(table).keyIndex
+  return [`CREATE UNIQUE INDEX IF NOT EXISTS ${name} ON ${on} (${columns.join(', ')})`]
+}
+
+/** The index by which a late batch finds the losers of its keys; made for the first one that needs it. */
+export function lateIndex(dialect: Dialect, table: string, schema: Schema, key: readonly string[]): string[] {
+  const columns = keyColumns(schema, key)
+  if (columns === null) return []
+  const { name, on } = dialect.names(table).lateIndex
+  return [`CREATE INDEX IF NOT EXISTS ${name} ON ${on} (${columns.join(', ')})`]
+}
+
+/** Columns to insert into. */
+export function columnList(schema: Schema): string {
+  return [...schema.map((column) => quoteName(column.name)), '_place'].join(', ')
+}
+
+/** A row of `rowSelect`: values of the schema, then the place. */
+export function rowFromSql(dialect: Dialect, stored: SqlRow, schema: Schema): Row {
+  const row: Row = schema.map((column, i) => dialect.value(stored[`c${i}`], column.type))
+  row.push(BigInt((stored['place'] ?? 0n) as bigint))
+  return row
+}
+
+/** What to select so that `rowFromSql` understands it. */
+export function rowSelect(dialect: Dialect, schema: Schema, alias: string): string {
+  return [...schema.map((column, i) => `${dialect.shown(column.type, `${alias}.${quoteName(column.name)}`)} AS c${i}`), `${alias}._place AS place`].join(', ')
+}
+
+/** Where a column of the table lies in a staged row; -1 when the batch does not have it. */
+export function positions(schema: Schema, staged: Schema): number[] {
+  return schema.map((column) => staged.findIndex((other) => fold(other.name) === fold(column.name)))
+}

@@ -1,0 +1,259 @@
+/**
+ * Decides a batch against the stored rows and writes what follows from it; all inside the caller's transaction.
+ *
+ *   decide   _sluice_decided: one row per winner of the batch, with the stored row of its key and its outcome
+ *   losers   stored rows that will be replaced → losers (keep error: rejects)
+ *   update   in place
+ *   insert   new keys
+ *   losers   winners that lost against stored rows, and losers within the batch, against the final winner
+ * Into an empty table there is nothing to decide: winners are filled in as they are.
+ */
+import type { Definition, Keep } from '../core/definition.ts'
+import { SluiceError } from '../core/errors.ts'
+import { tampering } from '../core/failpoint.ts'
+import { findColumn } from '../core/schema.ts'
+import type { Column, Schema } from '../core/schema.ts'
+import { beatsSql, keySql, lostSql, outcomeSql, sameSql } from '../resolve/database.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
+import type { Incoming, Store } from './dialect.ts'
+import { columnList, positions } from './layout.ts'
+import { promote } from './refused.ts'
+import { first, total } from './session.ts'
+import type { Count, DatabaseSession } from './session.ts'
+
+/** What one commit works on. */
+export interface Work {
+  store: Store
+  session: DatabaseSession
+  table: string
+  batch: string
+  definition: Definition
+  /** Of the table, as it is now. */
+  schema: Schema
+  /** Of the batch. */
+  staged: Schema
+  incoming: Incoming
+  /** A place of the batch is not above all committed ones: losers of its keys may rank above stored rows. */
+  late: boolean
+  /** The table has no row, and no loser that could rank above one of the batch. */
+  fresh: boolean
+  /**
+   * Made when the first rows are in: sorting keys once is several times faster than adding them one by one to an index that
+   * does not fit into the cache.
+   */
+  indexes: readonly string[]
+}
+
+/** Rows as the database counted them. */
+export interface Changes {
+  inserted: readonly Count[]
+  updated: readonly Count[]
+  /** By outcome: duplicate, stale, replaced. */
+  losers: readonly Count[]
+  /** KEY_REPEATED, by whether the row was evicted from the table (`1`) or never came in (`0`). */
+  repeated: readonly Count[]
+}
+
+const DECIDED = '_sluice_decided'
+/** Most characters of a reject's raw text. */
+const RAW_LIMIT = 65_536
+
+/** Expressions for a work's columns, by where a row lies. */
+interface Shape {
+  keep: Keep
+  id: string
+  /** `alias.c3` or NULL, one per column of the table. */
+  staged: (alias: string) => string[]
+  /** `alias."name"`. */
+  stored: (alias: string) => string[]
+  /** Places in the schema of the key, and of the keep column (-1: none). */
+  key: number[]
+  value: number
+}
+
+function shapeOf(work: Work, keep: Keep): Shape {
+  const { schema, definition, store } = work
+  const at = positions(schema, work.staged)
+  const find = (name: string): number => schema.findIndex((column) => column === findColumn(schema, name))
+  return {
+    keep,
+    id: store.dialect.rowId(schema),
+    staged: (alias) => at.map((i) => (i < 0 ? 'NULL' : `${alias}.c${i}`)),
+    stored: (alias) => schema.map((column) => `${alias}.${quoteName(column.name)}`),
+    key: definition.key.map(find),
+    value: 'column' in keep ? find(keep.column) : -1,
+  }
+}
+
+const pick = (list: readonly string[], i: number): string => list[i] ?? 'NULL'
+
+export async function writeRows(work: Work): Promise<Changes> {
+  const keep = work.definition.keep
+  if (keep !== null && work.incoming.refused > 0) {
+    await work.incoming.bring()
+    await promote(work, keep)
+  }
+  if (keep === null) return { inserted: work.fresh ? await fillIn(work) : await insertAll(work), updated: [], losers: [], repeated: [] }
+  return resolve(work, shapeOf(work, keep))
+}
+
+/** Every winner as a new row. */
+async function insertAll(work: Work): Promise<readonly Count[]> {
+  const { incoming, session } = work
+  await incoming.bring()
+  await tamperTable(session, 'resolve', incoming.winners)
+  const columns = positions(work.schema, work.staged).map((i) => (i < 0 ? 'NULL' : `i.c${i}`))
+  return insert(work, `SELECT ${[...columns, 'i.place'].join(', ')} FROM ${incoming.winners} i`)
+}
+
+/** The winners into an empty table; what stands there afterwards is what came in. */
+async function fillIn(work: Work): Promise<readonly Count[]> {
+  const { store, session, table, incoming } = work
+  if (incoming.fill === undefined || incoming.refused > 0 || tampering('resolve') !== null || tampering('write') !== null) return insertAll(work)
+  const at = positions(work.schema, work.staged)
+  const there = at.flatMap((i, to) => (i < 0 ? [] : [{ i, name: work.schema[to]?.name ?? '' }]))
+  await incoming.fill('database.fill', store.dialect.names(table).table, there.map(({ name }) => name), there.map(({ i }) => i))
+  const rows = await session.all(`SELECT _place >> 32 AS seq, count(*) AS n FROM ${store.dialect.names(table).table} GROUP BY 1`)
+  return rows.map((row) => ({ seq: Number(row['seq']), what: '', n: Number(row['n']) }))
+}
+
+/** @param select columns of the table in order, then the place */
+function insert({ store, session, table, schema }: Work, select: string): Promise<Count[]> {
+  const into = store.dialect.names(table).table
+  const how = tampering('write')
+  const rows = how === null ? select : how === 'drop' ? `SELECT * FROM (${select}) x LIMIT 1000000 OFFSET 1` : `${select} UNION ALL SELECT * FROM (${select} LIMIT 1) x`
+  return session.write({ point: 'database.insert', into, place: '_place', sql: `INSERT INTO ${into} (${columnList(schema)}) ${rows}` })
+}
+
+async function resolve(work: Work, shape: Shape): Promise<Changes> {
+  const { store, session, incoming, indexes } = work
+  const { key } = shape
+  if (key.some((i) => i < 0)) {
+    await incoming.bring()
+    if ((await first(session, `SELECT 1 AS one FROM ${incoming.winners} LIMIT 1`)) === undefined) return { inserted: [], updated: [], losers: [], repeated: [] }
+    throw new SluiceError('KEY_UNKNOWN', `The batch has no column for the key ${work.definition.key.join(', ')} of ${work.table}.`)
+  }
+  const losers: Count[] = []
+  const repeated: Count[] = []
+  let inserted: readonly Count[]
+  let updated: readonly Count[] = []
+  const { table } = store.dialect.names(work.table)
+  if (work.fresh) {
+    inserted = await fillIn(work)
+    for (const statement of indexes) await session.run('database.index', statement)
+  } else {
+    await incoming.bring()
+    await decide(work, shape)
+    const joined = `${DECIDED} d JOIN ${incoming.winners} i ON i.place = d.place`
+    const leaving = `${DECIDED} d JOIN ${table} t ON t.${shape.id} = d.target WHERE d.outcome = 'updated'`
+    const met = shape.keep.rule === 'error' ? `${DECIDED} d JOIN ${table} t ON t.${shape.id} = d.target JOIN ${incoming.winners} i ON i.place = d.place` : ''
+    if (shape.keep.rule === 'error') repeated.push(...(await putAside(work, shape, shape.stored('t'), 't._place', 'i.place', `${met} WHERE d.outcome = 'updated'`, true)))
+    else losers.push(...(await lose(work, shape.stored('t'), 't._place', `'replaced'`, leaving)))
+    updated = await update(work, shape)
+    inserted = await insert(work, `SELECT ${[...shape.staged('i'), 'i.place'].join(', ')} FROM ${joined} WHERE d.outcome = 'inserted'`)
+    for (const statement of indexes) await session.run('database.index', statement)
+    losers.push(...(await lose(work, shape.staged('i'), 'i.place', 'd.outcome', `${joined} WHERE d.outcome IN ('duplicate', 'stale')`)))
+    if (shape.keep.rule === 'error') {
+      const against = `${DECIDED} d JOIN ${incoming.winners} i ON i.place = d.place JOIN ${table} t ON ${keySql(pairs(shape.staged('i'), shape.stored('t'), key))}`
+      repeated.push(...(await putAside(work, shape, shape.staged('i'), 'i.place', 't._place', `${against} WHERE d.outcome = 'KEY_REPEATED'`, false)))
+    }
+    await session.run('database.forget', `DROP TABLE ${DECIDED}`)
+  }
+  await beaten(work, shape, losers, repeated)
+  return { inserted, updated, losers, repeated }
+}
+
+/** Losers within the batch, classified against the row that stands now. */
+async function beaten(work: Work, shape: Shape, losers: Count[], repeated: Count[]): Promise<void> {
+  const { store, incoming } = work
+  if (incoming.beaten === null) return
+  const [b, t] = [shape.staged('b'), shape.stored('t')]
+  const from = `${incoming.beaten} b JOIN ${store.dialect.names(work.table).table} t ON ${keySql(pairs(b, t, shape.key))}`
+  const outcome = lostSql(shape.keep, same(work, b, t))
+  if (shape.keep.rule !== 'error') {
+    losers.push(...(await lose(work, b, 'b.place', outcome, from)))
+    return
+  }
+  losers.push(...(await lose(work, b, 'b.place', outcome, `${from} WHERE ${same(work, b, t)}`)))
+  repeated.push(...(await putAside(work, shape, b, 'b.place', 't._place', `${from} WHERE NOT ${same(work, b, t)}`, false)))
+}
+
+/** One row per winner of the batch: the stored row of its key, and what becomes of it. */
+async function decide(work: Work, shape: Shape): Promise<void> {
+  const { store, session, schema, incoming } = work
+  const { table, losers } = store.dialect.names(work.table)
+  const [i, t, h] = [shape.staged('i'), shape.stored('t'), shape.stored('h')]
+  const side = (list: readonly string[], place: string): { value: string; place: string } => {
+    const column = schema[shape.value]
+    return { value: column === undefined ? 'NULL' : store.dialect.ordered(column.type, pick(list, shape.value)), place }
+  }
+  const incomingSide = side(i, 'i.place')
+  // Rows of other writers have no place: they are older than every record.
+  let wins = beatsSql(shape.keep, incomingSide, side(t, 'coalesce(t._place, 0)'))
+  if (work.late) {
+    // The effective rank: a kept loser of equal content may rank above the stored row, for equal rows are not rewritten.
+    wins = `(${wins} AND NOT EXISTS (SELECT 1 FROM ${losers} h WHERE ${keySql(pairs(h, i, shape.key))} AND ${beatsSql(shape.keep, side(h, 'h._place'), incomingSide)}))`
+  }
+  const outcome = outcomeSql(shape.keep, `t.${shape.id}`, wins, same(work, i, t))
+  await session.run('database.decide', `CREATE TEMP TABLE ${DECIDED} AS SELECT i.place AS place, t.${shape.id} AS target, ${outcome} AS outcome FROM ${incoming.winners} i LEFT JOIN ${table} t ON ${keySql(pairs(t, i, shape.key))}`)
+  await tamperTable(session, 'resolve', DECIDED)
+}
+
+function update({ store, session, table, schema, incoming }: Work, shape: Shape): Promise<Count[]> {
+  const i = shape.staged('i')
+  const into = store.dialect.names(table).table
+  const changed = schema.map((column, at) => ({ name: quoteName(column.name), at })).filter(({ at }) => !shape.key.includes(at))
+  const assignments = [...changed.map(({ name, at }) => `${name} = ${pick(i, at)}`), '_place = i.place'].join(', ')
+  const sql = `UPDATE ${into} AS t SET ${assignments} FROM ${DECIDED} d, ${incoming.winners} i WHERE d.outcome = 'updated' AND i.place = d.place AND t.${shape.id} = d.target`
+  return session.write({ point: 'database.update', sql, into, place: '_place', standing: `t._place IN (SELECT place FROM ${DECIDED} WHERE outcome = 'updated')` })
+}
+
+/** Rows into the losers. */
+function lose({ store, session, table, batch, schema }: Work, values: readonly string[], place: string, outcome: string, from: string): Promise<Count[]> {
+  const into = store.dialect.names(table).losers
+  const sql = `INSERT INTO ${into} (${columnList(schema)}, _sluice_batch, _sluice_outcome) SELECT ${[...values, `coalesce(${place}, 0)`].join(', ')}, ${quoteText(batch)}, ${outcome} FROM ${from}`
+  return session.write({ point: 'database.losers', sql, into, place: '_place', what: '_sluice_outcome' })
+}
+
+/** Rows into the rejects, as KEY_REPEATED. */
+function putAside(work: Work, shape: Shape, values: readonly string[], place: string, winner: string, from: string, evicted: boolean): Promise<Count[]> {
+  const { store, session, schema, table, batch } = work
+  const { own, shown } = store.dialect
+  const into = own('rejects')
+  const names = work.definition.key.join(', ')
+  const shownText = (at: number): string => `coalesce(CAST(${shown((schema[at] as Column).type, pick(values, at))} AS TEXT), '')`
+  const key = shape.key.map(shownText).join(` || ', ' || `)
+  const said = `${quoteText(`${names} = `)} || ${key} || ${quoteText(` ${evicted ? 'came' : 'is taken'} with other content ${evicted ? 'late, but from a lower place' : 'by an earlier record'}: arrival `)} || CAST(${winner} >> 32 AS TEXT) || ', row ' || CAST(${winner} & 4294967295 AS TEXT) || '.'`
+  const select = `SELECT ${[quoteText(table), quoteText(batch), `coalesce(${place}, 0)`, 'NULL', `'KEY_REPEATED'`, quoteText(names), key, said, `substr(${rowJson(work, values)}, 1, ${RAW_LIMIT})`, evicted ? '1' : '0'].join(', ')} FROM ${from}`
+  const sql = `INSERT INTO ${into} (tbl, batch, place, "offset", code, "column", value, message, raw, evicted) ${select}`
+  return session.write({ point: 'database.rejects', sql, into, place: 'place', what: 'evicted' })
+}
+
+/** A row as JSON text, null for what is absent. */
+export function rowJson({ store, schema }: Pick<Work, 'store' | 'schema'>, values: readonly string[]): string {
+  const members = schema.map(({ name, type }, at) => `${quoteText(`${at === 0 ? '{' : ','}${JSON.stringify(name)}:`)} || coalesce(${pick(values, at) === 'NULL' ? 'NULL' : store.dialect.json(type, pick(values, at))}, 'null')`)
+  return `(${[...members, `'}'`].join(' || ')})`
+}
+
+function pairs(a: readonly string[], b: readonly string[], at: readonly number[]): [string, string][] {
+  return at.map((i) => [pick(a, i), pick(b, i)])
+}
+
+/** Equal content in every column. */
+function same({ store, schema }: Work, a: readonly string[], b: readonly string[]): string {
+  const content = (list: readonly string[], at: number): string => (pick(list, at) === 'NULL' ? 'NULL' : store.dialect.content((schema[at] as Column).type, pick(list, at)))
+  return sameSql(schema.map((_, at) => [content(a, at), content(b, at)]))
+}
+
+/** Proves that the balance can fail: loses or doubles one row when a test asks for it. */
+async function tamperTable(session: DatabaseSession, point: string, table: string): Promise<void> {
+  const how = tampering(point)
+  if (how === null) return
+  const one = `place = (SELECT max(place) FROM ${table})`
+  await session.run('database.tamper', how === 'drop' ? `DELETE FROM ${table} WHERE ${one}` : `INSERT INTO ${table} SELECT * FROM ${table} WHERE ${one}`)
+}
+
+/** Did every stored row that was updated go to the losers or to the rejects? */
+export function replacedRows({ losers, repeated }: Changes): { replaced: number; evicted: number } {
+  return { replaced: total(losers, 'replaced'), evicted: total(repeated, '1') }
+}

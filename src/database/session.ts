@@ -1,0 +1,63 @@
+/**
+ * One session with a database, as the code that all database targets share sees it.
+ *
+ * Values are given as `$1`, `$2`, …; a session whose library has no such values writes them as literals. Integers are
+ * answered as bigint, doubles as number, booleans as such where the database has them, everything else as text or null.
+ */
+import type { SqlValue } from '../core/effects.ts'
+
+export type SqlRow = Record<string, SqlValue>
+
+/** A statement that writes rows which are counted. */
+export interface Writing {
+  /** Failpoints `<point>.before` and `<point>.after`. */
+  point: string
+  /** `INSERT INTO … SELECT …` or `UPDATE … FROM …`, to which `RETURNING` may be added. */
+  sql: string
+  values?: readonly SqlValue[]
+  /** The table that is written to, and its columns (of alias `t` in an update) that hold the place and what is told apart. */
+  into: string
+  place: string
+  what?: string
+  /**
+   * For databases that cannot count what a statement returns: a condition on `t` that holds for the rows of an update
+   * afterwards. An insert is counted by row numbers.
+   */
+  standing?: string
+}
+
+/** Rows that were written, of one arrival and one kind. */
+export interface Count {
+  seq: number
+  /** Value of `what`; empty without one. */
+  what: string
+  n: number
+}
+
+export interface DatabaseSession {
+  all(sql: string, values?: readonly SqlValue[]): Promise<SqlRow[]>
+  /** Chunks of a large answer. Nothing else may be asked of the session until the end. */
+  pages(sql: string, values?: readonly SqlValue[]): AsyncIterable<SqlRow[]>
+  /** One changing statement, with failpoints on both sides; answers how many rows it touched. */
+  run(point: string, sql: string, values?: readonly SqlValue[]): Promise<number>
+  /** Counts the rows that a statement wrote: as the database returned them, or as they stand afterwards. */
+  write(writing: Writing): Promise<Count[]>
+  /**
+   * All or nothing, with failpoints around the commit.
+   * @throws SluiceError COMMIT_UNKNOWN when the connection was lost while it committed
+   */
+  transaction<T>(point: string, work: () => Promise<T>): Promise<T>
+  /** Everything that `work` reads comes from one state of the database. */
+  snapshot<T>(work: () => Promise<T>): Promise<T>
+  close(): Promise<void>
+}
+
+/** The first row of an answer. */
+export async function first(session: Pick<DatabaseSession, 'all'>, sql: string, values: readonly SqlValue[] = []): Promise<SqlRow | undefined> {
+  return (await session.all(sql, values))[0]
+}
+
+/** Of all arrivals together, perhaps of one kind only. */
+export function total(counts: readonly Count[], what?: string): number {
+  return counts.reduce((sum, count) => (what === undefined || count.what === what ? sum + count.n : sum), 0)
+}

@@ -1,0 +1,99 @@
+/** Reads what a database says about one table, and refuses what Sluice did not make. */
+import type { Definition } from '../core/definition.ts'
+import type { Standing } from '../core/engine.ts'
+import { SluiceError } from '../core/errors.ts'
+import { describeSchema, fold } from '../core/schema.ts'
+import type { Schema } from '../core/schema.ts'
+import type { Head, Receipt } from '../core/target.ts'
+import type { Relation, Store } from './dialect.ts'
+import { FORMAT } from './layout.ts'
+import { receiptFromJson } from './record.ts'
+import { first } from './session.ts'
+import type { DatabaseSession } from './session.ts'
+
+/** A table as it stands in one state of the database. */
+export interface State extends Head {
+  relation: Relation | null
+}
+
+export function nothing(relation: Relation | null = null): State {
+  return { exists: false, version: null, definition: null, schema: [], made: 0, rows: 0, highest: 0n, lanes: new Map(), ledger: null, relation }
+}
+
+/**
+ * State of a table. Call it inside a transaction or a snapshot.
+ * @param ledger null: whoever's it is
+ * @throws SluiceError TABLE_FOREIGN, TABLE_UNSUPPORTED, TABLE_OTHER_LEDGER, TABLE_BROKEN
+ */
+export async function readState(store: Store, session: DatabaseSession, table: string, ledger: string | null): Promise<State> {
+  const { location, dialect } = store
+  const where = { path: store.uri(table) }
+  const meta = await readMeta(store, session, table)
+  const relation = await store.relation(session, table)
+  if (meta === null) {
+    if (relation === null) return nothing()
+    throw new SluiceError('TABLE_FOREIGN', `${location} has a ${relation.kind} ${table} that Sluice did not make.`, { where })
+  }
+  if (ledger !== null && meta.ledger !== ledger) {
+    throw new SluiceError('TABLE_OTHER_LEDGER', `The table ${table} in ${location} belongs to the ledger ${meta.ledger}; this one is ${ledger}.`, { where })
+  }
+  if (relation === null) throw new SluiceError('TABLE_BROKEN', `${location}: the table ${table} was removed, but its records are there.`, { where })
+  const made = checkColumns(store, table, relation, meta.schema)
+  const last = await first(session, `SELECT version, highest, rows FROM ${dialect.own('batches')} WHERE tbl = $1 ORDER BY version DESC LIMIT 1`, [table])
+  if (last === undefined) throw new SluiceError('TABLE_BROKEN', `${location}: the table ${table} has no record of a commit.`, { where })
+  const lanes = new Map<number, number>()
+  for (const row of await session.all(`SELECT lane, max(fence) AS fence FROM ${dialect.own('batches')} WHERE tbl = $1 GROUP BY lane`, [table])) lanes.set(Number(row['lane']), Number(row['fence']))
+  return { exists: true, version: Number(last['version']), made, rows: Number(last['rows']), highest: BigInt(last['highest'] as bigint), lanes, relation, ...meta }
+}
+
+interface Meta {
+  ledger: string
+  definition: Definition
+  schema: Schema
+}
+
+async function readMeta(store: Store, session: DatabaseSession, table: string): Promise<Meta | null> {
+  if (!(await store.hasOwn(session))) return null
+  const meta = store.dialect.own('meta')
+  const format = Number((await first(session, `SELECT max(format) AS format FROM ${meta}`))?.['format'] ?? 0)
+  if (format > FORMAT) {
+    throw new SluiceError('TABLE_UNSUPPORTED', `${store.location} was written in format ${format}; this Sluice knows ${FORMAT}.`, { hint: 'Use the version that wrote it, or a newer one.' })
+  }
+  const row = await first(session, `SELECT ledger, definition, schema FROM ${meta} WHERE tbl = $1`, [table])
+  if (row === undefined) return null
+  return { ledger: String(row['ledger']), definition: JSON.parse(String(row['definition'])) as Definition, schema: JSON.parse(String(row['schema'])) as Schema }
+}
+
+/** Our columns must be what the last commit left; others are left alone. Answers how many came first. */
+function checkColumns({ location, dialect, uri }: Store, table: string, relation: Relation, schema: Schema): number {
+  const stored = new Map(relation.columns.map((column) => [fold(column.name), column]))
+  const wrong = schema.filter((column) => {
+    const there = stored.get(fold(column.name))
+    return there === undefined || there.name !== column.name || !dialect.holds(there.type, column.type)
+  })
+  const place = relation.columns.findIndex(({ name }) => name === '_place')
+  if (relation.kind === 'table' && wrong.length === 0 && place >= 0) {
+    const before = new Set(relation.columns.slice(0, place).map(({ name }) => name))
+    return schema.filter(({ name }) => before.has(name)).length
+  }
+  const columns = relation.columns.map(({ name, type }) => `${name} ${type}`).join(', ')
+  throw new SluiceError('TABLE_FOREIGN', `${location}: the columns of ${table} were changed from outside. They are ${columns}; its record says ${describeSchema(schema)} and _place.`, { where: { path: uri(table) } })
+}
+
+/** The newest commit of each of these contents. */
+export async function readStanding({ dialect }: Store, session: DatabaseSession, table: string, shas: readonly string[]): Promise<Map<string, Standing>> {
+  const found = new Map<string, Standing>()
+  const wanted = [...new Set(shas)]
+  for (let at = 0; at < wanted.length; at += 500) {
+    const part = wanted.slice(at, at + 500)
+    const list = part.map((_, i) => `$${i + 2}`).join(', ')
+    const rows = await session.all(`SELECT sha256, generation, seq FROM ${dialect.own('arrivals')} WHERE tbl = $1 AND sha256 IN (${list}) ORDER BY generation, seq`, [table, ...part])
+    for (const row of rows) found.set(String(row['sha256']), { generation: Number(row['generation']), seq: Number(row['seq']) })
+  }
+  return found
+}
+
+export async function readReceipt({ dialect }: Store, session: DatabaseSession, table: string, batch: string): Promise<Receipt | null> {
+  const row = await first(session, `SELECT receipt FROM ${dialect.own('batches')} WHERE tbl = $1 AND id = $2`, [table, batch])
+  return row === undefined ? null : receiptFromJson(String(row['receipt']))
+}

@@ -1,0 +1,258 @@
+/**
+ * A table in a database: rows, losers, rejects and commit records in the same transaction, for every database alike.
+ *
+ * Every look is made from one state of the database, every commit on a session of its own, so nothing is held between
+ * calls.
+ */
+import type { Definition } from '../core/definition.ts'
+import type { Staged, Standing } from '../core/engine.ts'
+import { SluiceError } from '../core/errors.ts'
+import { joined } from '../core/proposal.ts'
+import type { Alteration, LeftOut } from '../core/proposal.ts'
+import type { ColumnType, Row } from '../core/schema.ts'
+import type { ApplyOptions, CommittedArrival, Finding, Head, Receipt, RejectRow, Table } from '../core/target.ts'
+import { alterTable, takeOver } from './alter.ts'
+import { commit } from './commit.ts'
+import type { Store } from './dialect.ts'
+import { latestBatch, rowFromSql, rowSelect } from './layout.ts'
+import { arrivalFromSql, receiptFromJson, rejectFromSql } from './record.ts'
+import type { DatabaseSession, SqlRow } from './session.ts'
+import { nothing, readReceipt, readStanding, readState } from './state.ts'
+import type { State } from './state.ts'
+import { verifyTable } from './verify.ts'
+
+/** How often a commit is made again that the database gave up for the sake of another one, or whose end is unknown. */
+const TRIES = 5
+const AGAIN = new Set(['DEADLOCK', 'SERIALIZATION', 'COMMIT_UNKNOWN'])
+
+export interface TableOptions {
+  store: Store
+  table: string
+  ledger: string | null
+  /** The table may belong to another ledger until it is taken over. */
+  adopt: boolean
+  /** Would values of a column lie as they lie if it had the other type? */
+  takes(from: ColumnType, to: ColumnType): boolean
+}
+
+export class DatabaseTable implements Table {
+  readonly uri: string
+  private readonly store: Store
+  private readonly table: string
+  private readonly ledger: string | null
+  private readonly given: TableOptions
+  private adopting: boolean
+
+  constructor(options: TableOptions) {
+    this.store = options.store
+    this.table = options.table
+    this.ledger = options.ledger
+    this.given = options
+    this.adopting = options.adopt
+    this.uri = options.store.uri(options.table)
+  }
+
+  /** Whose the table must be; null: whoever's. */
+  private get owner(): string | null {
+    return this.adopting ? null : this.ledger
+  }
+
+  private get writer(): string {
+    if (this.ledger === null) throw new SluiceError('INTERNAL', `${this.uri} was opened without a ledger, for reading only.`)
+    return this.ledger
+  }
+
+  suits(definition: Definition): void {
+    if (definition.columns !== null) this.store.dialect.checkOrder(definition, definition.columns)
+  }
+
+  async head(): Promise<Head> {
+    const { relation: _, ...head } = await this.look((__, state) => Promise.resolve(state), nothing())
+    return head
+  }
+
+  committed(batch: string): Promise<Receipt | null> {
+    return this.look((session) => readReceipt(this.store, session, this.table, batch), null, true)
+  }
+
+  standing(shas: readonly string[]): Promise<Map<string, Standing>> {
+    return this.look((session) => readStanding(this.store, session, this.table, shas), new Map<string, Standing>(), true)
+  }
+
+  latest(): Promise<readonly CommittedArrival[]> {
+    const { dialect } = this.store
+    return this.look(async (session) => (await session.all(`SELECT * FROM ${dialect.own('arrivals')} WHERE tbl = $1 AND batch = ${latestBatch(dialect)} ORDER BY seq`, [this.table])).map(arrivalFromSql), [])
+  }
+
+  async *arrivals(): AsyncIterable<CommittedArrival> {
+    const sql = `SELECT * FROM ${this.store.dialect.own('arrivals')} WHERE tbl = $1 ORDER BY seq, batch`
+    for await (const rows of this.list(() => sql, [this.table], arrivalFromSql, true)) yield* rows
+  }
+
+  async apply(staged: Staged, definition: Definition, { signal }: ApplyOptions = {}): Promise<Receipt> {
+    const ledger = this.writer
+    for (let tries = 1; ; tries++) {
+      const done = await this.committed(staged.batch.id)
+      if (done !== null) return done
+      if (!staged.outcomes.some((outcome) => outcome.state === 'loaded')) return this.unchanged(staged.batch.id)
+      try {
+        return await this.attempt(staged, definition, ledger, signal)
+      } catch (thrown) {
+        if (!(thrown instanceof SluiceError) || !AGAIN.has(thrown.code) || tries >= TRIES) throw thrown
+        signal?.throwIfAborted()
+        if (thrown.code !== 'COMMIT_UNKNOWN') continue
+        const found = await this.readBack(staged.batch.id)
+        if (found !== null) return found
+      }
+    }
+  }
+
+  private async attempt(staged: Staged, definition: Definition, ledger: string, signal: AbortSignal | undefined): Promise<Receipt> {
+    const { store, table } = this
+    const { rows } = await this.head()
+    const session = await store.writing(signal)
+    try {
+      const incoming = await store.bringIn(session, staged, rows === 0 || definition.mode === 'replace', signal)
+      const { receipt, known } = await session.transaction('database.commit', async () => {
+        const done = await commit({ store, session, table, ledger, staged, incoming, definition })
+        signal?.throwIfAborted()
+        return done
+      })
+      if (known) await store.settle()
+      return receipt
+    } catch (thrown) {
+      // What a session says that was closed for the sake of the signal is no fault of the database.
+      if (!(thrown instanceof SluiceError && thrown.code === 'COMMIT_UNKNOWN')) signal?.throwIfAborted()
+      throw thrown
+    } finally {
+      await session.close()
+    }
+  }
+
+  /** After a lost answer: whoever committed holds the lock until the end, so behind it the record is there or never will be. */
+  private async readBack(batch: string): Promise<Receipt | null> {
+    const { store, table } = this
+    const session = await store.writing()
+    try {
+      return await session.transaction('database.ask', async () => {
+        await store.lock(session, table)
+        return (await readState(store, session, table, this.owner)).exists ? readReceipt(store, session, table, batch) : null
+      })
+    } finally {
+      await session.close()
+    }
+  }
+
+  /** The answer to a batch in which nothing was loaded: there is nothing to commit. */
+  private async unchanged(batch: string): Promise<Receipt> {
+    const { version } = await this.head()
+    return { batch, version: version ?? 0, arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
+  }
+
+  async adopt(_: Definition, fence: number): Promise<void> {
+    const ledger = this.writer
+    if (!(await this.head()).exists) throw new SluiceError('NOT_FOUND', `There is no table at ${this.uri}.`)
+    await this.change((session) => takeOver({ store: this.store, session, table: this.table, ledger }, fence))
+    this.adopting = false
+  }
+
+  async alter(decide: (head: Head) => Alteration): Promise<number> {
+    const ledger = this.writer
+    if (!(await this.head()).exists) throw new SluiceError('NOT_FOUND', `There is no table ${this.uri} yet.`)
+    return this.change((session) => alterTable({ store: this.store, session, table: this.table, ledger }, decide, this.given.takes))
+  }
+
+  takes(from: ColumnType, to: ColumnType): boolean {
+    return this.given.takes(from, to)
+  }
+
+  async *scan(limit: number | null): AsyncIterable<Row[]> {
+    yield* this.rows((state) => `SELECT ${rowSelect(this.store.dialect, state.schema, 't')} FROM ${this.store.dialect.names(this.table).table} t ORDER BY t._place${limit === null ? '' : ` LIMIT ${Math.max(0, Math.trunc(limit))}`}`)
+  }
+
+  async *losers(): AsyncIterable<Row[]> {
+    yield* this.rows((state) => `SELECT ${rowSelect(this.store.dialect, state.schema, 't')} FROM ${this.store.dialect.names(this.table).losers} t ORDER BY t._place`)
+  }
+
+  private rows(select: (state: State) => string): AsyncIterable<Row[]> {
+    return this.list(select, [], (row, state) => rowFromSql(this.store.dialect, row, state.schema))
+  }
+
+  async rejects(query: { batch?: string; limit: number; after?: bigint }): Promise<RejectRow[]> {
+    const { batch, limit, after } = query
+    const values = [this.table, ...(batch === undefined ? [] : [batch]), ...(after === undefined ? [] : [after])]
+    const where = `tbl = $1${batch === undefined ? '' : ' AND batch = $2'}${after === undefined ? '' : ` AND place > $${values.length}`}`
+    const sql = `SELECT * FROM ${this.store.dialect.own('rejects')} WHERE ${where} ORDER BY place LIMIT ${Math.max(0, Math.trunc(limit))}`
+    return this.look(async (session) => (await session.all(sql, values)).map(rejectFromSql), [])
+  }
+
+  leftOut(): Promise<readonly LeftOut[]> {
+    return this.look(async (session) => {
+      const all = new Map<string, LeftOut>()
+      for (const row of await session.all(`SELECT receipt FROM ${this.store.dialect.own('batches')} WHERE tbl = $1 ORDER BY version`, [this.table])) {
+        for (const one of receiptFromJson(String(row['receipt'])).leftOut ?? []) all.set(one.member, joined(all.get(one.member), one))
+      }
+      return [...all.values()]
+    }, [])
+  }
+
+  verify(): Promise<Finding[]> {
+    return this.look((session, state) => verifyTable({ store: this.store, session, table: this.table, state }), [])
+  }
+
+  garbage(): Promise<string[]> {
+    // What a dead transaction left is rolled back by the database itself.
+    return Promise.resolve([])
+  }
+
+  close(): Promise<void> {
+    return this.store.close()
+  }
+
+  /** One transaction that changes the table and no row; made again when the database gave it up for another one. */
+  private async change<T>(work: (session: DatabaseSession) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const session = await this.store.writing()
+      try {
+        return await session.transaction('database.commit', () => work(session))
+      } catch (thrown) {
+        if (!(thrown instanceof SluiceError) || !['DEADLOCK', 'SERIALIZATION'].includes(thrown.code) || tries >= TRIES) throw thrown
+      } finally {
+        await session.close()
+      }
+    }
+  }
+
+  /**
+   * Answers from one state of the database, or `empty` when the table does not exist.
+   * @param durable the answer will be acted upon: a commit that was found is made durable before it is told
+   */
+  private async look<T>(work: (session: DatabaseSession, state: State) => Promise<T>, empty: T, durable = false): Promise<T> {
+    const session = await this.store.reading()
+    if (session === null) return empty
+    try {
+      const answer = await session.snapshot(async () => {
+        const state = await readState(this.store, session, this.table, this.owner)
+        return state.exists ? { found: await work(session, state) } : null
+      })
+      if (answer === null) return empty
+      if (durable) await this.store.settle()
+      return answer.found
+    } finally {
+      await session.close()
+    }
+  }
+
+  private async *list<T>(sql: (state: State) => string, values: readonly string[], shape: (row: SqlRow, state: State) => T, durable = false): AsyncIterable<T[]> {
+    const session = await this.store.reading()
+    if (session === null) return
+    try {
+      const state = await session.snapshot(() => readState(this.store, session, this.table, this.owner))
+      if (!state.exists) return
+      if (durable) await this.store.settle()
+      for await (const rows of session.pages(sql(state), values)) yield rows.map((row) => shape(row, state))
+    } finally {
+      await session.close()
+    }
+  }
+}
