@@ -5,7 +5,7 @@ import { CODES, isCode } from './codes.ts'
 import { SHOWN_VALUE, SluiceError, asSluiceError, shorten } from './errors.ts'
 
 test('a code has a sentence, a next step, and an exit that goes with its kind', () => {
-  const exits: Record<string, readonly number[]> = { usage: [2, 6], config: [4, 5, 6], data: [3], transient: [1, 7, 130], conflict: [1], bug: [1] }
+  const exits: Record<string, readonly number[]> = { usage: [2, 6], config: [4, 5, 6], data: [3], transient: [1, 5, 7, 130], conflict: [1], bug: [1] }
   for (const [code, entry] of Object.entries(CODES)) {
     assert.match(code, /^[A-Z][A-Z0-9_]*$/)
     assert.match(entry.means, /\.$/, code)
