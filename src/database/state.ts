@@ -13,6 +13,8 @@ import type { DatabaseSession } from './session.ts'
 
 /** A table as it stands in one state of the database. */
 export interface State extends Head {
+  /** See `Table.highest`. */
+  highest: bigint
   relation: Relation | null
 }
 

@@ -67,8 +67,12 @@ export class DatabaseTable implements Table {
   }
 
   async head(): Promise<Head> {
-    const { relation: _, ...head } = await this.look((__, state) => Promise.resolve(state), nothing())
+    const { relation: _, highest: __, ...head } = await this.look((_session, state) => Promise.resolve(state), nothing())
     return head
+  }
+
+  highest(): Promise<bigint> {
+    return this.look((_, state) => Promise.resolve(state.highest), 0n)
   }
 
   committed(batch: string): Promise<Receipt | null> {

@@ -82,6 +82,7 @@ async function openConsole(options: QueryOptions, memory: number, ends: (() => P
   const folder = named === null || (named.scheme === 'delta' && named.location === tablesFolder(path)) ? await openFolder(path, { existing: true }) : null
   if (folder !== null) ends.push(() => closeFolder(folder))
   const { place, tables } = named !== null && folder === null ? { place: named, tables: await tablesIn(named) } : await tablesOf(folder as DataFolder, options)
+  if (CONSOLES[place.scheme] === undefined) throw new SluiceError('LATER', `SQL on ${place.scheme}: is not built yet.`)
   if ((await localFs.stat(place.location)) === null) throw new SluiceError('NOT_FOUND', `There is nothing at ${place.location}.`, { where: { path: place.location }, hint: 'Check --to; sluice tables ls lists the tables and where they are.' })
   const spool = folder?.spool ?? join(tmpdir(), `sluice-sql-${systemRandom.id(12)}`)
   await localFs.makeFolder('sql.spool', spool)
