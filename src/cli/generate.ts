@@ -1,5 +1,5 @@
 /** `sluice generate`: files to load, and the numbers that loading them must give. */
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { SluiceError } from '../core/errors.ts'
 import { localFs } from '../storage/local.ts'
@@ -11,6 +11,8 @@ import type { Output } from './output.ts'
 import type { Run } from './program.ts'
 import { RecordMaker } from './records.ts'
 import type { Expected } from './records.ts'
+import { SAMPLES, SAMPLE_MAKERS } from './samples.ts'
+import type { SampleName } from './samples.ts'
 
 interface GenerateOptions {
   files: string
@@ -19,8 +21,14 @@ interface GenerateOptions {
   bad: string
   seed: string
   format: MadeFormat
+  like?: SampleName
   output: string
+  /** Flags that were given and say how made-up records are laid in files. */
+  given: readonly string[]
 }
+
+/** A sample says itself which files it has and which of its records repeat others. */
+const MADE_ONLY = ['files', 'dup', 'bad', 'format']
 
 export function generateCommand(run: Run): Command {
   return new Command('generate')
@@ -31,8 +39,12 @@ export function generateCommand(run: Run): Command {
     .option('--dup <share>', 'share of records that repeat id and ts of another, such as 5%', '5%')
     .option('--bad <share>', 'share of records without a key, such as 0.1%', '0')
     .option('--seed <n>', 'the same seed gives the same bytes', '1')
+    .addOption(new Option('--like <what>', 'data in the shape of the examples instead: products as CSV, or events with their organizations as JSON').choices(SAMPLES))
     .option('-o, --output <dir>', 'folder of the files; files of the same names are overwritten, others are left alone', 'in')
-    .action((options: GenerateOptions) => run(generate)(options))
+    .action((options: GenerateOptions, command: Command) => {
+      const given = MADE_ONLY.filter((name) => command.getOptionValueSource(name) === 'cli')
+      return run(options.like === undefined ? generate : generateLike)({ ...options, given })
+    })
 }
 
 async function generate(output: Output, options: GenerateOptions): Promise<number> {
@@ -53,6 +65,27 @@ async function generate(output: Output, options: GenerateOptions): Promise<numbe
     `${plural(expected.files, 'file')} in ${options.output}: ${number(expected.records)} records = ${number(expected.keys)} keys + ${number(expected.duplicates)} duplicates + ${number(expected.bad)} bad`,
   )
   output.note(`next:  sluice load ${options.output} --into events --key id,ts`)
+  return 0
+}
+
+async function generateLike(output: Output, { like = 'products', given, ...options }: GenerateOptions): Promise<number> {
+  if (given.length > 0) throw new SluiceError('USAGE', `--like ${like} and ${given.map((name) => `--${name}`).join(', ')} do not go together.`, { hint: 'A sample is told by --records and --seed alone.' })
+  const records = whole('--records', options.records, 10_000_000)
+  const seed = whole('--seed', options.seed, 2 ** 32 - 1)
+  if (records === 0) throw new SluiceError('USAGE', '--records 0: a sample has at least one record.')
+  const folder = resolve(options.output)
+  const files = SAMPLE_MAKERS[like](records, seed)
+  for (const { file, text } of files) {
+    makePlainFolder(dirname(join(folder, file)))
+    const plain = createPlainFile(join(folder, file))
+    try {
+      for (const piece of text()) plain.write(Buffer.from(piece))
+    } finally {
+      plain.close()
+    }
+  }
+  output.document({ schema: 'sluice.generate/1', folder, seed, like, files: files.map(({ file, records: all, keys }) => ({ file, records: all, keys })) })
+  for (const { file, records: all, keys } of files) output.result(`${join(options.output, file)}: ${number(all)} records = ${number(keys)} keys + ${number(all - keys)} that repeat one`)
   return 0
 }
 
