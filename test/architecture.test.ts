@@ -16,16 +16,18 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   sql: ['core'],
   // Winner rules are written as SQL, and there is one way to quote.
   resolve: ['core', 'sql'],
+  // Header, graph and SQL of models; databases and Delta carry it out.
+  models: ['core', 'sql', 'storage'],
   pipeline: ['core'],
   ledger: ['core', 'sql', 'storage'],
   // What the targets that are databases share.
-  database: ['core', 'resolve', 'sql', 'storage'],
-  connectors: ['core', 'storage', 'formats', 'resolve', 'sql', 'database'],
+  database: ['core', 'resolve', 'sql', 'storage', 'models'],
+  connectors: ['core', 'storage', 'formats', 'resolve', 'sql', 'database', 'models'],
   engines: ['core', 'storage', 'formats', 'resolve', 'sql'],
   registry: ['core', 'connectors', 'engines', 'ledger'],
-  config: ['core', 'storage'],
+  config: ['core', 'storage', 'models'],
   logging: ['core', 'storage'],
-  service: ['core', 'pipeline', 'registry', 'storage', 'ledger', 'connectors', 'config'],
+  service: ['core', 'pipeline', 'registry', 'storage', 'ledger', 'connectors', 'config', 'models'],
   index: ['core', 'service', 'config'],
   cli: ['core', 'config', 'logging', 'formats', 'storage', 'sql', 'resolve', 'pipeline', 'ledger', 'connectors', 'engines', 'registry', 'service'],
 }

@@ -32,6 +32,7 @@ export const CODES = {
   DATA_DIR_NEWER: { kind: 'config', exit: 4, http: 500, means: 'The data folder was written by a newer Sluice.', hint: 'Use that version or a newer one; nothing was changed.' },
   DEFINITION_INVALID: { kind: 'config', exit: 4, http: 422, means: 'Columns, key, mode or keep do not make a table.', hint: 'Correct the flag that the message names.' },
   DEFINITION_DIFFERS: { kind: 'config', exit: 4, http: 409, means: 'The flag differs from what the table was made with.', hint: 'Leave the flag out to use the value of the table, or load into a new table with --into.' },
+  MODEL_INVALID: { kind: 'config', exit: 4, http: 422, means: 'The file of a model cannot be understood.', hint: 'Correct the line that is named; docs/reference/models.md has the grammar.' },
   KEY_UNKNOWN: { kind: 'config', exit: 4, http: 422, means: 'No record of the first files has this key column.', hint: 'Check the spelling of --key against the records, and --records; nothing was committed.' },
   TARGET_INVALID: { kind: 'config', exit: 4, http: 422, means: 'The target cannot be understood or used.', hint: 'Write --to delta:, --to delta:DIR, --to sqlite:FILE or --to postgres://user@host:port/database.' },
   TABLE_FOREIGN: { kind: 'config', exit: 4, http: 409, means: 'Something other than Sluice made this table, or took away what Sluice wrote down about it.', hint: 'Load into a table of its own, or take a Delta table over with --adopt and --key, --mode, --keep.' },
@@ -87,6 +88,7 @@ export const CODES = {
   OUTPUT_EXISTS: { kind: 'data', exit: 3, http: 409, means: 'There is a file at the place of the output that Sluice did not put there.', hint: 'Move it away, write to another folder, or say --overwrite.' },
   COPY_DIFFERS: { kind: 'data', exit: 3, http: 422, means: 'The bytes at the two ends are not the same although nothing says that they were written to.', hint: 'Look at the disk; restore the file that is wrong, then run the same command again.' },
   TOO_MANY_BAD: { kind: 'data', exit: 3, http: 422, means: 'More records of the file are bad than --max-bad allows.', hint: 'Correct the file, or allow more with --max-bad.' },
+  MODEL_FAILED: { kind: 'data', exit: 3, http: 422, means: 'The database refused to compute a model; its rows are those of before, and the load is not touched by it.', hint: 'Correct the SQL of the model, then sluice models run.' },
   REPLACE_INCOMPLETE: { kind: 'transient', exit: 1, http: 422, means: 'Some files of a replace cannot be loaded, and without them the table would lose their records.', hint: 'Mend the files, or let the others replace the table with --allow-partial.' },
   // records
   FIELDS_MISMATCH: { kind: 'data', exit: 3, http: 422, means: 'The row has more or fewer fields than the header.', hint: 'Look for a delimiter that is missing, or that stands in a field without quotes.' },

@@ -8,8 +8,9 @@
 import type { Balance } from './balance.ts'
 import type { Definition } from './definition.ts'
 import type { Engine, Staged, Standing } from './engine.ts'
+import type { Model, ModelOutcome, ModelState, ModelWork } from './model.ts'
 import type { Alteration, LeftOut } from './proposal.ts'
-import type { ColumnType, Row, Schema } from './schema.ts'
+import type { ColumnType, Row, Schema, Value } from './schema.ts'
 
 /** What a commit did, counted. Stored in the commit record, so a lost reply can be read back. */
 export interface Receipt {
@@ -27,6 +28,8 @@ export interface Receipt {
   rewritten: number
   /** Members that the declared columns do not name; absent: none. */
   leftOut?: readonly LeftOut[]
+  /** Models that were refreshed in the same transaction; not remembered with the rest. */
+  models?: readonly ModelOutcome[]
 }
 
 export interface CommittedArrival {
@@ -90,12 +93,34 @@ export interface Target {
    * @throws SluiceError TABLE_FOREIGN, TABLE_UNSUPPORTED, TABLE_OTHER_LEDGER, PERMISSION_DENIED
    */
   open(table: string, ledger: string | null, engine: Engine, options?: { adopt?: boolean }): Promise<Table>
+  /** Absent: it keeps no models. */
+  readonly models?: ModelKeeper
+}
+
+/** Where a target keeps its models, as tables among its own. */
+export interface ModelKeeper {
+  /**
+   * Brings models up to date with what their inputs hold: each in one atomic step, with the versions of its inputs. Twice
+   * is once. Called after the last commit of a load, which finishes what a death between the two left, and by
+   * `models run`. A model that fails is marked and answered, never thrown.
+   * @throws SluiceError TABLE_UNSUPPORTED for a name that this target cannot have; DISK_FULL, BUSY, PERMISSION_DENIED
+   */
+  refresh(work: ModelWork, engine: Engine, signal?: AbortSignal): Promise<ModelOutcome[]>
+  /** Every model that the target remembers or that is given, by name. Changes nothing. */
+  states(models: readonly Model[], engine: Engine): Promise<ModelState[]>
+  /** First rows of a model. @throws SluiceError NOT_FOUND */
+  rows(name: string, limit: number, engine: Engine): Promise<{ columns: string[]; rows: Value[][] }>
 }
 
 /** What a commit is given beside its rows. */
 export interface ApplyOptions {
   /** Aborted before ★: nothing is committed. */
   signal?: AbortSignal
+  /**
+   * Models to be refreshed in the transaction of the rows, where the target has transactions over several tables. Others
+   * leave them to `ModelKeeper.refresh`.
+   */
+  models?: ModelWork
 }
 
 export interface Table {

@@ -87,6 +87,11 @@ export class SqliteSession {
     crash(`${point}.after`)
   }
 
+  /** A function of one argument that SQL may call. It must give the same answer to the same value. */
+  define(name: string, work: (value: SqlValue) => SqlValue): void {
+    this.db.function(name, { deterministic: true, useBigIntArguments: true }, (value: unknown) => bindable(work(value as SqlValue)))
+  }
+
   /** BEGIN IMMEDIATE … COMMIT; rolled back when `work` throws. The commit has failpoints on both sides. */
   transaction<T>(point: string, work: () => T): T {
     this.guard(() => this.db.exec('BEGIN IMMEDIATE'))

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { define } from '../../src/core/definition.ts'
 import type { Definition, DefinitionRequest } from '../../src/core/definition.ts'
 import type { Batch, Engine, Staged } from '../../src/core/engine.ts'
+import type { ModelWork } from '../../src/core/model.ts'
 import type { Row } from '../../src/core/schema.ts'
 import type { Receipt, RejectRow, Table, Target } from '../../src/core/target.ts'
 import { lookAt } from '../../src/storage/pin.ts'
@@ -50,6 +51,7 @@ export interface BatchOptions {
   fence?: number
   engine?: Engine
   table?: Table
+  models?: ModelWork
 }
 
 let files = 0
@@ -119,7 +121,7 @@ export class Scene {
   }
 
   async commit(staged: Staged, options: BatchOptions = {}): Promise<Receipt> {
-    const receipt = await (options.table ?? this.table).apply(staged, this.definition)
+    const receipt = await (options.table ?? this.table).apply(staged, this.definition, options.models === undefined ? {} : { models: options.models })
     for (const { seq } of receipt.arrivals) {
       const arrival = this.#delivered.get(seq)
       if (arrival !== undefined && !this.committed.includes(arrival)) this.committed.push(arrival)

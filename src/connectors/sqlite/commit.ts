@@ -11,10 +11,12 @@ import { sameDefinition } from '../../core/definition.ts'
 import type { Definition } from '../../core/definition.ts'
 import type { Staged } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
+import type { ModelWork } from '../../core/model.ts'
 import { describeSchema, fits, mergeSchema } from '../../core/schema.ts'
 import type { CommittedArrival, Receipt } from '../../core/target.ts'
 import type { SqliteSession } from '../../sql/sqlite.ts'
 import { FORMAT, OWN_TABLES, checkOrder, growTable, indexTable, namesOf, rowNumber } from './layout.ts'
+import { refreshIn } from './models.ts'
 import { receiptFromJson, receiptToJson, rejectFromSql } from './record.ts'
 import { writeRows } from './resolution.ts'
 import type { Changes, Marks, Work } from './resolution.ts'
@@ -31,6 +33,8 @@ export interface Commit {
   ledger: string
   staged: Staged
   definition: Definition
+  /** Refreshed in this transaction. */
+  models?: ModelWork
 }
 
 type Loaded = ArrivalOutcome & { sha256: string }
@@ -62,13 +66,17 @@ export function commit(job: Commit): { receipt: Receipt; known: boolean } {
   if (replaces && left !== state.rows) throw broken(`${left} rows leave the table, its last commit left ${state.rows}`)
   const kept = state.rows - left
   const marks = mark(work)
+  const models = job.models === undefined ? null : refreshIn(session, job.models, { table, before: state.version })
+  if (models !== null) work.touched = models.touched
+  if (replaces) models?.untold()
   session.run('sqlite.aside', `INSERT INTO main._sluice_rejects (tbl, batch, place, offset, code, "column", value, message, raw, evicted) SELECT ?, ?, place, offset, code, "column", value, coalesce(message, ''), raw, 0 FROM temp._sluice_aside ORDER BY rowid`, [table, batch.id])
   const changes = write(work, marks)
   const { counts, rows, updated, replaced, evicted } = count(work, marks, loaded)
   checkBalance(counts, { before: kept, after: kept + rows })
   if (changes.inserted !== rows || changes.updated !== updated) throw broken(`SQLite changed ${changes.inserted} + ${changes.updated} rows, ${rows} + ${updated} are found`)
   if (replaced + evicted !== updated) throw broken(`${updated} rows were updated, but ${replaced} of the old ones are kept and ${evicted} put aside`)
-  return { receipt: record(job, work, state, marks, { counts, rows, evicted, kept }, loaded), known: false }
+  const receipt = record(job, work, state, marks, { counts, rows, evicted, kept }, loaded)
+  return { receipt: models === null ? receipt : { ...receipt, models: models.finish(receipt.version) }, known: false }
 }
 
 export function readReceipt(session: SqliteSession, table: string, batch: string): Receipt | null {

@@ -36,6 +36,8 @@ export interface Work {
    * does not fit into the cache (a commit of 2 million keys without order on a busy machine: 20 s instead of 51 s).
    */
   indexes: readonly string[]
+  /** Told the rows that are about to leave the table, and those that came: a relation of the table's columns. */
+  touched?: (relation: string) => void
 }
 
 /** Highest row numbers before the commit; and what the statements say they changed. */
@@ -88,6 +90,7 @@ export function writeRows(work: Work, marks: Marks): Changes {
   const changes = keep === null ? append(work) : resolve(work, shapeOf(work, keep))
   const { table, losers } = namesOf(work.table)
   const id = rowNumber(work.schema)
+  work.touched?.(`(SELECT * FROM ${table} WHERE ${id} > ${marks.rows})`)
   if (!tamperRow(work.session, 'write', table, id, marks.rows)) tamperRow(work.session, 'write', losers, id, marks.losers)
   return changes
 }
@@ -115,6 +118,8 @@ function resolve(work: Work, shape: Shape): Changes {
   const joined = `temp._sluice_decided d CROSS JOIN temp._sluice_incoming i ON i.rowid = d.row`
   const loserColumns = `${columnList(schema)}, _sluice_batch, _sluice_outcome`
   // Stored rows leave before they are overwritten.
+  const replaced = `(SELECT t.* FROM temp._sluice_decided d CROSS JOIN ${table} t ON t.${shape.id} = d.target WHERE d.outcome = 'updated')`
+  work.touched?.(replaced)
   const leaving = `${joined} CROSS JOIN ${table} t ON t.${shape.id} = d.target WHERE d.outcome = 'updated' ORDER BY d.rowid`
   if (shape.keep.rule === 'error') putAside(work, shape, `SELECT ${rowSelect(schema, 't')}, i.place AS winner FROM ${leaving}`, true)
   else session.run('sqlite.replaced', `INSERT INTO ${losers} (${loserColumns}) SELECT ${[...t, 't._place'].join(', ')}, ?, 'replaced' FROM ${leaving}`, [work.batch])
@@ -122,6 +127,7 @@ function resolve(work: Work, shape: Shape): Changes {
   const changed = schema.map((column, at) => ({ name: quoteName(column.name), at })).filter(({ at }) => !shape.key.includes(at))
   const assignments = [...changed.map(({ name, at }) => `${name} = ${pick(i, at)}`), '_place = i.place'].join(', ')
   const updated = session.run('sqlite.update', `UPDATE ${table} AS t SET ${assignments} FROM temp._sluice_decided d, temp._sluice_incoming i WHERE d.outcome = 'updated' AND i.rowid = d.row AND t.${shape.id} = d.target`)
+  work.touched?.(replaced)
   const inserted = session.run('sqlite.insert', `INSERT INTO ${table} (${columnList(schema)}) SELECT ${[...i, 'i.place'].join(', ')} FROM ${joined} WHERE d.outcome = 'inserted' ORDER BY d.rowid`)
   // Two rows of one key, should there be any, are found here.
   for (const statement of work.indexes) session.exec('sqlite.index', statement)

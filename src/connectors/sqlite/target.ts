@@ -22,6 +22,7 @@ import { alterTable, sameText } from './alter.ts'
 import { commit, readReceipt } from './commit.ts'
 import { bringIn } from './incoming.ts'
 import { LATEST_BATCH, checkOrder, checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
+import { sqliteModels } from './models.ts'
 import { receiptFromJson, rejectFromSql } from './record.ts'
 import { nothing, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
@@ -47,6 +48,10 @@ export function openSqliteTarget(options: { file: string }): Target {
       await opened.head()
       return opened
     },
+    models: sqliteModels(file, {
+      read: (work) => new SqliteTable(file, '', null, null, false).reading(work),
+      write: (work, signal) => new SqliteTable(file, '', null, null, false).writing(work, signal),
+    }),
   }
 }
 
@@ -59,11 +64,12 @@ class SqliteTable implements Table {
   private readonly file: string
   private readonly table: string
   private readonly ledger: string | null
-  private readonly engine: Engine
+  /** Null: nothing is staged through it. */
+  private readonly engine: Engine | null
   /** The table may belong to another ledger until it is taken over. */
   private adopting: boolean
 
-  constructor(file: string, table: string, ledger: string | null, engine: Engine, adopting: boolean) {
+  constructor(file: string, table: string, ledger: string | null, engine: Engine | null, adopting: boolean) {
     this.uri = uriOf(file, table)
     this.file = file
     this.table = table
@@ -107,16 +113,16 @@ class SqliteTable implements Table {
     for await (const rows of this.list(() => sql, [this.table], (row) => arrivalOf(row), true)) yield* rows
   }
 
-  async apply(staged: Staged, definition: Definition, { signal }: ApplyOptions = {}): Promise<Receipt> {
-    const { ledger } = this
-    if (ledger === null) throw new SluiceError('INTERNAL', `${this.uri} was opened without a ledger, for reading only.`)
+  async apply(staged: Staged, definition: Definition, { signal, models }: ApplyOptions = {}): Promise<Receipt> {
+    const { ledger, engine } = this
+    if (ledger === null || engine === null) throw new SluiceError('INTERNAL', `${this.uri} was opened without a ledger, for reading only.`)
     const done = await this.committed(staged.batch.id)
     if (done !== null) return done
     if (!staged.outcomes.some((outcome) => outcome.state === 'loaded')) return this.unchanged(staged.batch.id)
     const session = await this.openForWriting()
     try {
-      await bringIn(session, this.engine, staged, signal)
-      const job = { session, file: this.file, table: this.table, ledger, staged, definition }
+      await bringIn(session, engine, staged, signal)
+      const job = { session, file: this.file, table: this.table, ledger, staged, definition, ...(models === undefined ? {} : { models }) }
       const { receipt, known } = await this.locked(session, () => commit(job), signal)
       if (known) await this.settle()
       return receipt
@@ -202,6 +208,26 @@ class SqliteTable implements Table {
 
   async close(): Promise<void> {
     // Nothing is held between calls.
+  }
+
+  /** Answers from one state of the file; null: there is no file. */
+  async reading<T>(work: (session: SqliteSession) => T): Promise<T | null> {
+    const session = await this.openForReading()
+    try {
+      return session?.snapshot(() => work(session)) ?? null
+    } finally {
+      session?.close()
+    }
+  }
+
+  /** One transaction that is about no table of its own. */
+  async writing<T>(work: (session: SqliteSession) => T, signal?: AbortSignal): Promise<T> {
+    const session = await this.openForWriting()
+    try {
+      return await this.locked(session, () => work(session), signal)
+    } finally {
+      session.close()
+    }
   }
 
   /** A read-only session, or null when there is no file yet (an empty one is none). */
