@@ -32,8 +32,8 @@ export interface ModelDialect {
   day(column: string, type: string): string
   /** True where every column is null-free equal to that of a row of `groups` (columns g1, g2, …). */
   within(values: readonly string[], groups: string): string
-  /** A column to be compared exactly; null where it cannot be, since the order of its rows changes the last digits of a sum. */
-  exact(column: string, type: string): string | null
+  /** A column so that equal ones are equal. Of floating point the first digits: the last ones depend on the order of a sum. */
+  comparable(column: string, type: string): string
   /** Statements after many rows went into a temporary table, that plans need. */
   settle(table: string): readonly string[]
   /** An index on expressions over a user's table, made when it is not there; null: it is not worth having. */

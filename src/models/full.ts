@@ -66,14 +66,14 @@ export function* keyHolds(model: Model, relation: string): Steps<void> {
  * total, would go wrong silently with its first part; here it is refused when it is first made.
  * @returns false when there were too few groups to tell: then the next refresh is of the whole, too
  */
-function* prove(dialect: ModelDialect, model: Model, grouping: Grouping, typesOf: (input: string) => Steps<Types>): Steps<boolean> {
+export function* prove(dialect: Pick<ModelDialect, 'table' | 'columns' | 'day' | 'within' | 'comparable'>, model: Model, grouping: Grouping, typesOf: (input: string) => Steps<Types>): Steps<boolean> {
   const values = new Map<string, string[]>()
   for (const input of grouping.of) values.set(input, inputValues(dialect, grouping, yield* typesOf(input)))
   const names = groupNames(grouping).join(', ')
   const some = grouping.of.map((input) => `SELECT * FROM (${groupsOf(grouping, values.get(input) ?? [], dialect.table(input))} LIMIT ${SAMPLE_GROUPS}) AS s`)
   yield* run('models.samples', `CREATE TEMP TABLE _sluice_samples AS SELECT s.*, row_number() OVER () AS nth FROM (SELECT * FROM (${some.join(' UNION ')}) AS u LIMIT ${SAMPLE_GROUPS}) AS s`)
-  const columns = (yield* rows(dialect.columns(model.name))).flatMap((row) => dialect.exact(quoteName(String(row['name'])), String(row['type'])) ?? [])
-  const list = columns.length === 0 ? '1' : columns.join(', ')
+  const columns = (yield* rows(dialect.columns(model.name))).map((row) => dialect.comparable(quoteName(String(row['name'])), String(row['type'])))
+  const list = columns.join(', ')
   const samples = yield* rows(`SELECT nth, ${names}, CASE WHEN ${anyNull(grouping)} THEN 1 ELSE 0 END AS has_null FROM _sluice_samples ORDER BY nth`)
   for (const sample of samples) {
     const nulls = Number(sample['has_null']) > 0
@@ -91,13 +91,13 @@ function* prove(dialect: ModelDialect, model: Model, grouping: Grouping, typesOf
 }
 
 /** Answers one row: rows of both, and how many of either are not in the other. */
-export function comparedSql(whole: string, part: string, columns: string): string {
+function comparedSql(whole: string, part: string, columns: string): string {
   const differ = (a: string, b: string): string => `(SELECT count(*) FROM (SELECT ${columns} FROM ${a} AS a EXCEPT SELECT ${columns} FROM ${b} AS b) AS d)`
   const count = (of: string): string => `(SELECT count(*) FROM ${of} AS c)`
   return `SELECT ${count(whole)} AS stand, ${count(part)} AS come, ${differ(whole, part)} + ${differ(part, whole)} AS differ`
 }
 
 /** @param group as it is shown */
-export function notApart(group: string): SluiceError {
+function notApart(group: string): SluiceError {
   return new SluiceError('MODEL_FAILED', `It cannot be recomputed by parts: from its own rows alone the group ${group} is not what the whole has of it. Write "incremental: full", or name the columns by which its groups stand alone.`)
 }

@@ -30,7 +30,8 @@ export function modelFaultCases(get: () => ModelVariant): void {
     assert.equal((await scene.refresh()).get('bad')?.state, 'failed')
     assert.equal((await scene.refresh({ retry: true })).get('bad')?.state, 'failed')
     scene.use(good, scene.model('bad', COUNT, SQL))
-    assert.deepEqual(brief((await scene.refresh()).get('bad')), ['fresh', 'full', null])
+    // A database does not know any more which groups were touched meanwhile; the logs of Delta tables do.
+    assert.deepEqual(brief((await scene.refresh()).get('bad')), get().inside ? ['fresh', 'full', null] : ['fresh', 'groups', 1])
     assert.deepEqual(await scene.rows('bad'), ['a 2', 'z 1'])
   })
 
@@ -56,6 +57,7 @@ export function modelFaultCases(get: () => ModelVariant): void {
 
   const apart: [what: string, header: string[], sql: string][] = [
     ['a share of the total', COUNT, 'select name, count(*) * 100 / (select count(*) from $t) as share from $t group by name'],
+    ['a share of the total, as a fraction', COUNT, 'select name, count(*) * 1.5 / (select count(*) from $t) as share from $t group by name'],
     ['groups under another name than it says', ['depends_on: $t', 'incremental: group name as label'], "select name || '!' as label, count(*) as c from $t group by name"],
     ['rows of one group in another', COUNT, "select case when name = 'a' then 'b' else name end as name, count(*) as c from $t group by 1"],
   ]

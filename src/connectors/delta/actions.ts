@@ -77,12 +77,25 @@ export interface SchemaChange {
   /** What was changed, as `add country:string`. */
   altered: string
 }
+/** The same of a commit that refreshes a model: what its rows come from. */
+export interface Refreshed {
+  format: 1
+  model: string
+  /** Of its definition. */
+  hash: string
+  /** Version of each input. */
+  inputs: Readonly<Record<string, number>>
+  /** Rows of the model afterwards. */
+  rows: number
+  /** Its groups were found to stand alone. */
+  proven: boolean
+}
 export interface CommitInfo {
   timestamp: number
   operation: string
   operationParameters: Record<string, string>
   engineInfo?: string
-  sluice?: Stamp | Adoption | SchemaChange
+  sluice?: Stamp | Adoption | SchemaChange | Refreshed
 }
 export interface Action {
   commitInfo?: CommitInfo
@@ -141,17 +154,25 @@ export interface Field {
   metadata: Record<string, unknown>
 }
 
+/** Readers see by it which version of an input the rows of a model come from. */
+export function inputApp(input: string): string {
+  return `sluice:model:${input}`
+}
+
+/** Property of a model's table: its definition as JSON. */
+export const MODEL_PROPERTY = 'sluice.model'
+
 /**
  * The schema as Delta's JSON: the fields that the table has, as they are, then new columns. Everything that Sluice adds is
- * nullable. `_place` is the last one when the table is made, and columns that come later follow it.
+ * nullable. `_place` is the last one when the table is made, and columns that come later follow it; a model has none.
  */
-export function schemaString(known: readonly Field[], schema: Schema, partitions: readonly Partition[] = []): string {
+export function schemaString(known: readonly Field[], schema: Schema, partitions: readonly Partition[] = [], placed = true): string {
   const fields = [...known, ...schema.filter(({ name }) => !known.some((other) => fold(other.name) === fold(name))).map(field)]
   for (const partition of partitions) {
     const name = partitionName(partition)
     if (partition.by !== 'value' && !fields.some((other) => fold(other.name) === fold(name))) fields.push({ name, type: DELTA_TYPES[derivedType(partition.by)], nullable: true, metadata: { [DERIVED]: formatPartitions([partition]) } })
   }
-  if (!fields.some(({ name }) => name === PLACE_COLUMN)) fields.push({ name: PLACE_COLUMN, type: 'long', nullable: true, metadata: { comment: 'where the record came in: arrival × 2^32 + row' } })
+  if (placed && !fields.some(({ name }) => name === PLACE_COLUMN)) fields.push({ name: PLACE_COLUMN, type: 'long', nullable: true, metadata: { comment: 'where the record came in: arrival × 2^32 + row' } })
   return JSON.stringify({ type: 'struct', fields })
 }
 

@@ -159,7 +159,7 @@ export function propertiesOf(ledger: string, definition: Definition): Record<str
 }
 
 /** A random identity in the form of a UUID (version 8: of our own making). */
-function uuidOf(random: Random): string {
+export function uuidOf(random: Random): string {
   const hex = Buffer.from(random.id(32)).toString('hex')
   // Every second digit: the first one of a letter's or digit's code tells little.
   const digits = [...hex].filter((_, at) => at % 2 === 1).join('')

@@ -3,7 +3,7 @@
  *
  * Their files are read like any file. Rows without a place have place 0, and rows that they removed are gone.
  */
-import type { Action, Adoption, SchemaChange, Stamp } from './actions.ts'
+import type { Action, CommitInfo, Refreshed, Stamp } from './actions.ts'
 
 /** What one writer did by one operation. */
 export interface ForeignWork {
@@ -19,7 +19,7 @@ export interface ForeignWork {
   removed: number
 }
 
-function sluiceOf(actions: readonly Action[]): Stamp | Adoption | SchemaChange | undefined {
+function sluiceOf(actions: readonly Action[]): CommitInfo['sluice'] {
   return actions.find((action) => action.commitInfo !== undefined)?.commitInfo?.sluice
 }
 
@@ -27,6 +27,12 @@ function sluiceOf(actions: readonly Action[]): Stamp | Adoption | SchemaChange |
 export function stampOf(actions: readonly Action[]): Stamp | null {
   const stamp = sluiceOf(actions)
   return stamp !== undefined && 'batch' in stamp ? stamp : null
+}
+
+/** What a refresh of a model says of itself; null for all other commits. */
+export function refreshOf(actions: readonly Action[]): Refreshed | null {
+  const said = sluiceOf(actions)
+  return said !== undefined && 'model' in said ? said : null
 }
 
 /** Null: the commit is Sluice's. */

@@ -7,6 +7,8 @@ export const BATCHES_FOLDER = '_sluice/batches'
 export const LOSERS_FOLDER = '_sluice/losers'
 export const REJECTS_FOLDER = '_sluice/rejects'
 export const FOLDS_FOLDER = '_sluice/folds'
+/** What lies in the folder of a model beside its log: that it is one, and why it could not be refreshed. */
+export const MODEL_FILE = '_sluice/model.json'
 export const FOLDERS = [LOG_FOLDER, BATCHES_FOLDER, LOSERS_FOLDER, REJECTS_FOLDER, FOLDS_FOLDER] as const
 
 export function versionName(version: number): string {

@@ -13,6 +13,7 @@ import { partitionName } from '../../core/partition.ts'
 import { fold } from '../../core/schema.ts'
 import { filesSql } from '../../resolve/duckdb-batch.ts'
 import { localFs } from '../../storage/local.ts'
+import { MODEL_PROPERTY } from './actions.ts'
 import type { AddAction } from './actions.ts'
 import { foreignWork } from './foreign.ts'
 import { checkCommit, checkMetaData, checkProtocol } from './refuse.ts'
@@ -29,16 +30,19 @@ export class OpenTable {
   readonly ledger: string | null
   /** The table may belong to another ledger, or be nobody's, until it is taken over. */
   adopting: boolean
+  /** It is the table of a model: nobody loads it. */
+  private readonly model: boolean
   private readonly engine: Engine
   state = new TableState()
   private opened = false
   private tail: Promise<unknown> = Promise.resolve()
 
-  constructor(root: string, ledger: string | null, engine: Engine, adopting = false) {
+  constructor(root: string, ledger: string | null, engine: Engine, adopting = false, model = false) {
     this.root = root
     this.ledger = ledger
     this.engine = engine
     this.adopting = adopting
+    this.model = model
   }
 
   /** Takes over what was committed since. Calls wait for one another; the state only grows. */
@@ -135,7 +139,10 @@ export class OpenTable {
   /** @throws SluiceError TABLE_FOREIGN, TABLE_OTHER_LEDGER */
   private checkOwner(): void {
     const { state, ledger, root } = this
-    if (!state.exists || this.adopting) return
+    const made = state.metaData?.configuration[MODEL_PROPERTY] !== undefined
+    if (state.exists && this.model && !made) throw new SluiceError('TABLE_FOREIGN', `${root} is a table that no model made.`, { hint: 'Give the model another name.' })
+    if (state.exists && !this.model && made) throw new SluiceError('TABLE_FOREIGN', `${root} is the table of a model: it follows from other tables and cannot be loaded.`, { hint: 'sluice models show prints it; load into a table of another name.' })
+    if (!state.exists || this.adopting || this.model) return
     if (state.definition === null) {
       const made = [...state.foreign.values()].map(({ by }) => by)[0] ?? 'another writer'
       throw new SluiceError('TABLE_FOREIGN', state.batches.size === 0 ? `${root}: ${made} made this table, not Sluice.` : `${root}: ${made} took away what Sluice had written down about this table.`)

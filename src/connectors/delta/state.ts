@@ -10,7 +10,7 @@ import { SluiceError } from '../../core/errors.ts'
 import type { Column } from '../../core/schema.ts'
 import { BATCH_TAG, FOREIGN_TAG, parseSchema } from './actions.ts'
 import type { AddAction, Field, MetaData, Protocol, RemoveAction, Txn } from './actions.ts'
-import { stampOf } from './foreign.ts'
+import { refreshOf, stampOf } from './foreign.ts'
 import type { ForeignWork } from './foreign.ts'
 import { decodePath } from './layout.ts'
 import type { Entry } from './log.ts'
@@ -147,6 +147,8 @@ export class TableState {
       this.noteBatch(batch)
       this.unread.push(batch)
     }
+    const refreshed = refreshOf(entry.actions)
+    if (refreshed !== null) this.expected = refreshed.rows
     if (foreign !== null) {
       this.noteForeign(foreign)
       this.expected += this.rows - before

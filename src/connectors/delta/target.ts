@@ -18,6 +18,7 @@ import { isDue, writeCheckpoint } from './checkpoint.ts'
 import { alterTable } from './alter.ts'
 import { commitBatch, receiptIn } from './commit.ts'
 import type { Committer } from './commit.ts'
+import { deltaModels } from './models.ts'
 import { OpenTable } from './opening.ts'
 import { readRejects, readRows, tableFiles } from './reading.ts'
 import { readRecord } from './record.ts'
@@ -37,6 +38,7 @@ export function openDeltaTarget(options: { root: string; clock: Clock; random?: 
       await opened.head()
       return opened
     },
+    models: deltaModels({ root, clock, random }),
   }
 }
 

@@ -30,7 +30,7 @@ const sqliteDialect: ModelDialect = {
   day: (column) => `date(${column})`,
   within: (values, groups) => (values.length === 1 ? `${values[0] ?? ''} IN (SELECT g1 FROM ${groups})` : `(${values.join(', ')}) IN (SELECT ${values.map((_, at) => `g${at + 1}`).join(', ')} FROM ${groups})`),
   // Any column may hold any type, row by row.
-  exact: (column) => `CASE typeof(${column}) WHEN 'real' THEN NULL ELSE ${column} END`,
+  comparable: (column) => `CASE typeof(${column}) WHEN 'real' THEN printf('%.6e', ${column}) ELSE ${column} END`,
   settle: () => [],
   index: (name, table, expressions, unique = false) => `CREATE ${unique ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS main.${quoteName(name)} ON ${quoteName(table)} (${expressions.join(', ')})`,
   refused(thrown) {
