@@ -14,7 +14,6 @@ const VERBS: Readonly<Record<string, string>> = {
   why: 'Asking where a row came from',
   plan: 'Showing what a load would do',
   replay: 'Replaying rejects',
-  models: 'Models',
   schedule: 'Schedules',
   backfill: 'Backfills',
   upload: 'Uploading to a server',

@@ -117,6 +117,11 @@ function tell(output: Output, event: LoadEvent): void {
     case 'phase':
       if (event.phase === 'recovered') return output.note(`  ${event.phase.padEnd(9)} ${event.batch}  ${event.detail}`)
       return output.detail(`  ${event.phase.padEnd(9)} ${event.batch}  ${duration(event.ms)}  ${event.detail}`)
+    case 'model': {
+      const { name, state, how, groups, rows } = event.outcome
+      if (state !== 'fresh') return
+      return output.note(`  model   ${name}  ${how === 'full' ? 'recomputed' : plural(groups ?? 0, 'group')} · ${plural(rows ?? 0, 'row')}`)
+    }
     case 'notice':
       return output.note(`  note: ${event.text}`)
     case 'progress':
@@ -135,6 +140,10 @@ export function summary(output: Output, result: LoadResult): void {
   if (files.total > 0 && files.known === files.total) output.note(`  ${plural(files.known, 'file')} already completed (same SHA-256) · 0 read · nothing to do    use --reload to read them again`)
   else if (files.total === 0) output.note(`  There is nothing to load here: no file named ${extensions()}.`)
   if (result.state === 'INTERRUPTED') output.note(`  ${output.style('yellow', 'interrupted')}: the same command goes on where it stopped`)
+  for (const { name, state, message } of result.models) {
+    if (state === 'waiting') output.note(`  model ${name} waits: ${message ?? ''}`)
+    if (state === 'failed') output.note(`  model ${name} is behind: its rows are those of before; sluice models show ${name}`)
+  }
   output.note(`  table ${result.table} at ${result.target}${result.version === null ? ' (not made yet)' : ` · version ${result.version}`}`)
   const next = result.balance.quarantined + result.balance.evicted > 0 ? `sluice rejects ls --run ${result.run}` : files.failed > 0 ? `sluice files ls --table ${result.table} --state FAILED` : null
   if (next !== null) output.note(`  next:  ${next}    (exit ${result.exit})`)

@@ -13,6 +13,7 @@ import { filesCommand } from './files.ts'
 import { generateCommand } from './generate.ts'
 import { loadCommand } from './load.ts'
 import { logsCommand } from './logs.ts'
+import { modelsCommand } from './models.ts'
 import type { Output } from './output.ts'
 import { rejectsCommand } from './rejects.ts'
 import { runsCommand } from './runs.ts'
@@ -55,7 +56,7 @@ export function programOf(version: string, outputOf: (program: Command) => Outpu
   return program
 }
 
-const WITH_CONFIG = [loadCommand, convertCommand, syncCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, sqlCommand, schemaCommand, doctorCommand, logsCommand, cleanCommand]
+const WITH_CONFIG = [loadCommand, convertCommand, syncCommand, filesCommand, runsCommand, rejectsCommand, tablesCommand, modelsCommand, sqlCommand, schemaCommand, doctorCommand, logsCommand, cleanCommand]
 /** They must also work beside a configuration that is broken, and have no use for one. */
 const WITHOUT_CONFIG = [inspectCommand, demoCommand, generateCommand, benchCommand, explainCommand]
 

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { define } from '../core/definition.ts'
 import { SluiceError } from '../core/errors.ts'
 import { findConfig, importConfig, lineOf } from './file.ts'
+import { readModels } from '../models/files.ts'
 import { GLOBAL_SETTINGS } from './globals.ts'
 import { LOAD_SETTINGS } from './load.ts'
 import { VERBS } from './pipeline.ts'
@@ -78,6 +79,8 @@ async function checkPipeline(path: string, at: readonly string[], value: unknown
   const description = VERBS[verb] as { table: AnyTable; source: string }
   const loaded = { name: typeof name === 'string' ? name : '', verb, members: plain({ ...members, [description.source]: source }, description.table, dirname(path)) }
   if (verb === 'load') checkDefinition(path, at, loaded.members)
+  // Headers that say nothing, and models that wait for one another, are found here and not when the first file arrives.
+  if (Array.isArray(loaded.members['models'])) await readModels(loaded.members['models'])
   return loaded
 }
 

@@ -16,6 +16,8 @@ export interface LoadSettings extends DefinitionRequest, CsvRequest {
   to?: string
   /** Format of all files: json, ndjson, csv, tsv. Absent: told from name and content. */
   format?: string
+  /** Models that are kept up to date with the table: folders of `.sql` files, or files. */
+  models?: string[]
   onBad?: 'quarantine' | 'fail' | 'skip'
   /** `N` or `N%` bad records per file, more fail the file. */
   maxBad?: string
@@ -54,6 +56,7 @@ export const LOAD_SETTINGS: SettingTable<LoadSettings> = {
   csvNull: { kind: 'text', of: 'table', value: 'texts', help: 'texts that mean null, beside the empty field: NULL,NA' },
   partitionBy: { kind: 'names', of: 'table', value: 'columns', help: 'lay the files of a Delta table apart: day(COL), month(COL), year(COL) or a column' },
   columns: { kind: 'columns', of: 'table', value: 'list', help: 'the only columns to load, with types: id:string,ts:timestamp' },
+  models: { kind: 'paths', of: 'table', value: 'paths', help: 'models that are kept up to date with the table: folders of .sql files or files, with : between them' },
   onBad: { kind: 'text', of: 'run', value: 'what', choices: ['quarantine', 'fail', 'skip'], fallback: 'quarantine', help: 'what happens to bad records' },
   maxBad: { kind: 'limit', of: 'run', value: 'limit', help: 'more bad records than N or N% fail their file' },
   grace: { kind: 'time', of: 'run', value: 'time', fallback: '10m', help: 'how long an unfinished file is waited for' },

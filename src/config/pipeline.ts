@@ -45,9 +45,11 @@ interface Named {
 }
 
 /** Files into a table. Members are the flags of `sluice load`; docs/reference/config.md tells them. */
-export interface LoadPipeline extends Named, Omit<Wide<LoadSettings>, 'paths' | OneTime> {
-  /** Files, folders or patterns; relative to the configuration file. */
+export interface LoadPipeline extends Named, Omit<Wide<LoadSettings>, 'paths' | 'models' | OneTime> {
+  /** Files, folders or patterns; relative to the configuration file, as `models` is. */
   load: string | readonly string[]
+  /** Folders of `.sql` files, or files. */
+  models?: string | readonly string[]
 }
 
 /** Files into files of another format. Members are the flags of `sluice convert`. */

@@ -108,6 +108,10 @@ export interface ModelKeeper {
   refresh(work: ModelWork, engine: Engine, signal?: AbortSignal): Promise<ModelOutcome[]>
   /** Every model that the target remembers or that is given, by name. Changes nothing. */
   states(models: readonly Model[], engine: Engine): Promise<ModelState[]>
+  /** Checks that every model that it remembers has the rows that its record says. Changes nothing. */
+  verify(engine: Engine): Promise<Finding[]>
+  /** Files of refreshes that died, absolute. Changes nothing. */
+  garbage(engine: Engine): Promise<string[]>
   /** First rows of a model. @throws SluiceError NOT_FOUND */
   rows(name: string, limit: number, engine: Engine): Promise<{ columns: string[]; rows: Value[][] }>
 }

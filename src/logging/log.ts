@@ -82,6 +82,10 @@ export function openLog(settings: LogSettings): Log {
         }
         case 'phase':
           return line(event.phase === 'recovered' ? 'warn' : 'info', event.phase, { batch: event.batch, ms: Math.round(event.ms), detail: event.detail })
+        case 'model': {
+          const { name, state, how, groups, rows, message } = event.outcome
+          return line(state === 'fresh' ? 'info' : 'warn', `model ${state}`, { model: name, how, groups, rows, ...(message === null ? {} : { fault: message }) })
+        }
         case 'progress':
           return line('debug', 'progress', { batch: event.batch, files: event.files, bytes: event.bytes, records: event.records })
         case 'notice':

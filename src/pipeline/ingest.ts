@@ -17,6 +17,7 @@ import type { Batch, Engine, StageJob, Staged } from '../core/engine.ts'
 import { SluiceError, asSluiceError, cleanFault } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
+import type { Model } from '../core/model.ts'
 import type { Ledger } from '../core/ledger.ts'
 import { rowOf, seqOf } from '../core/place.ts'
 import type { CommittedArrival, Receipt, Table } from '../core/target.ts'
@@ -48,6 +49,8 @@ export interface Ingest {
   grace: number
   /** Under replace: so many arrivals are to take the place of the table, all of them in one commit; else null. */
   whole: number | null
+  /** Models of the table, for targets that refresh them with the rows. */
+  models: readonly Model[]
   /** Replace also without the files that cannot be loaded. */
   allowPartial: boolean
   on: (event: LoadEvent) => void
@@ -291,8 +294,10 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
 
 async function commit(work: Ingest, staged: Staged): Promise<Receipt> {
   const began = work.clock.monotonic()
-  const receipt = await work.table.apply(staged, work.definition, { signal: work.now })
+  const models = work.models.length === 0 ? {} : { models: { models: work.models, now: work.clock.now() } }
+  const receipt = await work.table.apply(staged, work.definition, { signal: work.now, ...models })
   work.on({ kind: 'phase', batch: staged.batch.id, phase: 'committed', ms: work.clock.monotonic() - began, detail: `version ${receipt.version}` })
+  for (const outcome of receipt.models ?? []) if (outcome.how !== 'none') work.on({ kind: 'model', outcome })
   return receipt
 }
 

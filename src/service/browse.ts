@@ -6,7 +6,7 @@ import type { Engine } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { ArrivalRow, ArrivalState, RunRow } from '../core/ledger.ts'
 import type { Row, Schema } from '../core/schema.ts'
-import type { Table } from '../core/target.ts'
+import type { Finding, Table } from '../core/target.ts'
 import { closeFolder, openEngine, openFolder } from './folder.ts'
 import type { DataFolder } from './folder.ts'
 import { findFile, knownTables, tableFilter, tableNamed } from './lookup.ts'
@@ -14,7 +14,7 @@ import type { KnownTable } from './lookup.ts'
 import { dataFolder } from './options.ts'
 import { listRejects, readRejectId, rejectItem } from './rejects.ts'
 import type { RejectItem } from './rejects.ts'
-import { openTarget } from './targets.ts'
+import { describePlace, openTarget } from './targets.ts'
 
 export interface Page<T> {
   items: T[]
@@ -57,6 +57,8 @@ export interface Browser {
   reject(id: string, to?: string): Promise<RejectItem>
   /** Every table of the folder, opened; for `doctor`. */
   opened(): AsyncIterable<Table>
+  /** Who keeps models in the places of these tables. */
+  keepers(): AsyncIterable<{ verify(): Promise<Finding[]>; garbage(): Promise<string[]> }>
   close(): Promise<void>
 }
 
@@ -143,6 +145,17 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
         const table = await open(entry)
         yield table
         await table.close()
+      }
+    },
+    async *keepers() {
+      const seen = new Set<string>()
+      for (const { place } of await there()) {
+        const name = describePlace(place)
+        const { models } = await openTarget(place, folder.clock, folder.random)
+        if (seen.has(name) || models === undefined) continue
+        seen.add(name)
+        const running = (engine ??= await openEngine(folder, { memory: BROWSING_MEMORY }))
+        yield { verify: () => models.verify(running), garbage: () => models.garbage(running) }
       }
     },
     close: async () => {

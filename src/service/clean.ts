@@ -87,17 +87,20 @@ async function planData(plan: CleanPlan): Promise<void> {
 async function planAttempts(plan: CleanPlan): Promise<void> {
   const browser = await openBrowser(plan.dataDir)
   try {
-    for await (const table of browser.opened()) {
-      for (const path of await table.garbage()) {
-        const stat = await localFs.stat(path, false)
-        if (stat === null) continue
-        const age = systemClock.now() - Number(stat.mtime / 1_000_000n)
-        if (age < ATTEMPT_AGE_MS) plan.kept.push({ path, why: 'younger than an hour' })
-        else await offer(plan, 'attempts', path)
-      }
-    }
+    for await (const table of browser.opened()) await planGarbage(plan, await table.garbage())
+    for await (const keeper of browser.keepers()) await planGarbage(plan, await keeper.garbage())
   } finally {
     await browser.close()
+  }
+}
+
+async function planGarbage(plan: CleanPlan, paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const stat = await localFs.stat(path, false)
+    if (stat === null) continue
+    const age = systemClock.now() - Number(stat.mtime / 1_000_000n)
+    if (age < ATTEMPT_AGE_MS) plan.kept.push({ path, why: 'younger than an hour' })
+    else await offer(plan, 'attempts', path)
   }
 }
 

@@ -26,6 +26,7 @@ export async function checkup(browser: Browser): Promise<Checkup> {
       findings.push(...(await table.verify()))
       arrivals += await compare(folder, table, findings)
     }
+    for await (const keeper of browser.keepers()) findings.push(...(await keeper.verify()))
     for (const { uri } of await folder.ledger.tables()) {
       for (const claim of await folder.ledger.orphans(uri)) {
         findings.push({ grade: 'garbage', path: uri, message: `The run ${claim.run} was interrupted with ${claim.batch.arrivals.length} files in work; the next load finishes them.` })

@@ -1,4 +1,5 @@
 /** `load()`: files into a table, exactly once, and it balances. The same for programs and for the command. */
+import { resolve } from 'node:path'
 import { LOAD_SETTINGS } from '../config/load.ts'
 import { flagOf } from '../config/settings.ts'
 import type { AnyTable } from '../config/settings.ts'
@@ -8,11 +9,14 @@ import { missing, noBalance } from '../core/balance.ts'
 import type { Engine } from '../core/engine.ts'
 import { SluiceError, asSluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
+import type { LoadEvent } from '../core/events.ts'
 import type { FileCounts, RunState } from '../core/ledger.ts'
+import type { Model, ModelOutcome } from '../core/model.ts'
 import { describeSchema } from '../core/schema.ts'
 import { redact } from '../core/secret.ts'
-import type { Table } from '../core/target.ts'
+import type { ModelKeeper, Table } from '../core/target.ts'
 import { openFilesSource } from '../connectors/files/source.ts'
+import { readModels } from '../models/files.ts'
 import { ingest } from '../pipeline/ingest.ts'
 import type { Tally } from '../pipeline/ingest.ts'
 import { recover } from '../pipeline/recover.ts'
@@ -20,6 +24,7 @@ import { takeOver } from './adopt.ts'
 import { offerAll } from './discover.ts'
 import { closeFolder, openEngine, openFolder, rebuildLedger, restoreTable, sweepSpool } from './folder.ts'
 import type { DataFolder } from './folder.ts'
+import { modelsOf, refreshAfter, told } from './models.ts'
 import { rememberPlace } from './places.ts'
 import type { Place } from './places.ts'
 import { settingsOf } from './options.ts'
@@ -42,7 +47,9 @@ export interface LoadResult {
   files: FileCounts
   /** Quarantined and skipped records, by code. */
   reasons: Record<string, number>
-  /** The first 100 faults of files and records. */
+  /** What became of each model of the table. */
+  models: ModelOutcome[]
+  /** The first 100 faults of files, records and models. */
   errors: Fault[]
   ms: number
 }
@@ -53,6 +60,7 @@ export interface LoadResult {
  */
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const settings = settingsOf(options)
+  const models = await readModels((options.models ?? []).map((path) => resolve(path)))
   const spooling = { spool: '' }
   const engine = await openEngine(spooling, { memory: settings.memory, ...(options.jobs === undefined ? {} : { jobs: options.jobs }) })
   engine.warm()
@@ -72,7 +80,8 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     }
     const table = await target.open(options.into, folder.ledger.id, engine, { adopt: options.adopt === true })
     try {
-      return await loadInto({ options, settings, folder, engine, table, place, partitions: target.partitions })
+      const keeping = modelsOf(options, models, target)
+      return await loadInto({ options, settings, folder, engine, table, place, partitions: target.partitions, ...keeping })
     } finally {
       await table.close()
     }
@@ -91,12 +100,19 @@ interface Loading {
   place: Place
   /** The target can lay files apart. */
   partitions: boolean
+  /** Those that the table reaches, and who keeps them. */
+  models: readonly Model[]
+  keeper: ModelKeeper | null
 }
 
 async function loadInto(work: Loading): Promise<LoadResult> {
   const { options, folder, table } = work
   const { ledger, clock } = folder
-  const on = options.onEvent ?? (() => {})
+  const refreshed = new Map<string, ModelOutcome>()
+  const on = (event: LoadEvent): void => {
+    if (event.kind === 'model') refreshed.set(event.outcome.name, event.outcome)
+    options.onEvent?.(event)
+  }
   const began = clock.monotonic()
   if (options.adopt === true) await takeOver(folder, table, options, on)
   const before = await table.head()
@@ -146,7 +162,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
     await folder.fs.makeFolder('spool.make', folder.spool)
     tally = await ingest({
       run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
-      reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, whole: replaces ? offered : null, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? never,
+      reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, whole: replaces ? offered : null, models: work.models, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? never,
     })
   } catch (thrown) {
     // Stopped at once, whatever was in work fails; a graceful stop hides no fault.
@@ -155,7 +171,8 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   } finally {
     clearInterval(beating)
   }
-  return finish(work, { run, tally, failure, ignored: discovery.ignored, ms: clock.monotonic() - began })
+  const models = failure === null ? await refreshAfter({ models: work.models, keeper: work.keeper, engine: work.engine, clock, signal: options.now }, on) : []
+  return finish(work, { run, tally, failure, models: told(models, refreshed), ignored: discovery.ignored, ms: clock.monotonic() - began })
 }
 
 function isBehind(ledger: ReadonlyMap<number, number>, table: ReadonlyMap<number, number>): boolean {
@@ -166,6 +183,7 @@ interface Ending {
   run: string
   tally: Tally
   failure: SluiceError | null
+  models: ModelOutcome[]
   ignored: number
   ms: number
 }
@@ -174,7 +192,7 @@ async function finish(work: Loading, ending: Ending): Promise<LoadResult> {
   const { options, folder, table } = work
   const files: FileCounts = { ...(await folder.ledger.countFiles(ending.run)), ignored: ending.ignored }
   const current = await folder.ledger.run(ending.run)
-  const partial = files.failed > 0 || files.waiting > 0 || (current?.balance.quarantined ?? 0) > 0 || (current?.evicted ?? 0) > 0
+  const partial = files.failed > 0 || files.waiting > 0 || (current?.balance.quarantined ?? 0) > 0 || (current?.evicted ?? 0) > 0 || ending.models.some((model) => model.state === 'failed')
   const broken = current !== null && missing(current.balance) !== 0
   let failure = ending.failure
   if (broken) failure ??= new SluiceError('BALANCE_BROKEN', 'The balance of the run does not add up.')
@@ -190,14 +208,15 @@ async function finish(work: Loading, ending: Ending): Promise<LoadResult> {
     return current
   })
   const { state, exit, fault } = ended()
-  const errors = fault === null ? ending.tally.faults : [fault, ...ending.tally.faults]
+  const unmade = ending.models.filter((model) => model.state === 'failed').map((model): Fault => ({ code: 'MODEL_FAILED', message: `The model ${model.name} could not be computed: ${model.message ?? ''}` }))
+  const errors = [...(fault === null ? [] : [fault]), ...unmade, ...ending.tally.faults]
   const head = await table.head()
   if (ending.tally.madeTable && head.exists) options.onEvent?.({ kind: 'notice', text: `The table ${options.into} was made: ${describeSchema(head.schema)}.` })
   return {
     schema: 'sluice.load/1', run: ending.run, state, exit, table: options.into, target: table.uri,
     version: head.exists ? head.version : null,
     balance: { ...(row?.balance ?? noBalance()), evicted: row?.evicted ?? 0, balances: !broken && failure?.code !== 'BALANCE_BROKEN' },
-    files, reasons: row?.reasons ?? {}, errors: errors.slice(0, 100), ms: Math.round(ending.ms),
+    files, reasons: row?.reasons ?? {}, models: ending.models, errors: errors.slice(0, 100), ms: Math.round(ending.ms),
   }
 }
 

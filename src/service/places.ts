@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Fs } from '../core/effects.ts'
 import { SluiceError } from '../core/errors.ts'
+import { MODEL_FILE } from '../connectors/delta/layout.ts'
 import type { Secret } from '../core/secret.ts'
 import type { DataFolder } from './folder.ts'
 
@@ -44,6 +45,8 @@ export async function findPlaces(folder: Pick<DataFolder, 'fs' | 'path'>): Promi
   const home = tablesFolder(folder.path)
   const found: { name: string; place: Place }[] = []
   for (const entry of ((await folder.fs.list(home)) ?? []).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    // The table of a model follows from others: it holds nothing of the ledger's.
+    if (entry.kind === 'folder' && (await folder.fs.stat(join(home, entry.name, MODEL_FILE))) !== null) continue
     if (entry.kind === 'folder' && (await folder.fs.stat(join(home, entry.name, '_delta_log'))) !== null) {
       found.push({ name: entry.name, place: { scheme: 'delta', location: home } })
     } else if (entry.name.endsWith('.json') && entry.name.includes('@')) {

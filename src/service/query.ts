@@ -5,6 +5,7 @@ import type { Answer, Console } from '../core/console.ts'
 import { SluiceError } from '../core/errors.ts'
 import { isTableName } from '../core/schema.ts'
 import { parseDuration, parseSize } from '../core/units.ts'
+import { MODEL_FILE } from '../connectors/delta/layout.ts'
 import { CONSOLES } from '../registry.ts'
 import { localFs } from '../storage/local.ts'
 import { systemRandom } from '../storage/system.ts'
@@ -115,6 +116,7 @@ async function tablesOf(folder: DataFolder, options: QueryOptions): Promise<Foun
     if (other !== undefined) options.onNotice?.(`There are several tables ${name}; the one in ${other === home ? other : place.location} is asked. Name another place with --to.`)
     if (other !== home) tables.set(name, place.location)
   }
+  for (const location of new Set(tables.values())) for (const model of await modelsIn(location)) if (!tables.has(model)) tables.set(model, location)
   if (options.to === undefined && tables.size === 0 && known.length > 0) {
     const places = new Map(known.map(({ place }) => [`${place.scheme}:${place.location}`, place]))
     const [only] = places.values()
@@ -124,6 +126,13 @@ async function tablesOf(folder: DataFolder, options: QueryOptions): Promise<Foun
   const meant = options.to === undefined ? known.find(({ name, place }) => place.scheme !== 'delta' && !tables.has(name) && new RegExp(`\\b${name}\\b`, 'i').test(options.sql)) : undefined
   if (meant !== undefined) throw new SluiceError('SQL_INVALID', `The table ${meant.name} is in ${meant.place.scheme}:${meant.place.location}, and a query asks one place.`, { hint: `Name it: --to ${meant.place.scheme}:${meant.place.location}` })
   return { place: { scheme: 'delta', location: folder.path }, tables: [...tables].map(([name, location]) => ({ name, location })) }
+}
+
+/** Models among the Delta tables of a folder. */
+async function modelsIn(location: string): Promise<string[]> {
+  const names: string[] = []
+  for (const { name } of (await localFs.list(location)) ?? []) if ((await localFs.stat(join(location, name, MODEL_FILE))) !== null && (await localFs.stat(join(location, name, '_delta_log'))) !== null) names.push(name)
+  return names
 }
 
 /** Tables of a folder that `--to` names. */

@@ -4,7 +4,7 @@ import type { Clock, Random } from '../../core/effects.ts'
 import type { Engine } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { Model, ModelOutcome, ModelState, ModelWork } from '../../core/model.ts'
-import type { ModelKeeper } from '../../core/target.ts'
+import type { Finding, ModelKeeper } from '../../core/target.ts'
 import { valueSql } from '../../resolve/duckdb-batch.ts'
 import { filesOfTableSql } from '../../resolve/duckdb-table.ts'
 import { localFs } from '../../storage/local.ts'
@@ -18,6 +18,7 @@ import type { Held } from './model-table.ts'
 import { OpenTable } from './opening.ts'
 import { tableFiles } from './reading.ts'
 import type { TableState } from './state.ts'
+import { garbageOf, verifyTable } from './verify.ts'
 
 /** Lost races for a version before it is said that somebody else is at work. */
 const ROUNDS = 20
@@ -38,12 +39,20 @@ export function deltaModels(means: Means): ModelKeeper {
       return outcomes
     },
     async states(models, engine) {
-      const folders = ((await localFs.list(root)) ?? []).filter(({ kind }) => kind === 'folder').map(({ name }) => name)
-      const names = new Set(models.map(({ name }) => name))
-      for (const name of folders) if ((await localFs.stat(join(root, name, MODEL_FILE))) !== null) names.add(name)
+      const names = new Set([...models.map(({ name }) => name), ...(await foldersOf(root))])
       const states: ModelState[] = []
       for (const name of [...names].toSorted()) states.push(await stateOf(root, name, models.find((model) => model.name === name), engine))
       return states
+    },
+    async verify(engine) {
+      const findings: Finding[] = []
+      for (const name of await foldersOf(root)) findings.push(...(await verifyTable(new OpenTable(join(root, name), null, engine, false, true), engine)))
+      return findings
+    },
+    async garbage(engine) {
+      const paths: string[] = []
+      for (const name of await foldersOf(root)) paths.push(...(await garbageOf(new OpenTable(join(root, name), null, engine, false, true))))
+      return paths
     },
     async rows(name, limit, engine) {
       const state = await openModel(root, name, engine)
@@ -58,6 +67,13 @@ export function deltaModels(means: Means): ModelKeeper {
       }
     },
   }
+}
+
+/** Names of the models that lie there. */
+async function foldersOf(root: string): Promise<string[]> {
+  const names: string[] = []
+  for (const { name, kind } of (await localFs.list(root)) ?? []) if (kind === 'folder' && (await localFs.stat(join(root, name, MODEL_FILE))) !== null) names.push(name)
+  return names.toSorted()
 }
 
 /** Null: there is a folder of that name that is no model's, or none. */
@@ -90,7 +106,7 @@ async function refresh(means: Means, model: Model, work: ModelWork, engine: Engi
     } catch (thrown) {
       if (!(thrown instanceof SluiceError) || signal?.aborted === true) throw thrown
       // What may be otherwise next time is tried again by the next load.
-      return await mark(means, model, null, 'failed', thrown.message, thrown.kind === 'transient' ? null : tried)
+      return await mark(means, model, null, 'failed', thrown.message.split(/\n+(?:LINE \d+|in): /)[0] ?? '', thrown.kind === 'transient' ? null : tried)
     }
   }
   return mark(means, model, null, 'failed', 'Other processes refreshed it again and again.', null)

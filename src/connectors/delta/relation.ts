@@ -1,9 +1,11 @@
-/** A Delta table as a SQL engine reads it: its live files, with the columns that a user knows. */
+/** A Delta table, perhaps that of a model, as a SQL engine reads it: its live files, with the columns that a user knows. */
 import { join } from 'node:path'
 import type { Relation } from '../../core/console.ts'
 import type { Engine } from '../../core/engine.ts'
 import { filesOfTableSql } from '../../resolve/duckdb-table.ts'
 import { quoteName } from '../../sql/quote.ts'
+import { localFs } from '../../storage/local.ts'
+import { MODEL_FILE } from './layout.ts'
 import { OpenTable } from './opening.ts'
 import { tableFiles } from './reading.ts'
 
@@ -14,7 +16,8 @@ import { tableFiles } from './reading.ts'
  */
 export async function relationOf(root: string, name: string, engine: Engine): Promise<Relation | null> {
   const uri = join(root, name)
-  const state = await new OpenTable(uri, null, engine).forward()
+  const model = (await localFs.stat(join(uri, MODEL_FILE))) !== null
+  const state = await new OpenTable(uri, null, engine, false, model).forward()
   if (!state.exists) return null
   const files = tableFiles(uri, state)
   const columns = state.schema.map((column) => quoteName(column.name)).join(', ')

@@ -127,7 +127,8 @@ async function dataFolders(root: string, folder = ''): Promise<string[]> {
 /** Files that no commit names: left by a dead attempt, or of one that is at work right now. What the state needs is never among them, whatever its name says. */
 async function findGarbage(root: string, state: TableState): Promise<Finding[]> {
   const records = [...state.batches.values()].map(({ record }) => record)
-  const needed = new Set([...state.files.keys(), ...[...state.losers, ...state.rejects].map(({ path }) => path), ...records].map((path) => join(root, path)))
+  // Files that left are read by those who look at an older version, and by models that are behind.
+  const needed = new Set([...state.files.keys(), ...state.tombstones.keys(), ...[...state.losers, ...state.rejects].map(({ path }) => path), ...records].map((path) => join(root, path)))
   const named = new Set(records.map((record) => attemptOf(record.slice(BATCHES_FOLDER.length + 1))))
   const findings: Finding[] = []
   for (const folder of [...(await dataFolders(root)), BATCHES_FOLDER, LOSERS_FOLDER, REJECTS_FOLDER, LOG_FOLDER, FOLDS_FOLDER]) {

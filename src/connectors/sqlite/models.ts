@@ -1,7 +1,7 @@
 /** Models in a SQLite file: the dialect of `models/refresh.ts`, inside of a commit and on their own. */
 import { SluiceError } from '../../core/errors.ts'
 import type { ModelOutcome, ModelWork } from '../../core/model.ts'
-import type { ModelKeeper } from '../../core/target.ts'
+import type { Finding, ModelKeeper } from '../../core/target.ts'
 import { drive } from '../../models/dialect.ts'
 import type { ModelDialect, Steps } from '../../models/dialect.ts'
 import { reachedBy } from '../../models/graph.ts'
@@ -99,6 +99,19 @@ export function sqliteModels(file: string, { read, write }: Access): ModelKeeper
       const known = await read((session) => (hasOwn(session) ? carryOut(session, modelStates(sqliteDialect, models)) : null))
       return known ?? models.map(({ name, hash, inputs }) => ({ name, state: 'new', hash, rows: null, inputs: inputs.map((input) => ({ name: input, held: null, now: null })), refreshed: null, message: null }))
     },
+    async verify() {
+      const found = await read((session) => {
+        if (!hasOwn(session)) return []
+        return session.all(`SELECT name, row_count FROM ${OWN} WHERE row_count IS NOT NULL`).flatMap(({ name, row_count: says }): Finding[] => {
+          const path = `${file}#${String(name)}`
+          if (session.get(sqliteDialect.exists(String(name))) === undefined) return [{ grade: 'broken', path, message: 'The table of the model is gone; sluice models run --full-refresh makes it again.' }]
+          const has = session.get(`SELECT count(*) AS n FROM ${sqliteDialect.table(String(name))}`)?.['n']
+          return has === says ? [] : [{ grade: 'broken', path, message: `The model has ${String(has)} rows, its record says ${String(says)}; sluice models run --full-refresh makes it again.` }]
+        })
+      })
+      return found ?? []
+    },
+    garbage: () => Promise.resolve([]),
     async rows(name, limit) {
       const found = await read((session) => {
         const known = hasOwn(session) && session.get(`SELECT 1 FROM ${OWN} WHERE name = ? AND row_count IS NOT NULL`, [name]) !== undefined
