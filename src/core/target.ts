@@ -99,11 +99,13 @@ export interface Target {
 
 /** Where a target keeps its models, as tables among its own. */
 export interface ModelKeeper {
+  /** Refuses models that this target cannot keep, before anything is read. @throws SluiceError TABLE_UNSUPPORTED */
+  suits(models: readonly Model[]): void
   /**
    * Brings models up to date with what their inputs hold: each in one atomic step, with the versions of its inputs. Twice
    * is once. Called after the last commit of a load, which finishes what a death between the two left, and by
    * `models run`. A model that fails is marked and answered, never thrown.
-   * @throws SluiceError TABLE_UNSUPPORTED for a name that this target cannot have; DISK_FULL, BUSY, PERMISSION_DENIED
+   * @throws SluiceError as `suits`; DISK_FULL, BUSY, PERMISSION_DENIED
    */
   refresh(work: ModelWork, engine: Engine, signal?: AbortSignal): Promise<ModelOutcome[]>
   /** Every model that the target remembers or that is given, by name. Changes nothing. */

@@ -145,6 +145,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   beating.unref()
   let tally: Tally = { faults: [], interrupted: true, madeTable: false }
   let failure: SluiceError | null = null
+  let models: ModelOutcome[] = []
   try {
     // What a dead run left belongs to this one, too; but to replace is to take what this command names, and nothing else.
     const replaces = definition.mode === 'replace'
@@ -164,6 +165,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
       run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
       reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, whole: replaces ? offered : null, models: work.models, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? never,
     })
+    models = await refreshAfter({ models: work.models, keeper: work.keeper, engine: work.engine, clock, signal: options.now }, on)
   } catch (thrown) {
     // Stopped at once, whatever was in work fails; a graceful stop hides no fault.
     failure = options.now?.aborted === true ? null : asSluiceError(thrown)
@@ -171,7 +173,6 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   } finally {
     clearInterval(beating)
   }
-  const models = failure === null ? await refreshAfter({ models: work.models, keeper: work.keeper, engine: work.engine, clock, signal: options.now }, on) : []
   return finish(work, { run, tally, failure, models: told(models, refreshed), ignored: discovery.ignored, ms: clock.monotonic() - began })
 }
 

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { Clock } from '../core/effects.ts'
 import type { Engine } from '../core/engine.ts'
-import { SluiceError } from '../core/errors.ts'
+import { SluiceError, asSluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
 import type { Model, ModelOutcome, ModelState } from '../core/model.ts'
 import type { Value } from '../core/schema.ts'
@@ -17,10 +17,11 @@ import type { LoadOptions } from './options.ts'
 import type { Place } from './places.ts'
 import { choosePlace, describePlace, openTarget, parseTarget, samePlace } from './targets.ts'
 
-/** The models that a load is given, as far as its table reaches them. @throws SluiceError TARGET_INVALID */
+/** The models that a load is given, as far as its table reaches them. @throws SluiceError TARGET_INVALID, TABLE_UNSUPPORTED */
 export function modelsOf(options: LoadOptions, models: readonly Model[], target: Target): { models: Model[]; keeper: ModelKeeper | null } {
   const reached = reachedBy(options.into, models)
   if (models.length > 0 && target.models === undefined) throw new SluiceError('TARGET_INVALID', `Models are not kept in ${target.scheme} tables.`, { hint: 'Leave --models out, or load into another target.' })
+  target.models?.suits(reached)
   if (models.length > 0 && reached.length === 0) options.onEvent?.({ kind: 'notice', text: `None of the ${models.length} models reads the table ${options.into}.` })
   return { models: reached, keeper: target.models ?? null }
 }
@@ -28,14 +29,21 @@ export function modelsOf(options: LoadOptions, models: readonly Model[], target:
 /** After the last commit: what was not refreshed with it, and what a death in between left. */
 export async function refreshAfter({ models, keeper, engine, clock, signal }: { models: readonly Model[]; keeper: ModelKeeper | null; engine: Engine; clock: Clock; signal: AbortSignal | undefined }, on: (event: LoadEvent) => void): Promise<ModelOutcome[]> {
   if (keeper === null || models.length === 0 || signal?.aborted === true) return []
-  const outcomes = await keeper.refresh({ models, now: clock.now() }, engine, signal)
+  let outcomes: ModelOutcome[]
+  try {
+    outcomes = await keeper.refresh({ models, now: clock.now() }, engine, signal)
+  } catch (thrown) {
+    // The rows are in: whatever keeps the models from following them is theirs, and the next load tries again.
+    const { message } = asSluiceError(thrown)
+    outcomes = models.map(({ name }) => ({ name, state: 'failed', how: 'none', groups: null, rows: null, message }))
+  }
   for (const outcome of outcomes) if (outcome.how !== 'none' || outcome.state !== 'fresh') on({ kind: 'model', outcome })
   return outcomes
 }
 
 /** What a run tells of its models: how they were refreshed with its commits, where nothing was left to do afterwards. */
 export function told(outcomes: readonly ModelOutcome[], before: ReadonlyMap<string, ModelOutcome>): ModelOutcome[] {
-  return outcomes.map((outcome) => (outcome.how === 'none' && outcome.state === 'fresh' ? { ...outcome, ...(before.get(outcome.name) ?? {}), rows: outcome.rows } : outcome))
+  return outcomes.map((outcome) => (outcome.how === 'none' && outcome.state === 'fresh' ? { ...outcome, ...before.get(outcome.name), rows: outcome.rows } : outcome))
 }
 
 /** Models of one place: those of a pipeline, or those that a command names. */
@@ -130,6 +138,7 @@ async function shelvesOf(folder: DataFolder, sources: readonly ModelSource[], on
 
 function none(place: Place): ModelKeeper {
   return {
+    suits: () => undefined,
     refresh: () => Promise.reject(new SluiceError('TARGET_INVALID', `Models are not kept in ${place.scheme} tables.`)),
     states: () => Promise.resolve([]),
     verify: () => Promise.resolve([]),

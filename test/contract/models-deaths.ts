@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setFailpointHandler } from '../../src/core/failpoint.ts'
-import { ModelScene } from './models.ts'
-import type { ModelVariant } from './models.ts'
+import { ModelScene } from './model-scene.ts'
+import type { ModelVariant } from './model-scene.ts'
 import type { Delivery } from './scene.ts'
 
 const FIRST: Delivery = { seq: 1, records: [{ id: 1, name: 'a' }, { id: 2, name: 'a' }, { id: 3, name: 'b' }] }

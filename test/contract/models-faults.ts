@@ -1,8 +1,8 @@
 /** Models that the database refuses, that were forgotten for a while, or that promise what they do not keep. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ModelScene, brief } from './models.ts'
-import type { ModelVariant } from './models.ts'
+import { ModelScene, brief } from './model-scene.ts'
+import type { ModelVariant } from './model-scene.ts'
 
 const COUNT = ['depends_on: $t', 'incremental: group name']
 const SQL = 'select name, count(*) as c from $t group by name'

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ModelScene } from './models.ts'
-import type { ModelVariant } from './models.ts'
+import { ModelScene } from './model-scene.ts'
+import type { ModelVariant } from './model-scene.ts'
 
 const MODES = [
   { mode: 'append' },

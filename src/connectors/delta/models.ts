@@ -32,8 +32,14 @@ interface Means {
 /** @param means root: absolute path of the folder that holds the tables */
 export function deltaModels(means: Means): ModelKeeper {
   const { root } = means
+  const suits = (models: readonly Model[]): void => {
+    const dotted = models.find(({ name }) => name.includes('.'))
+    if (dotted !== undefined) throw new SluiceError('TABLE_UNSUPPORTED', `${root}: a Delta table has no schema before its name: ${dotted.name}.`, { hint: 'Give the model a name without a dot.' })
+  }
   return {
+    suits,
     async refresh(work, engine, signal) {
+      suits(work.models)
       const outcomes: ModelOutcome[] = []
       for (const model of work.models) outcomes.push(await refresh(means, model, work, engine, signal))
       return outcomes
@@ -83,7 +89,6 @@ async function openModel(root: string, name: string, engine: Engine): Promise<Ta
 }
 
 async function refresh(means: Means, model: Model, work: ModelWork, engine: Engine, signal?: AbortSignal): Promise<ModelOutcome> {
-  if (model.name.includes('.')) throw new SluiceError('TABLE_UNSUPPORTED', `${means.root}: a Delta table has no schema before its name: ${model.name}.`, { hint: 'Give the model a name without a dot.' })
   const root = join(means.root, model.name)
   for (let round = 1; round <= ROUNDS; round++) {
     let tried: string | null = null
@@ -106,7 +111,7 @@ async function refresh(means: Means, model: Model, work: ModelWork, engine: Engi
     } catch (thrown) {
       if (!(thrown instanceof SluiceError) || signal?.aborted === true) throw thrown
       // What may be otherwise next time is tried again by the next load.
-      return await mark(means, model, null, 'failed', thrown.message.split(/\n+(?:LINE \d+|in): /)[0] ?? '', thrown.kind === 'transient' ? null : tried)
+      return mark(means, model, null, 'failed', thrown.message.split(/\n+(?:LINE \d+|in): /)[0] ?? '', thrown.kind === 'transient' ? null : tried)
     }
   }
   return mark(means, model, null, 'failed', 'Other processes refreshed it again and again.', null)

@@ -81,8 +81,11 @@ export function sqliteModels(file: string, { read, write }: Access): ModelKeeper
   const hasOwn = (session: SqliteSession): boolean => session.get(`SELECT 1 FROM main.sqlite_schema WHERE name = '_sluice_models'`) !== undefined
   const hasTables = (session: SqliteSession): boolean => session.get(`SELECT 1 FROM main.sqlite_schema WHERE name = '_sluice_batches'`) !== undefined
   const keeper: ModelKeeper = {
+    suits(models) {
+      for (const { name } of models) checkName(name, file)
+    },
     async refresh(work, engine, signal) {
-      for (const { name } of work.models) checkName(name, file)
+      keeper.suits(work.models)
       const states = await keeper.states(work.models, engine)
       const idle = work.full !== true && work.models.every(({ name }) => states.find((state) => state.name === name)?.state === 'fresh')
       if (idle) return work.models.map(({ name }) => ({ name, state: 'fresh', how: 'none', groups: null, rows: states.find((state) => state.name === name)?.rows ?? null, message: null }))
