@@ -8,6 +8,8 @@
  * failpoints that are reached; then each is killed once: in the parent; in a child, the child alone and its parent with
  * it. After one more run the table must equal the reference, the balance of the table must hold and doctor be clean.
  *
+ * Upserts keep a model, which must hold what the table holds.
+ *
  * `points.ts` says which failpoints must be reached by which combination: one that is not reached fails the sweep, and so
  * does one that is reached and not listed. SLUICE_SWEEP=<n> takes every n-th kill only (for a quick look).
  */
@@ -59,12 +61,16 @@ function flags(c: Combination & { scene?: Scene['scene'] }, folder: string): str
     'load', join(folder, 'in'), '--into', 't', '--mode', c.mode, ...key, '--columns', COLUMNS, '--memory', '1GB', '--jobs', '1',
     '--to', c.target === 'delta' ? `delta:${join(folder, 'lake')}` : `sqlite:${join(folder, 't.db')}`,
     '--data-dir', join(folder, 'data'), '--allow-partial', '--grace', '0', '--json', ...(c.scene === 'adopt' ? ['--adopt'] : []), ...(c.scene === 'apart' ? ['--partition-by', 'note'] : []),
+    ...(c.mode === 'upsert' ? ['--models', join(folder, 'model.sql')] : []),
   ]
 }
 
 function place(c: Combination, folder: string): string {
   return c.target === 'delta' ? `delta:${join(folder, 'lake')}` : `sqlite:${join(folder, 't.db')}`
 }
+
+/** By key, so that what is touched is known and the table has enough groups. */
+const MODEL = '-- model: newest\n-- depends_on: t\n-- incremental: group id\n\nselect id, max(v) as v, count(*) as records from t group by id\n'
 
 /** Files that the killed run loads: new and known keys, equal and other content, a bad record, a copy, a bad file. */
 function writeFiles(folder: string): void {
@@ -83,11 +89,13 @@ function grown({ scene, target }: Pick<Scene, 'scene' | 'target'>): number {
 }
 
 async function grow(c: Omit<Scene, 'expected'>, folder: string): Promise<void> {
+  writeFileSync(join(folder, 'model.sql'), MODEL)
   for (let n = 0; n < grown(c); n++) {
     const path = join(folder, `seed-${n}.ndjson`)
     writeFileSync(path, `${JSON.stringify({ id: `k${n}`, v: 0, note: 'old' })}\n`)
     await load({
       paths: [path], into: 't', mode: c.mode, ...(c.mode === 'append' ? {} : { key: 'id' }), columns: COLUMNS, to: place(c, folder), dataDir: join(folder, c.scene === 'adopt' ? 'other' : 'data'), jobs: 1, ...(c.scene === 'apart' ? { partitionBy: 'note' } : {}),
+      ...(c.mode === 'upsert' && n === grown(c) - 1 ? { models: [join(folder, 'model.sql')] } : {}),
     })
   }
 }
@@ -122,6 +130,14 @@ async function check(scene: Scene, folder: string): Promise<void> {
   const wrong = difference(found.rows, scene.expected)
   if (wrong !== null) throw new Error(wrong)
   if (found.broken.length > 0) throw new Error(`doctor: ${found.broken.join('; ')}`)
+  if (scene.mode !== 'upsert') return
+  const shown = await sluice(['models', 'show', 'newest', '--to', place(scene, folder), '--data-dir', join(folder, 'data'), '--limit', '1000', '--json'])
+  const { item, items } = JSON.parse(shown.stdout) as { item: { state: string }; items: { id: string; v: number; records: number }[] }
+  const model = items.map(({ id, v, records }) => `${id} ${v} ${records}`).toSorted()
+  const wanted = scene.expected.map((row) => `${/id="(\w+)"/.exec(row)?.[1] ?? ''} ${/v=(\d+)n/.exec(row)?.[1] ?? ''} 1`).toSorted()
+  if (item.state !== 'fresh') throw new Error(`the model is ${item.state}`)
+  const behind = difference(model, wanted)
+  if (behind !== null) throw new Error(`the model: ${behind}`)
 }
 
 /** Failpoints reached by an undisturbed run, as `p name` or `c name`. */
