@@ -139,6 +139,12 @@ export function runs(levels: Uint8Array, from: number, to: number, out: ByteList
   }
 }
 
+/** The same for `rows` rows that all have a value. */
+export function oneRun(rows: number, out: ByteList): void {
+  out.varint(rows * 2)
+  out.byte(1)
+}
+
 /** One byte per value to one bit per value, lowest bit first. */
 export function packBits(data: Buffer, from: number, to: number, out: ByteList): void {
   for (let at = from; at < to; at += 8) {

@@ -10,7 +10,7 @@ import { openAppendFile } from '../../storage/appendFile.ts'
 import type { AppendFile } from '../../storage/appendFile.ts'
 import type { WriteBehind } from '../../storage/behind.ts'
 import { ByteList } from './bytes.ts'
-import { SMALL_DECIMAL, WIDE_BYTES, packBits, physicalOf, runs } from './column.ts'
+import { SMALL_DECIMAL, WIDE_BYTES, oneRun, packBits, physicalOf, runs } from './column.ts'
 import type { ColumnBuffer, ColumnMark } from './column.ts'
 import { ThriftWriter } from './thrift.ts'
 
@@ -191,7 +191,9 @@ function header(values: number, size: number, out: ByteList): void {
 /** Header and levels, then the values. */
 function page(buffer: ColumnBuffer, begin: ColumnMark, end: ColumnMark, from: number, to: number): [Uint8Array, Uint8Array] {
   const levels = new ByteList(64)
-  runs(buffer.levels, from, to, levels)
+  // Where every row has a value, nobody needs to look at each.
+  if (end.values - begin.values === to - from) oneRun(to - from, levels)
+  else runs(buffer.levels, from, to, levels)
   let values = buffer.data.data.subarray(begin.bytes, end.bytes)
   if (buffer.type === 'boolean') {
     const bits = new ByteList(64)
