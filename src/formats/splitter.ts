@@ -116,8 +116,8 @@ export interface Splitter {
 
 /** Bytes of a window that the next file uses again. */
 const KEPT_WINDOW = 9 << 20
-/** A thread takes 25 ms to start. */
-const BEHIND_FROM = 64 << 20
+/** Bytes of a file from which a thread pays that writes its parts: it takes up to 0.1 s to start. */
+const BEHIND_FROM = 256 << 20
 /** First faults that are kept for the summary. */
 const MOST_FAULTS = 100
 const REJECT_SCHEMA: Schema = REJECT_COLUMNS.map((name, i): Column => ({ name, type: i < 2 ? 'int64' : 'string' }))

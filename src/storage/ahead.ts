@@ -2,8 +2,8 @@
  * The bytes of a file and their SHA-256. Of a large file a thread reads ahead and hashes what it read, and those very bytes
  * are what the reader gets; so hashing, a third of reading, runs on another core.
  *
- * Measured, 880 MB of JSON on two cores: see docs/decisions/hot-path.md. A thread takes 25 ms to start, so small files are
- * read and hashed here.
+ * A thread takes up to 0.1 s of processor time to start, as much as hashing 150 MB, so smaller files are read and hashed
+ * here. Figures: docs/decisions/hot-path.md.
  */
 import { createHash } from 'node:crypto'
 import { availableParallelism } from 'node:os'
@@ -16,7 +16,7 @@ import { storageError } from './errors.ts'
 import type { PinnedFile } from './pin.ts'
 
 /** Bytes of a file from which a thread pays. */
-export const AHEAD_FROM = 64 << 20
+export const AHEAD_FROM = 256 << 20
 /** Between two calls of `waits`; milliseconds. */
 const WAIT_MS = 1_000
 

@@ -4,8 +4,8 @@
  * A key of several records is always one: its second record meets the bits of its first. What shares them by chance is one
  * too, and is cleared later, by its key. One pass over the hashes, and memory that is bounded whatever the batch.
  *
- * Measured, 14.7 million keys of a text and a timestamp: 1.2 s of processor time for this pass. DuckDB's grouping of the same
- * hashes in slices that fit into memory: 4.5 s.
+ * Measured, 14.7 million keys of a text and a timestamp: 754,000 suspects, 1.42 million candidates of which 1.34 million are
+ * repeated; 1.3 s of processor time for this pass. Figures of other ways: docs/decisions/hot-path.md.
  */
 import type { Part } from '../../core/engine.ts'
 import { Parts } from '../../formats/parquet/parts.ts'
