@@ -23,7 +23,10 @@ function beside(path) {
 
 async function here() {
   const source = new URL('../src/cli/main.ts', import.meta.url)
-  const built = new URL('../dist/cli/main.js', import.meta.url)
+  const built = new URL('../dist/main.js', import.meta.url)
+  // Before anything is imported: compiling takes longer than reading what was compiled last time.
+  const { enableCompileCache } = await import('node:module')
+  enableCompileCache()
   const { main } = await import(existsSync(source) ? source.href : built.href)
   await main(process.argv.slice(2))
 }

@@ -26,12 +26,12 @@ const node = old ?? ''
 function trial(t: TestContext, program: string, withNode: boolean): string {
   const folder = scratch(t)
   mkdirSync(join(folder, 'bin'))
-  mkdirSync(join(folder, 'dist/cli'), { recursive: true })
+  mkdirSync(join(folder, 'dist'))
   cpSync(BIN, join(folder, 'bin/sluice.js'))
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
   mkdirSync(join(folder, 'parts'))
   cpSync(join(import.meta.dirname, 'signals.ts'), join(folder, 'parts/signals.ts'))
-  writeFileSync(join(folder, 'dist/cli/main.js'), `import { listenToWrapper, onInterruption, EXIT_OF } from '../../parts/signals.ts'\nexport async function main(args) { listenToWrapper(); ${program} }\n`)
+  writeFileSync(join(folder, 'dist/main.js'), `import { listenToWrapper, onInterruption, EXIT_OF } from '../parts/signals.ts'\nexport async function main(args) { listenToWrapper(); ${program} }\n`)
   if (withNode) {
     const place = join(folder, `node_modules/node-linux-${process.arch}/bin`)
     mkdirSync(place, { recursive: true })

@@ -1,5 +1,4 @@
 /** From the words of the command line to an exit code. Everything heavy is imported by the command that needs it. */
-import { enableCompileCache } from 'node:module'
 import { asSluiceError } from '../core/errors.ts'
 import { hideSecretsOf } from '../core/secret.ts'
 import { installFailpoints } from '../storage/failpoints.ts'
@@ -16,14 +15,17 @@ export async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(`${version()}\n`)
     return
   }
-  enableCompileCache()
-  const { runCommand } = await import('./run.ts')
+  const { startEngineEarly } = await import('./early.ts')
+  const endEarly = await startEngineEarly(args, process.env)
   try {
+    const { runCommand } = await import('./run.ts')
     process.exitCode = await runCommand(args, version())
   } catch (thrown) {
     // Only a fault in the command line itself comes here: commands answer for their own errors.
     process.stderr.write(`error[INTERNAL]: ${asSluiceError(thrown).message}\n`)
     process.exitCode = 1
+  } finally {
+    endEarly()
   }
 }
 

@@ -30,7 +30,7 @@ export function findConfig(named: string | undefined, folder: string): string | 
  */
 export async function importConfig(path: string): Promise<unknown> {
   // `import { definePipeline } from 'sluice'` means the Sluice that runs, wherever it is installed.
-  const own = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : '../index.js', import.meta.url).href
+  const own = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : './index.js', import.meta.url).href
   const hooks = registerHooks({ resolve: (specifier, context, next) => (specifier === 'sluice' ? { url: own, shortCircuit: true } : next(specifier, context)) })
   try {
     const module = (await import(pathToFileURL(path).href)) as Record<string, unknown>

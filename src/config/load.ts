@@ -6,6 +6,9 @@ import type { DefinitionRequest } from '../core/definition.ts'
 import { FORMATS } from '../core/reading.ts'
 import type { SettingTable } from './settings.ts'
 
+/** Memory of all processes together, unless told otherwise. */
+export const DEFAULT_MEMORY = '1GB'
+
 /** Settings of `load()`; each is the command's flag of the same name. */
 export interface LoadSettings extends DefinitionRequest, CsvRequest {
   /** Files, folders or patterns. */
@@ -64,5 +67,5 @@ export const LOAD_SETTINGS: SettingTable<LoadSettings> = {
   adopt: { kind: 'switch', of: 'run', lasting: false, help: 'take over a table of another data folder, or a Delta table that Sluice did not make' },
   allowPartial: { kind: 'switch', of: 'run', help: 'exit 0 also when something is quarantined, failed or waiting' },
   jobs: { kind: 'count', of: 'run', value: 'n', fallback: 'as many as cores and memory allow', help: 'worker processes at most' },
-  memory: { kind: 'size', of: 'run', value: 'size', fallback: '1GB', help: 'what all processes together may hold, at least 512MB' },
+  memory: { kind: 'size', of: 'run', value: 'size', fallback: DEFAULT_MEMORY, help: 'what all processes together may hold, at least 512MB' },
 }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { MODES } from '../core/definition.ts'
 import { csvReading, saysCsv } from '../core/csv.ts'
 import type { StageJob } from '../core/engine.ts'
+import { DEFAULT_MEMORY } from '../config/load.ts'
 import type { LoadSettings } from '../config/load.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
@@ -56,7 +57,7 @@ export function settingsOf(options: LoadOptions): Settings {
     throw new SluiceError('USAGE', `--mode ${options.mode}: expected one of ${MODES.join(', ')}.`)
   }
   if (options.jobs !== undefined && !(Number.isSafeInteger(options.jobs) && options.jobs >= 1)) throw new SluiceError('USAGE', `--jobs ${options.jobs}: expected a number from 1.`)
-  const memory = parseSize('--memory', options.memory ?? '1GB')
+  const memory = parseSize('--memory', options.memory ?? DEFAULT_MEMORY)
   if (memory < MIN_MEMORY) throw new SluiceError('MEMORY_TOO_SMALL', `--memory ${options.memory ?? ''} is less than 512MB.`)
   // A path that is no pattern must be there; said before a data folder is made for nothing.
   const missing = options.paths.find((path) => !/[*?[\]{}]/.test(path) && !existsSync(path))

@@ -5,6 +5,7 @@
  */
 import { DuckDBInstance } from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult, DuckDBType } from '@duckdb/node-api'
+import type duckdb from '@duckdb/node-bindings'
 import type { ColumnStats, Written } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { Code } from '../../core/errors.ts'
@@ -12,8 +13,9 @@ import { crash } from '../../core/failpoint.ts'
 import type { Row } from '../../core/schema.ts'
 import { quoteName, quoteText } from '../../sql/quote.ts'
 import { localFs } from '../../storage/local.ts'
+import { openDuckdb } from './instance.ts'
 import { forgetConnection, running, watchConnection } from './motion.ts'
-import type { Settings } from './protocol.ts'
+import type { Start } from './protocol.ts'
 
 export type Answer = Record<string, string | number | bigint | boolean | null>
 
@@ -35,16 +37,24 @@ export class Database {
     this.memory = memory
   }
 
-  static async open(settings: Settings): Promise<Database> {
-    const options = {
-      threads: String(settings.threads),
-      memory_limit: `${settings.memory}B`,
-      temp_directory: settings.temp,
-      preserve_insertion_order: 'true',
-      autoinstall_known_extensions: 'false',
-      autoload_known_extensions: 'false',
+  /** @param temp folder for what does not fit into memory; absent: see spillTo */
+  static open(start: Start & { temp?: string }): Promise<Database> {
+    return Database.over(openDuckdb(start), start)
+  }
+
+  /** What is being opened already. */
+  static async over(opening: Promise<duckdb.Database>, { memory }: Start): Promise<Database> {
+    return new Database(new DuckDBInstance(await guarded('opening DuckDB', () => opening)), memory)
+  }
+
+  /** The folder for what does not fit into memory; its parent exists. To be told before anything is asked. */
+  async spillTo(folder: string): Promise<void> {
+    const connection = await this.connect()
+    try {
+      await connection.exec(`SET temp_directory = ${quoteText(folder)}`)
+    } finally {
+      await connection.close()
     }
-    return new Database(await guarded('opening DuckDB', () => DuckDBInstance.create(':memory:', options)), settings.memory)
   }
 
   async connect(): Promise<Connection> {

@@ -9,6 +9,7 @@
 import { join } from 'node:path'
 import { SluiceError } from '../../core/errors.ts'
 import { localFs } from '../../storage/local.ts'
+import { takeEarly } from './early.ts'
 import type { Share } from './share.ts'
 import { LOOK_MS, Watch } from './watch.ts'
 import { Worker } from './worker.ts'
@@ -123,8 +124,10 @@ export class Pool {
 
   private start(): Worker {
     this.started += 1
-    const temp = (): string => join(this.spool(), `duckdb-${process.pid}-${worker.number}`)
-    const worker = new Worker(this.started, () => ({ threads: this.share.threads, memory: this.share.duckdb, temp: temp() }), this.share.flags, this.alone)
+    const number = this.started
+    const temp = (): string => join(this.spool(), `duckdb-${process.pid}-${number}`)
+    const worker = (this.alone ? null : takeEarly(this.share)) ?? new Worker(this.share, this.alone)
+    worker.spillTo(temp)
     this.workers.add(worker)
     this.gone.push(this.bury(worker, temp))
     this.looking ??= setInterval(() => this.watch.look(this.workers), LOOK_MS).unref()

@@ -18,11 +18,26 @@ import type { Hypothesis, SplitResult } from '../../formats/splitter.ts'
 /** Chunks of a stream that may be on their way. */
 export const WINDOW = 2
 
-/** How a child's DuckDB is set up. */
-export interface Settings {
+/** How a child's DuckDB is opened: told when the process starts, in its arguments. */
+export interface Start {
   threads: number
   /** Bytes. */
   memory: number
+}
+
+export function argumentsOf({ threads, memory }: Start): string[] {
+  return [String(threads), String(memory)]
+}
+
+/** @throws SluiceError INTERNAL */
+export function startOf([threads, memory]: readonly string[]): Start {
+  const start = { threads: Number(threads), memory: Number(memory) }
+  if (!(start.threads >= 1 && start.memory >= 1)) throw new SluiceError('INTERNAL', 'An engine process was started without its settings.')
+  return start
+}
+
+/** What is told before the first call: only then the data folder is known. */
+export interface Settings {
   /** Folder for what does not fit into memory; its parent exists. */
   temp: string
 }

@@ -63,7 +63,7 @@ async function told(staged: Staged): Promise<unknown> {
 
 /** Through the ranges of this many files each, one after another: the machine may have a single core. */
 async function inRanges(job: StageJob, count: number): Promise<Staged> {
-  const around = { database, openSplitter, on: () => undefined, standing: job.standing }
+  const around = { memory: database.memory, database: () => Promise.resolve(database), openSplitter, on: () => undefined, standing: job.standing }
   const ranges = rangesOf(job.batch, count)
   const done = await agreed((hypothesis) => Promise.all(ranges.map((batch, at) => readHere({ ...job, batch }, around, { range: at + 1, hypothesis }))))
   assert.ok(done !== null)

@@ -154,5 +154,5 @@ async function stageOne(arrival: Arrival, folder: string, openSplitter: (options
   const batch = { id: 'b_1', lane: 1, fence: 2, table: 't', arrivals: [arrival] }
   const job: PlainJob = { batch, attempt: 3, definition: define('t', {}), pinned: null, folder, reading: BY_ITSELF, onBad: 'quarantine', maxBad: null, now: 0, grace: 0, reloaded: new Set() }
   const database = await Database.open({ threads: 1, memory: 60_000_000, temp: join(root, 'temp') })
-  return stage(job, { database, openSplitter, standing: () => Promise.resolve(new Map()), on: () => undefined })
+  return stage(job, { memory: database.memory, database: () => Promise.resolve(database), openSplitter, standing: () => Promise.resolve(new Map()), on: () => undefined })
 }

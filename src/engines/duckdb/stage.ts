@@ -25,7 +25,10 @@ import { countWinners, rangeOfKeys, separate } from './separate.ts'
 
 /** What a stage needs from outside; tests bring their own splitter. */
 export interface Surroundings {
-  database: Database
+  /** Bytes that DuckDB may use in this process. */
+  memory: number
+  /** DuckDB, when it is open: reading does not wait for it. */
+  database(): Promise<Database>
   openSplitter(options: SplitOptions): Splitter
   standing(shas: string[]): Promise<ReadonlyMap<string, Standing>>
   on(event: StageEvent): void
@@ -44,7 +47,7 @@ export async function stage(job: PlainJob, around: Surroundings, done: Read | nu
 
   checkDefinition(job, outcomes, split)
   const left = new Set(batch.arrivals.filter(({ seq }) => excluded.includes(seq)).map(({ pin }) => pin.uri))
-  const connection = await around.database.connect()
+  const connection = await (await around.database()).connect()
   try {
     const lying = { schema: split.schema, excluded, records: split.records, rejects: split.rejects }
     const parted = await separate(connection, lying, job)
@@ -77,8 +80,8 @@ export interface Range {
 }
 
 /** Reads the arrivals of the job, foreign Parquet files with a DuckDB of their own. */
-export async function readHere(job: PlainJob, around: Pick<Surroundings, 'database' | 'openSplitter' | 'on' | 'pulse'>, range: Range = {}): Promise<Read> {
-  const foreign = new ForeignParquet(around.database.memory)
+export async function readHere(job: PlainJob, around: Pick<Surroundings, 'memory' | 'openSplitter' | 'on' | 'pulse'>, range: Range = {}): Promise<Read> {
+  const foreign = new ForeignParquet(around.memory)
   return readBatch(job, around, { parquetRows: foreign.rows, ...range }).finally(() => foreign.close())
 }
 

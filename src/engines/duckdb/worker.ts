@@ -4,6 +4,7 @@
 import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { getCompileCacheDir } from 'node:module'
+import type { Socket } from 'node:net'
 import { dirname, extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ConverterEvent } from '../../core/convert.ts'
@@ -14,8 +15,9 @@ import type { Where } from '../../core/errors.ts'
 import type { Row } from '../../core/schema.ts'
 import { makePulse } from '../../storage/pulse.ts'
 import type { PulseReader, Seen } from '../../storage/pulse.ts'
-import { fromWire, toWire } from './protocol.ts'
-import type { Call, Settings, ToChild, ToParent } from './protocol.ts'
+import { argumentsOf, fromWire, toWire } from './protocol.ts'
+import type { Call, ToChild, ToParent } from './protocol.ts'
+import type { Share } from './share.ts'
 
 /** The same file as source and as compiled package. */
 const CHILD = fileURLToPath(new URL(`./child${extname(fileURLToPath(import.meta.url))}`, import.meta.url))
@@ -60,9 +62,8 @@ export class Worker {
   shared = 0
   /** Resolves when the process is gone and its calls are rejected. */
   readonly ended: Promise<void>
-  /** 1, 2, …: in the order of their starts. */
-  readonly number: number
-  private readonly settings: () => Settings
+  /** Asked at the first call: a process may be started before its folder is known. */
+  private temp: () => string = () => ''
   private told = false
   private readonly process: ChildProcess
   private readonly pending = new Map<number, Pending>()
@@ -75,17 +76,12 @@ export class Worker {
   private silent = false
   private dismissed = false
 
-  /**
-   * @param settings asked at the first call: a process may be started before its folder is known
-   * @param alone it inherits no variables: what runs in it is not ours
-   */
-  constructor(number: number, settings: () => Settings, flags: readonly string[], alone = false) {
-    this.number = number
-    this.settings = settings
+  /** @param alone it inherits no variables: what runs in it is not ours */
+  constructor(share: Pick<Share, 'threads' | 'duckdb' | 'flags'>, alone = false) {
     this.pulse = makePulse()
-    this.process = fork(CHILD, [], {
+    this.process = fork(CHILD, argumentsOf({ threads: share.threads, memory: share.duckdb }), {
       serialization: 'advanced',
-      execArgv: [...flags],
+      execArgv: [...share.flags],
       env: { ...(alone ? {} : process.env), ...compileCache(), UV_THREADPOOL_SIZE: THREADPOOL },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', this.pulse.fd],
     })
@@ -102,6 +98,19 @@ export class Worker {
       })
       this.process.on('close', (code, signal) => end(signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`))
     })
+  }
+
+  /** Before its first call: the folder for what its DuckDB spills, asked then. */
+  spillTo(temp: () => string): void {
+    this.temp = temp
+  }
+  /** Whether this process waits for it to end. */
+  hold(held: boolean): void {
+    const { channel, stderr } = this.process
+    for (const handle of [this.process, channel, stderr as Socket | null]) {
+      if (held) handle?.ref()
+      else handle?.unref()
+    }
   }
 
   /** It has had a call. */
@@ -150,7 +159,7 @@ export class Worker {
       this.pending.set(id, pending)
       if (!this.told) {
         this.told = true
-        this.send({ to: 'settings', settings: this.settings() })
+        this.send({ to: 'settings', settings: { temp: this.temp() } })
       }
       signal?.addEventListener('abort', abort, { once: true })
       const settled = (): void => signal?.removeEventListener('abort', abort)
