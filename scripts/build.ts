@@ -2,14 +2,14 @@
  * Builds `dist/` for the published package, and checks that the command runs on it.
  *
  *   main.js   the command            child.js        an engine process           types/   declarations
- *   index.js  the library            copy-thread.js  a thread of the copier      LICENSES.txt
+ *   index.js  the library            *-thread.js, *-child.js  others             LICENSES.txt
  * The libraries are in it: opening the 180 files of DuckDB's wrapper takes longer than opening DuckDB
  * (docs/decisions/cold-start.md). What package.json names as a dependency stays outside: DuckDB's binary, and clients of servers.
  */
 import { buildSync } from 'esbuild'
 import type { BuildOptions, Metafile } from 'esbuild'
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -69,8 +69,14 @@ run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsc
 // What is imported when it is needed stays apart; all of it lies in one folder, as files that name one another lie in src/.
 const whole = bundle({ entryPoints: { main: 'src/cli/main.ts', index: 'src/index.ts' }, splitting: true, chunkNames: 'part-[hash]', outdir: dist })
 const child = bundle({ entryPoints: ['src/engines/duckdb/child.ts'], splitting: true, chunkNames: 'child-[hash]', outdir: dist })
-const thread = bundle({ entryPoints: ['src/storage/copy-thread.ts'], outdir: dist })
-writeFileSync(join(dist, 'LICENSES.txt'), licencesOf([whole, child, thread]))
+// Processes and threads without DuckDB: one file each. Those that the sources start must all be there.
+const others = bundle({ entryPoints: globSync(['src/**/*-child.ts', 'src/**/*-thread.ts'], { cwd: root }).toSorted(), entryNames: '[name]', outdir: dist })
+for (const path of globSync('src/**/*.ts', { cwd: root })) {
+  for (const [, name = ''] of readFileSync(join(root, path), 'utf8').matchAll(/new URL\(`\.\/([a-z-]+)\$\{extname/g)) {
+    if (!existsSync(join(dist, `${name}.js`))) throw new Error(`${path} starts ${name}, which is not in dist/`)
+  }
+}
+writeFileSync(join(dist, 'LICENSES.txt'), licencesOf([whole, child, others]))
 
 // In a clone the sources win over dist/, so the build is tried beside nothing but what the package holds.
 const trial = mkdtempSync(join(tmpdir(), 'sluice-build-'))

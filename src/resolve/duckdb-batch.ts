@@ -197,8 +197,8 @@ export function separateSql(schema: Schema, key: readonly string[], keep: Keep, 
 }
 
 /** Drops the groups, or all that the separation made. */
-export function forgetSql(what: 'groups' | 'all'): string[] {
-  return [...(what === 'all' ? [LOST] : []), CANDIDATE, REPEATED, `${REPEATED}_value`].map((table) => `DROP TABLE IF EXISTS ${table}`)
+export function forgetSql(what: 'groups' | 'all'): string {
+  return [...(what === 'all' ? [LOST] : []), CANDIDATE, REPEATED, `${REPEATED}_value`].map((table) => `DROP TABLE IF EXISTS ${table}`).join('; ')
 }
 
 /** First and last place of each part: path, lowest, highest. */

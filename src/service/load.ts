@@ -86,8 +86,8 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
       await table.close()
     }
   } finally {
-    await engine.close()
-    await closeFolder(folder)
+    // Its processes are told to end before anything is waited for, and while they go the folder is closed.
+    await Promise.all([engine.close(), closeFolder(folder)])
   }
 }
 

@@ -38,7 +38,7 @@ export async function separate(connection: Connection, staged: Records, job: Pla
     const { rows } = await connection.copy('stage.losers', falsified(`SELECT ${quoteName('_place')} FROM ${LOST}`, falsify, ' ORDER BY ALL'), uri)
     if (rows > 0) losers.push({ uri, rows })
   }
-  for (const sql of forgetSql('all')) await connection.exec(sql)
+  await connection.exec(forgetSql('all'))
   const lying = await count(connection, `SELECT count(*) AS n FROM (${lostSql({ losers })})`)
   if (lying !== found) {
     throw new SluiceError('BALANCE_BROKEN', `Batch ${job.batch.id}: ${found} records lose to another one of the batch, but ${lying} were written as losers. Nothing was committed.`)
@@ -69,7 +69,7 @@ async function findLosers(connection: Connection, staged: Records, key: readonly
       found += await count(connection, `SELECT coalesce(sum(n - 1), 0) AS n FROM ${REPEATED}`)
     }
   }
-  for (const sql of forgetSql('groups')) await connection.exec(sql)
+  await connection.exec(forgetSql('groups'))
   return found
 }
 
