@@ -1,10 +1,34 @@
 /** Running commands for the bench: wall and processor time, peak memory, medians, ratios against a baseline of the same run. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { watchTree } from '../test/processes.ts'
 
-export const BIN = fileURLToPath(new URL('../bin/sluice.js', import.meta.url))
+const ROOT = fileURLToPath(new URL('../', import.meta.url))
 const BY_HAND = fileURLToPath(new URL('./by-hand.ts', import.meta.url))
+
+let bin: string | null = null
+
+/**
+ * The command as a user gets it: the package is built and packed once, and installed where there is no clone. A clone runs
+ * its sources, file by file, which takes several times as long to start.
+ */
+export function installed(): string {
+  if (bin !== null) return bin
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-package-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const app = join(folder, 'app')
+  mkdirSync(app)
+  writeFileSync(join(app, 'package.json'), '{"name":"elsewhere","private":true}\n')
+  const npm = (args: string[], cwd: string): void => void execFileSync('npm', args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] })
+  npm(['pack', '--silent', '--pack-destination', folder], ROOT)
+  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? ''
+  npm(['install', '--no-progress', '--no-audit', '--no-fund', join(folder, tarball)], app)
+  bin = join(app, 'node_modules', 'sluice', 'bin', 'sluice.js')
+  return bin
+}
 
 export interface Timed {
   /** Milliseconds from start to end. */
@@ -50,7 +74,7 @@ export async function run({ args, cwd, cpus, watch = false, env = {}, program = 
 
 /** The Sluice command; its document as parsed JSON. */
 export async function sluice(args: readonly string[], cwd: string, options: Omit<Command, 'args' | 'cwd'> = {}): Promise<Timed & { document: Record<string, unknown> }> {
-  const timed = await run({ ...options, args: [BIN, ...args, '--json', '-v', '--progress', 'none'], cwd })
+  const timed = await run({ ...options, args: [installed(), ...args, '--json', '-v', '--progress', 'none'], cwd })
   return { ...timed, document: JSON.parse(timed.out) as Record<string, unknown> }
 }
 

@@ -1,7 +1,7 @@
 /** B1, B1b: many wrapper documents into one deduplicated table. B6 runs the first on one core. */
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { BIN, byHand, digest, duel, run, sluice } from '../measure.ts'
+import { byHand, digest, duel, installed, run, sluice } from '../measure.ts'
 import type { Line } from '../measure.ts'
 
 export const FILES = Number(process.env['SLUICE_BENCH_FILES'] ?? 5000)
@@ -17,7 +17,7 @@ export const LOAD = ['load', 'in', '--into', 'events', '--key', 'id,ts', '--data
 const TABLE = 'data/tables/events/*.parquet'
 
 async function makeInput(folder: string): Promise<void> {
-  await run({ args: [BIN, 'generate', '--files', String(FILES), '--records', '1000', '--dup', '10%', '--bad', '0', '--seed', '7', '-o', 'in'], cwd: folder })
+  await run({ args: [installed(), 'generate', '--files', String(FILES), '--records', '1000', '--dup', '10%', '--bad', '0', '--seed', '7', '-o', 'in'], cwd: folder })
 }
 
 async function sameRows(folder: string, byHandFiles: string): Promise<string | null> {

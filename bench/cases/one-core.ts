@@ -1,12 +1,12 @@
 /** B6: one core and 1 GB for everything. There is no ratio: it must end, balance, and stay below the limit. */
-import { BIN, run, sluice } from '../measure.ts'
+import { installed, run, sluice } from '../measure.ts'
 import type { Line } from '../measure.ts'
 import { writeDocument } from '../data.ts'
 import { LOAD_DOCUMENT } from './document.ts'
 import { FILES, LOAD } from './files.ts'
 
 export async function b6(folder: string): Promise<Line[]> {
-  await run({ args: [BIN, 'generate', '--files', String(FILES), '--records', '1000', '--dup', '10%', '--bad', '0', '--seed', '7', '-o', 'in'], cwd: folder })
+  await run({ args: [installed(), 'generate', '--files', String(FILES), '--records', '1000', '--dup', '10%', '--bad', '0', '--seed', '7', '-o', 'in'], cwd: folder })
   const many = await alone('B6 files', `${FILES} wrapper files × 1,000 records, one core, 1 GB`, LOAD, folder)
   await run({ program: 'rm', args: ['-r', 'in', 'data'], cwd: folder })
   writeDocument(folder, 1e9)

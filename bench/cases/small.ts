@@ -1,35 +1,20 @@
 /** B4, B5, B7: one small file, many known files, very many small files. */
-import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeSmallFiles } from '../data.ts'
-import { BIN, duel, run, sluice } from '../measure.ts'
+import { duel, installed, run, sluice } from '../measure.ts'
 import type { Line } from '../measure.ts'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const MANY = fileURLToPath(new URL('../many-files.ts', import.meta.url))
 
-/** The package as a user gets it: packed, and installed where there is no clone. Answers the path of its command. */
-function install(folder: string): string {
-  const app = join(folder, 'app')
-  mkdirSync(app)
-  writeFileSync(join(app, 'package.json'), '{"name":"elsewhere","private":true}\n')
-  const npm = (args: string[], cwd: string): void => void execFileSync('npm', args, { cwd, stdio: ['ignore', 'ignore', 'pipe'] })
-  npm(['pack', '--silent', '--pack-destination', folder], ROOT)
-  const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? ''
-  npm(['install', '--no-progress', '--no-audit', '--no-fund', join(folder, tarball)], app)
-  return join(app, 'node_modules', 'sluice', 'bin', 'sluice.js')
-}
-
 export async function b4(folder: string, turns: number): Promise<Line> {
-  const bin = install(folder)
-  await run({ args: [BIN, 'generate', '--files', '1', '--records', '1000', '--dup', '0', '--bad', '0', '--seed', '1', '-o', 'one'], cwd: folder })
+  await run({ args: [installed(), 'generate', '--files', '1', '--records', '1000', '--dup', '0', '--bad', '0', '--seed', '1', '-o', 'one'], cwd: folder })
   return duel({
     name: 'B4', work: 'one file of 1,000 records from the installed package, against node -e 0', bar: 12, aim: 6, most: 250e6, turns,
     prepare: () => rmSync(join(folder, 'data'), { recursive: true, force: true }),
     baseline: () => run({ args: ['-e', '0'], cwd: folder }),
-    ours: (watch) => run({ args: [bin, 'load', 'one', '--into', 'events', '--key', 'id,ts', '--data-dir', 'data', '--json'], cwd: folder, watch }),
+    ours: (watch) => run({ args: [installed(), 'load', 'one', '--into', 'events', '--key', 'id,ts', '--data-dir', 'data', '--json'], cwd: folder, watch }),
   })
 }
 

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { BIN, run, sluice } from '../measure.ts'
+import { installed, run, sluice } from '../measure.ts'
 
 const SCRIPT = fileURLToPath(new URL('./peers.py', import.meta.url))
 const PYTHON = process.env['PYTHON'] ?? 'python3'
@@ -23,7 +23,7 @@ interface Step {
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-peers-'))
 try {
-  await run({ args: [BIN, 'generate', '--files', String(FILES), '--records', '1000', '--dup', '10%', '--bad', '0', '--seed', '7', '-o', 'in'], cwd: folder })
+  await run({ args: [installed(), 'generate', '--files', String(FILES), '--records', '1000', '--dup', '10%', '--bad', '0', '--seed', '7', '-o', 'in'], cwd: folder })
   console.log(`${FILES} wrapper files × 1,000 records, 10 % duplicates; seconds, and rows of the table (${FILES * 900} are right)`)
   tell('sluice', 'this version', await ofSluice())
   for (const peer of ['duckdb', 'polars', 'pandas', 'deltalake']) {
@@ -66,7 +66,7 @@ function ofPeer(peer: string): { first: Step; again: Step; broken: Step } {
 async function ofSluice(): Promise<{ first: Step; again: Step; broken: Step }> {
   const once = async (): Promise<Step> => {
     const { wall, document } = await sluice(['load', 'in', '--into', 'events', '--key', 'id,ts', '--data-dir', 'data', '--grace', '0s', '--allow-partial'], folder)
-    const counted = await run({ args: [BIN, 'tables', 'count', 'events', '--data-dir', 'data', '--json'], cwd: folder })
+    const counted = await run({ args: [installed(), 'tables', 'count', 'events', '--data-dir', 'data', '--json'], cwd: folder })
     const { items } = JSON.parse(counted.out) as { items: { rows: number }[] }
     const files = document['files'] as Record<string, number>
     return { seconds: wall / 1000, rows: items[0]?.rows ?? 0, said: `${files['failed']} failed` }
