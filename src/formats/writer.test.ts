@@ -19,7 +19,7 @@ const ROWS: Row[] = [
 
 function written(to: TextFormat, schema = SCHEMA, rows = ROWS, escapeFormulas = false): string {
   const writer = openTextWriter(to, schema, { escapeFormulas })
-  return writer.begin() + rows.map((row) => writer.record(row)).join('') + writer.end()
+  return writer.begin() + rows.map((row) => writer.record(row)).join('') + writer.end(rows.length > 0)
 }
 
 const LINES = [

@@ -1,4 +1,7 @@
-/** Rows to text, for the formats that are text: what the writers of CSV, NDJSON and JSON have in common. */
+/**
+ * Rows to text, for the formats that are text: what the writers of CSV, NDJSON and JSON have in common. They say what a text
+ * is and why a record has none; a conversion's own lines are made by DuckDB (`resolve/text.ts`) and tested against them.
+ */
 import type { OutputFormat } from '../core/convert.ts'
 import type { Row, Schema } from '../core/schema.ts'
 import { csvWriter } from './csv/write.ts'
@@ -11,8 +14,8 @@ export interface TextWriter {
   begin(): string
   /** One record; `row` has the schema's values as `Value`. @throws UnwritableValue */
   record(row: Row): string
-  /** What stands behind the last one. */
-  end(): string
+  /** What stands behind the last one. @param some there was one */
+  end(some: boolean): string
 }
 
 export interface TextOptions {

@@ -15,8 +15,9 @@ import type { Row } from '../../core/schema.ts'
 import type { SplitOptions, Splitter } from '../../formats/splitter.ts'
 import { UnwritableValue } from '../../formats/unwritable.ts'
 import { openTextWriter } from '../../formats/writer.ts'
-import type { TextFormat } from '../../formats/writer.ts'
+import type { TextFormat, TextWriter } from '../../formats/writer.ts'
 import { recordsSql, rejectsSql, valueSql } from '../../resolve/duckdb-batch.ts'
+import { lineSql, noLineSql } from '../../resolve/text.ts'
 import { quoteName } from '../../sql/quote.ts'
 import { openAppendFile } from '../../storage/appendFile.ts'
 import { localFs } from '../../storage/local.ts'
@@ -37,8 +38,6 @@ export interface ConvertSurroundings {
 const OF_THE_FILE: readonly Code[] = ['MEMORY_EXHAUSTED', 'ENGINE_FAILED', 'VALUE_UNWRITABLE']
 /** Bytes of a file that gets a window of its own size. */
 const SMALL = 1 << 20
-/** Characters that are handed to the disk at a time. */
-const CHUNK = 1 << 18
 
 export async function convertFiles(job: ConvertJob, around: ConvertSurroundings): Promise<void> {
   const connection = await around.database.connect()
@@ -124,56 +123,60 @@ function falsified(select: string): string {
   return how === null ? select : how === 'drop' ? `SELECT * FROM (${select}) OFFSET 1` : `(${select}) UNION ALL (SELECT * FROM (${select}) LIMIT 1)`
 }
 
+/** DuckDB makes the lines and writes them. Where one cannot be made the writer says what it cannot write. */
 async function writeText(job: ConvertJob, to: TextFormat, file: ConvertFile, staged: Read, connection: Connection): Promise<Output> {
-  const writer = openTextWriter(to, staged.schema, job)
+  const { schema, records } = staged
+  const writer = openTextWriter(to, schema, job)
+  // DuckDB would write an empty line where there is none.
+  if (records.length === 0) return { ...(await textFile(file.output, [[writer.begin() + writer.end(false)]])), rows: 0 }
+  const none = noLineSql(schema, to)
+  if (none !== null && (await connection.rows(`SELECT 1 AS one FROM (${recordsSql(staged)}) WHERE ${none} LIMIT 1`)).length > 0) throw await unwritable(file, writer, staged, connection)
+  const frame = { ndjson: { before: '', between: '\n', behind: '' }, json: { before: '[\n', between: ',\n', behind: writer.end(true) }, csv: { before: writer.begin(), between: '\n', behind: '\n' } }[to]
+  const rows = await connection.copyLines('convert.copy', `SELECT ${lineSql(schema, to, job.escapeFormulas)} FROM (${falsified(recordsSql(staged))})`, file.output, frame)
+  return { file: await hashed(file.output), rows }
+}
+
+async function unwritable(file: ConvertFile, writer: TextWriter, staged: Read, connection: Connection): Promise<SluiceError> {
   const select = [...staged.schema.map((column) => `${valueSql(column)} AS ${quoteName(column.name)}`), quoteName(PLACE_COLUMN)].join(', ')
-  const rows = staged.records.length === 0 ? [] : connection.stream(`SELECT ${select} FROM (${recordsSql(staged)})`)
   const place = staged.schema.length
-  return textFile(file.output, rows, writer, (row) => {
-    try {
-      return writer.record(row)
-    } catch (thrown) {
-      if (!(thrown instanceof UnwritableValue)) throw thrown
-      const at = rowOf(row[place] as bigint)
-      throw new SluiceError('VALUE_UNWRITABLE', `${file.pin.uri}: row ${at}, column ${thrown.column}: ${thrown.message}.`, { where: { path: file.pin.uri, row: at, column: thrown.column, value: thrown.value } })
+  for await (const rows of connection.stream(`SELECT ${select} FROM (${recordsSql(staged)})`)) {
+    for (const row of rows) {
+      try {
+        writer.record(row)
+      } catch (thrown) {
+        if (!(thrown instanceof UnwritableValue)) throw thrown
+        const at = rowOf(row[place] as bigint)
+        return new SluiceError('VALUE_UNWRITABLE', `${file.pin.uri}: row ${at}, column ${thrown.column}: ${thrown.message}.`, { where: { path: file.pin.uri, row: at, column: thrown.column, value: thrown.value } })
+      }
     }
-  })
+  }
+  return new SluiceError('INTERNAL', `${file.pin.uri}: a record has no line, and every value of it can be written.`)
 }
 
 /** A line of JSON per reject: where it was, why, and its text. */
 async function writeRejects(file: ConvertFile, staged: Read, connection: Connection): Promise<Output> {
   const rows = connection.stream(`SELECT ${REJECT_COLUMNS.map(quoteName).join(', ')} FROM (${rejectsSql(staged)}) ORDER BY ${quoteName(PLACE_COLUMN)}`)
-  return textFile(file.rejects, rows, { begin: () => '', end: () => '' }, ([place, offset, code, column, value, message, raw]) => {
+  const lineOf = ([place, offset, code, column, value, message, raw]: Row): string => {
     const reject = { path: file.pin.uri, row: rowOf(place as bigint), offset: Number(offset), code, column, value, message, raw }
     return `${JSON.stringify(reject)}\n`
-  })
+  }
+  async function* lines(): AsyncGenerator<string[]> {
+    for await (const chunk of rows) yield chunk.map(lineOf)
+  }
+  return textFile(file.rejects, lines())
 }
 
-async function textFile(path: string, chunks: AsyncIterable<Row[]> | Iterable<Row[]>, frame: { begin(): string; end(): string }, line: (row: Row) => string): Promise<Output> {
+async function textFile(path: string, chunks: AsyncIterable<readonly string[]> | Iterable<readonly string[]>): Promise<Output> {
   const out = openAppendFile('convert.text', path)
   try {
     const hash = createHash('sha256')
     let rows = 0
-    let text = frame.begin()
-    let tampered = tampering('write')
-    const flush = (): void => {
-      const bytes = Buffer.from(text, 'utf8')
+    for await (const lines of chunks) {
+      const bytes = Buffer.from(lines.join(''), 'utf8')
       hash.update(bytes)
       out.append(bytes)
-      text = ''
+      rows += lines.length
     }
-    for await (const chunk of chunks) {
-      for (const row of chunk) {
-        const how = tampered
-        tampered = null
-        if (how === 'drop') continue
-        text += how === 'double' ? line(row) + line(row) : line(row)
-        rows += how === 'double' ? 2 : 1
-        if (text.length >= CHUNK) flush()
-      }
-    }
-    text += frame.end()
-    flush()
     const { size } = out
     out.close()
     await localFs.sync('convert.text-sync', path)

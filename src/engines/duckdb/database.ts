@@ -13,6 +13,7 @@ import { crash } from '../../core/failpoint.ts'
 import type { Row } from '../../core/schema.ts'
 import { quoteName, quoteText } from '../../sql/quote.ts'
 import { localFs } from '../../storage/local.ts'
+import { keepWholeTexts } from './decoding.ts'
 import { openDuckdb } from './instance.ts'
 import { forgetConnection, running, watchConnection } from './motion.ts'
 import type { Start } from './protocol.ts'
@@ -27,6 +28,13 @@ const STREAM_BUFFER = '4MB'
 
 /** Rows of a row group, largest first: a writer holds whole groups in memory, one per thread. */
 const GROUP_ROWS = [40_960, 10_240, 2_048]
+
+/** What stands before the first line of a text, between two, and behind the last one. Lines that end with a line feed need none. */
+export interface Frame {
+  before: string
+  between: string
+  behind: string
+}
 
 export class Database {
   private readonly instance: DuckDBInstance
@@ -44,6 +52,7 @@ export class Database {
 
   /** What is being opened already. */
   static async over(opening: Promise<duckdb.Database>, { memory }: Start): Promise<Database> {
+    keepWholeTexts()
     return new Database(new DuckDBInstance(await guarded('opening DuckDB', () => opening)), memory)
   }
 
@@ -116,6 +125,20 @@ export class Connection {
       }
       await localFs.sync(`${point}.sync`, uri)
       return written
+    })
+  }
+
+  /** Writes the lines of a query of one text column as they are, around them `frame`; none of them is NULL. @returns how many */
+  async copyLines(point: string, select: string, uri: string, { before, between, behind }: Frame): Promise<number> {
+    // What DuckDB calls CSV is raw text when nothing is a quote and nothing a delimiter. It wants both or none of these two.
+    const around = before === '' && behind === '' ? '' : `, PREFIX ${quoteText(before)}, SUFFIX ${quoteText(behind)}, NEW_LINE ${quoteText(between)}`
+    const sql = `COPY (${select}) TO ${quoteText(uri)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '', use_tmp_file false${around})`
+    return this.inTurn(async () => {
+      crash(`${point}.before`)
+      const rows = await guarded(sql, async () => Number((await (await this.raw.run(sql)).getRows())[0]?.[0]))
+      crash(`${point}.after`)
+      await localFs.sync(`${point}.sync`, uri)
+      return rows
     })
   }
 

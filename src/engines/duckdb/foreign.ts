@@ -11,6 +11,7 @@ import { FileFault } from '../../formats/sink.ts'
 import { decimalSql } from '../../resolve/nested.ts'
 import { quoteText } from '../../sql/quote.ts'
 import { databaseError } from './database.ts'
+import { keepWholeTexts } from './decoding.ts'
 import { forgetConnection, running, watchConnection } from './motion.ts'
 
 export class ForeignParquet {
@@ -51,6 +52,7 @@ export class ForeignParquet {
   }
 
   private async connect(): Promise<DuckDBConnection> {
+    keepWholeTexts()
     // One thread: a row group is decoded after the other, and rows come in their order.
     this.instance ??= await DuckDBInstance.create(':memory:', {
       threads: '1',

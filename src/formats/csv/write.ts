@@ -3,7 +3,7 @@
  *
  * A field is quoted when it must be. Null is an empty field and the empty text is `""`, so the two stay apart. With
  * `escapeFormulas` text that begins with = + - @, a tab or a carriage return gets an apostrophe: a spreadsheet would run
- * it. Columns of numbers are never touched, a negative number is no formula.
+ * it. Columns of numbers are never touched, a negative number is no formula. `resolve/text.ts` makes the same lines in SQL.
  */
 import type { Column, Row, Schema, Value } from '../../core/schema.ts'
 import { isNested } from '../../core/types.ts'

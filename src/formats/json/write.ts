@@ -2,7 +2,7 @@
  * Records as NDJSON (a line each) or as one JSON array (a line each within it).
  *
  * Integers and decimals keep their digits, doubles are the shortest text of the same number, timestamps are ISO, json
- * columns stand as they are. Null is written: every record has every column.
+ * columns stand as they are. Null is written: every record has every column. `resolve/text.ts` makes the same lines in SQL.
  */
 import type { Column, Row, Schema, Value } from '../../core/schema.ts'
 import { UnwritableValue, doubleText, timestampText } from '../unwritable.ts'
@@ -32,7 +32,7 @@ export function jsonWriter(schema: Schema, to: 'ndjson' | 'json'): TextWriter {
       first = false
       return text
     },
-    end: () => (first ? ']\n' : '\n]\n'),
+    end: (some) => (some ? '\n]\n' : ']\n'),
   }
 }
 
