@@ -2,11 +2,14 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { lookAt } from '../../storage/pin.ts'
 import { lookAtAll } from './look.ts'
+import type { Seen, Share } from './look.ts'
 import { comparePaths } from './order.ts'
 import { hashPinned, openFilesSource } from './source.ts'
 
@@ -121,4 +124,14 @@ test('very many files are looked at in two threads; what is gone is left out, an
   const tooLong = [...paths.slice(0, 22_000), join(root, 'x'.repeat(300)), ...paths.slice(22_000)]
   await assert.rejects(lookAtAll(tooLong), { code: 'IO_FAILED', message: /xxx/ })
   await assert.rejects(lookAtAll(paths, AbortSignal.abort(new Error('stopped'))), /stopped/)
+})
+
+test('the second thread tells of every chunk that it takes, and of nothing where nothing is', async () => {
+  make('a.json')
+  const share: Share = { paths: [join(root, 'a.json'), join(root, 'gone.json')], next: new SharedArrayBuffer(4) }
+  const worker = new Worker(new URL('./look-thread.ts', import.meta.url), { workerData: share })
+  const [seen] = (await once(worker, 'message')) as [Seen]
+  const pin = lookAt(share.paths[0] ?? '')
+  assert.deepEqual([seen.chunk, seen.stamps, [...seen.sizes], [...seen.modified]], [0, [pin?.stamp, ''], [pin?.size, 0], [pin?.modified, 0]])
+  await worker.terminate()
 })
