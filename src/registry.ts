@@ -1,10 +1,12 @@
 /** The only list of what exists: a scheme and the module that knows it. Everything is imported when it is first used. */
+import type { SourceAddress } from './core/address.ts'
 import type { Console } from './core/console.ts'
 import type { Clock, Random } from './core/effects.ts'
 import type { Converter } from './core/convert.ts'
 import type { Inspector } from './core/inspect.ts'
 import type { Engine } from './core/engine.ts'
 import type { Secret } from './core/secret.ts'
+import type { TableSource } from './core/source.ts'
 import type { Target } from './core/target.ts'
 
 /** What a target is made from. */
@@ -76,4 +78,17 @@ export const CONSOLES: Readonly<Record<string, (settings: ConsoleSettings) => Pr
     return openDuckdbConsole({ memory, spill, spool, relations })
   },
   sqlite: async ({ location }) => (await import('./connectors/sqlite/console.ts')).openSqliteConsole(location),
+}
+
+/** What a source is made from. `key`: columns that tell rows apart. */
+export interface SourceSettings {
+  /** What follows the scheme; of a file its absolute path. */
+  location: string
+  address: SourceAddress
+  key: readonly string[]
+}
+
+/** Databases whose tables can be read. */
+export const SOURCES: Readonly<Record<string, (settings: SourceSettings) => Promise<TableSource>>> = {
+  sqlite: async ({ location, address, key }) => (await import('./connectors/sqlite/source.ts')).openSqliteSource({ file: location, address, key }),
 }

@@ -27,7 +27,8 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   registry: ['core', 'connectors', 'engines', 'ledger'],
   config: ['core', 'storage', 'models'],
   logging: ['core', 'storage'],
-  service: ['core', 'pipeline', 'registry', 'storage', 'ledger', 'connectors', 'config', 'models'],
+  // A source is locked while its windows are sealed.
+  service: ['core', 'pipeline', 'registry', 'storage', 'ledger', 'connectors', 'config', 'models', 'sql'],
   index: ['core', 'service', 'config'],
   cli: ['core', 'config', 'logging', 'formats', 'storage', 'sql', 'resolve', 'pipeline', 'ledger', 'connectors', 'engines', 'registry', 'service'],
 }

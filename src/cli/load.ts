@@ -1,5 +1,6 @@
 /** `sluice load`: files into a table. The balance line is the last line of stdout. */
 import { Command } from 'commander'
+import { isAddress, parseAddress } from '../core/address.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
 import { effective } from '../config/effective.ts'
@@ -24,6 +25,7 @@ import type { Stop } from './signals.ts'
 
 interface LoadFlags extends Readonly<Record<string, unknown>> {
   pipeline?: string
+  from?: string
 }
 
 export function loadCommand(run: Run): Command {
@@ -31,6 +33,7 @@ export function loadCommand(run: Run): Command {
     .description('load files into a table, every record exactly once')
     .argument('[path...]', `files, folders or quoted patterns: ${extensions()}; or the name of a pipeline`)
   return addSettings(command, LOAD_SETTINGS)
+    .option('--from <source>', "a table of a database instead of files: 'sqlite:FILE?table=NAME&cursor=COLUMN&key=COLUMN', or query= instead of table=")
     .option('--pipeline <name>', 'the pipeline of the configuration; flags override what it says')
     .action((words: string[], flags: LoadFlags) => run(loadFiles)({ words, flags }))
 }
@@ -38,7 +41,7 @@ export function loadCommand(run: Run): Command {
 async function loadFiles(output: Output, { words, flags }: { words: string[]; flags: LoadFlags }): Promise<number> {
   const options = loadOptions(output, words, flags)
   if (output.surroundings !== null) tellMisspelt(output, output.surroundings.sources)
-  for (const path of options.paths) refuseLaterPlace('path', path)
+  for (const path of options.paths) if (!isAddress(path)) refuseLaterPlace('path', path)
   if (options.to !== undefined) refuseLaterPlace('target', options.to)
   const result = await runLoad(output, options)
   output.document(result)
@@ -50,7 +53,9 @@ async function loadFiles(output: Output, { words, flags }: { words: string[]; fl
 /** What counts of flags, environment and configuration. @throws SluiceError USAGE when paths or the table are missing */
 export function loadOptions(output: Output, words: readonly string[], flags: LoadFlags): LoadSettings {
   const sources = output.surroundings?.sources ?? { env: {}, envFile: null, config: null }
-  const { pipeline, paths } = choosePipeline('load', words, flags.pipeline, sources.config)
+  const { from } = flags
+  if (from !== undefined && !isAddress(from)) parseAddress(from)
+  const { pipeline, paths } = choosePipeline('load', from === undefined ? words : [...words, from], flags.pipeline, sources.config)
   const { values } = effective(LOAD_SETTINGS, { ...sources, pipeline, flags: paths.length === 0 ? flags : { ...flags, paths } })
   const { into } = values
   if (values.paths === undefined) throw new SluiceError('USAGE', 'load needs at least one path: a file, a folder or a pattern.', sources.config === null ? {} : { hint: `${sources.config.path} has no pipeline to load.` })

@@ -15,8 +15,8 @@ const load = program.commands.find((command) => command.name() === 'load')
 
 test('every flag of load is a declared setting, and every declared setting a flag', () => {
   const flags = (load?.options ?? []).map((option) => option.long ?? '').filter((flag) => !flag.startsWith('--no-'))
-  // --pipeline says where settings come from and is none itself.
-  assert.deepEqual(flags.toSorted(), [...Object.entries(LOAD_SETTINGS as AnyTable).flatMap(([name, setting]) => (setting.flag === false ? [] : [flagOf(name)])), '--pipeline'].toSorted())
+  // --pipeline says where settings come from, --from is another way to write a path: neither is a setting itself.
+  assert.deepEqual(flags.toSorted(), [...Object.entries(LOAD_SETTINGS as AnyTable).flatMap(([name, setting]) => (setting.flag === false ? [] : [flagOf(name)])), '--pipeline', '--from'].toSorted())
   const globals = program.options.map((option) => option.long)
   for (const [name, setting] of Object.entries(GLOBAL_SETTINGS as AnyTable)) assert.equal(globals.includes(flagOf(name)), setting.flag !== false, name)
 })

@@ -5,6 +5,7 @@
  *   onBad   →  --on-bad   SLUICE_ON_BAD   onBad
  */
 import { resolve } from 'node:path'
+import { isAddress } from '../core/address.ts'
 import { SluiceError } from '../core/errors.ts'
 
 /** Kinds of settings that are given as text. */
@@ -117,7 +118,7 @@ export function readMember(setting: Setting, value: unknown, folder: string): Pl
     case 'path':
       return resolve(folder, String(value))
     case 'paths':
-      return (Array.isArray(value) ? value : [value]).map((path) => (isUri(String(path)) ? String(path) : resolve(folder, String(path))))
+      return (Array.isArray(value) ? value : [value]).map((path) => (isUri(String(path)) ? String(path) : isAddress(String(path)) ? absoluteSource(String(path), folder) : resolve(folder, String(path))))
     case 'switch':
     case 'count':
       return value as boolean | number
@@ -131,6 +132,13 @@ export function readMember(setting: Setting, value: unknown, folder: string): Pl
 
 function isUri(path: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(path) || path === '-'
+}
+
+/** The file of a source's address, as of a target; what follows the question mark is nobody's path. */
+function absoluteSource(address: string, folder: string): string {
+  const at = address.indexOf('?')
+  const colon = address.indexOf(':')
+  return `${address.slice(0, colon + 1)}${resolve(folder, address.slice(colon + 1, at))}${address.slice(at)}`
 }
 
 /** `sqlite:x.db` in /etc/s → `sqlite:/etc/s/x.db`. What is no local place stays as it is. */

@@ -110,6 +110,9 @@ export const CODES = {
   TYPE_MISMATCH: { kind: 'data', exit: 3, http: 422, means: 'The value does not fit the type of its column.', hint: 'Correct the value, or load into a table whose column has another type.' },
   PARTITION_INVALID: { kind: 'data', exit: 3, http: 422, means: 'The value of a partition column cannot lay files apart.', hint: 'Correct the value, or load into a table without --partition-by.' },
   PRECISION_LOST: { kind: 'data', exit: 3, http: 422, means: 'The value has more fraction digits than its column keeps: six of a timestamp, those of a decimal.', hint: 'Deliver fewer digits, or declare a wider decimal, or string.' },
+  // databases that are read
+  SOURCE_INVALID: { kind: 'config', exit: 4, http: 422, means: 'The source cannot be understood, or names something that is not there.', hint: "Write --from 'sqlite:FILE?table=NAME&cursor=COLUMN&key=COLUMN', or query= instead of table=." },
+  SOURCE_UNSUITABLE: { kind: 'config', exit: 4, http: 409, means: 'The table cannot be read this way without losing or doubling rows.', hint: 'Do what the message says; without cursor= the whole table is read.' },
   // queries
   SQL_INVALID: { kind: 'usage', exit: 2, http: 400, means: 'The database does not understand the query.', hint: 'Correct the query at the place that is named; sluice tables schema TABLE lists the columns.' },
   SQL_REFUSED: { kind: 'usage', exit: 2, http: 403, means: 'The console reads: it takes one SELECT over the tables of the place, and nothing else.', hint: 'Write one SELECT, and load with sluice load what a table is to hold.' },

@@ -1,11 +1,17 @@
-/** The source port: where arrivals come from. */
+/** The source ports: where arrivals come from, and tables of databases that become arrivals window by window. */
 import type { Pin } from './arrival.ts'
+import type { Mark } from './mark.ts'
+import type { Row, Schema } from './schema.ts'
 
 export interface Discovery {
   /** In no order: most of them are known in most runs, and only what is new is numbered. */
   pins: Pin[]
   /** Left out by the rules: hidden names, unfinished copies, other extensions, links. */
   ignored: number
+  /** SHA-256 of those that are known to the one who lists them, by uri. */
+  hashes?: ReadonlyMap<string, string>
+  /** To be offered when what `pins` bring is in: records that shall not have a say in the types of a new table. */
+  later?: Pin[]
 }
 
 export interface Source {
@@ -16,4 +22,42 @@ export interface Source {
   discover(signal?: AbortSignal): Promise<Discovery>
   /** The order in which arrivals are numbered: negative when `a` comes first. */
   compare(a: Pin, b: Pin): number
+}
+
+/** Where a row lies in the order of a read: its cursor, then its key. */
+export interface Position {
+  cursor: Mark
+  key: readonly Mark[]
+}
+
+/** What to read. `after`: behind this row · `from`: from this cursor on, itself too · both null: from the beginning. */
+export interface SourceRange {
+  after: Position | null
+  from: Mark | null
+  /** The last cursor that is read; null: a whole snapshot, without a cursor. */
+  until: Mark | null
+  /** Rows at most; null: all. */
+  count: number | null
+}
+
+export interface SourceChunk {
+  /** Values of the schema; of a row in `odd` they do not count. */
+  rows: readonly Row[]
+  /** Rows that hold a value which is none of its column's type, by their index: the row as a JSON object, for the load to decide. */
+  odd: ReadonlyMap<number, string>
+  position(at: number): Position
+}
+
+/** A table or query of a database, for reading. One read at a time. */
+export interface TableSource {
+  /** Columns with the types that the catalog says, and what a user should hear about them. @throws SluiceError SOURCE_INVALID */
+  columns(): Promise<{ schema: Schema; notices: readonly string[] }>
+  /**
+   * The highest cursor there is now; null: no row.
+   * @throws SluiceError SOURCE_UNSUITABLE when rows lack their cursor or a part of their key: no window would ever reach them
+   */
+  newest(): Promise<Mark | null>
+  /** Rows in the order of cursor and key (a snapshot: of the key); what is committed meanwhile may be in it or not. */
+  rows(range: SourceRange, signal: AbortSignal): AsyncIterable<SourceChunk>
+  close(): Promise<void>
 }

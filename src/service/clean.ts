@@ -37,7 +37,7 @@ export interface CleanPlan {
 export const ATTEMPT_AGE_MS = 3_600_000
 
 /** Everything that Sluice makes in a data folder. The ledger goes last: while it is there, the folder is known as one. */
-const OWN = ['tables', 'spool', 'workers', 'logs', 'ledger.db-wal', 'ledger.db-shm', 'ledger.db-journal', 'ledger.db']
+const OWN = ['tables', 'spool', 'windows', 'workers', 'logs', 'ledger.db-wal', 'ledger.db-shm', 'ledger.db-journal', 'ledger.db']
 
 /**
  * What would be removed; removes nothing.

@@ -29,7 +29,7 @@ export async function offerAll(ledger: Ledger, run: string, table: string, disco
   let { reload } = options
   let sightings: Sighting[] = []
   for (const pin of sifted.rest.toSorted(compare)) {
-    const sha256 = sifted.young.has(pin.uri) ? await hashPinned(pin) : null
+    const sha256 = discovery.hashes?.get(pin.uri) ?? (sifted.young.has(pin.uri) ? await hashPinned(pin) : null)
     sightings.push({ pin, lookedAt, ...(sha256 === null ? {} : { sha256 }) })
   }
   if (replacing !== null && !reload) {

@@ -14,10 +14,11 @@ import type { FileCounts, RunState } from '../core/ledger.ts'
 import type { Model, ModelOutcome } from '../core/model.ts'
 import { describeSchema } from '../core/schema.ts'
 import { redact } from '../core/secret.ts'
+import type { Discovery, Source } from '../core/source.ts'
 import type { ModelKeeper, Table } from '../core/target.ts'
 import { openFilesSource } from '../connectors/files/source.ts'
 import { readModels } from '../models/files.ts'
-import { ingest } from '../pipeline/ingest.ts'
+import { SHOWN_FAULTS, ingest } from '../pipeline/ingest.ts'
 import type { Tally } from '../pipeline/ingest.ts'
 import { recover } from '../pipeline/recover.ts'
 import { takeOver } from './adopt.ts'
@@ -30,6 +31,8 @@ import type { Place } from './places.ts'
 import { settingsOf } from './options.ts'
 import type { LoadOptions, Settings } from './options.ts'
 import { choosePlace, openTarget, tableKey } from './targets.ts'
+import { addressOf, modeFor, openWindows } from './windows.ts'
+import type { WindowsSource } from './windows.ts'
 
 /** What a run did: the `--json` document of `sluice load`. */
 export interface LoadResult {
@@ -111,26 +114,29 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const refreshed = new Map<string, ModelOutcome>()
   const on = (event: LoadEvent): void => {
     if (event.kind === 'model') refreshed.set(event.outcome.name, event.outcome)
+    windows?.hear(event)
     options.onEvent?.(event)
   }
+  let windows: WindowsSource | null = null
   const began = clock.monotonic()
   if (options.adopt === true) await takeOver(folder, table, options, on)
   const before = await table.head()
-  const definition = before.definition === null ? define(options.into, options) : agree(before.definition, options)
+  const address = addressOf(options.paths)
+  const definition = before.definition === null ? define(options.into, { ...options, ...modeFor(address, true, options) }) : agree(before.definition, options)
   table.suits(definition)
   if (definition.partition !== undefined && !work.partitions) {
     throw new SluiceError('TARGET_INVALID', `${work.place.scheme} tables have no partitions.`, { hint: 'Leave --partition-by out, or load into a Delta table with --to delta:.' })
   }
   if (options.reload === true && definition.mode === 'append') throw new SluiceError('RELOAD_APPEND', `${options.into} is an append table: --reload would store every record twice.`)
-  const source = openFilesSource({ paths: options.paths, dataDir: folder.path, tableDirs: work.place.scheme === 'delta' ? [table.uri] : [] })
+  const key = tableKey(table.uri, folder.path)
+  const notice = (text: string): void => on({ kind: 'notice', text })
+  if (address !== null) windows = await openWindows({ folder, address, definition, table, key, reload: options.reload === true, on: notice })
+  const source = windows ?? openFilesSource({ paths: options.paths, dataDir: folder.path, tableDirs: work.place.scheme === 'delta' ? [table.uri] : [] })
   const never = new AbortController().signal
   const stop = AbortSignal.any([options.signal ?? never, options.now ?? never])
   const lookedAt = clock.now()
-  const discovery = await source.discover(stop).catch((thrown: unknown) => {
-    throw stop.aborted ? new SluiceError('INTERRUPTED', 'Stopped while looking for files; nothing was begun.') : thrown
-  })
+  const discovery = await discoverAll(source, stop, windows)
   await rememberPlace(folder, options.into, work.place)
-  const key = tableKey(table.uri, folder.path)
   // The table has seen batches that the ledger does not know: it was moved here, or the ledger is an older copy.
   if (before.exists && isBehind(await ledger.lanes(key), before.lanes)) {
     const restored = await restoreTable(folder, table, options.into, before)
@@ -157,14 +163,25 @@ async function loadInto(work: Loading): Promise<LoadResult> {
       await ledger.putTable({ uri: key, name: options.into, definition })
     }
     await sweepSpool(folder)
-    const offered = await offerAll(ledger, run, key, discovery, { reload: options.reload === true, lookedAt, compare: source.compare, replacing: replaces ? table : null, on })
-    // 0.3 kB per path, which would be held until the end.
-    discovery.pins.length = 0
     await folder.fs.makeFolder('spool.make', folder.spool)
-    tally = await ingest({
+    const later = discovery.later ?? []
+    // What is replaced is replaced in one commit.
+    if (replaces) discovery.pins.push(...later.splice(0))
+    const offering = { reload: options.reload === true, lookedAt, compare: source.compare, replacing: replaces ? table : null, on }
+    const ingestAll = async (offered: number): Promise<Tally> => ingest({
       run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
       reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, whole: replaces ? offered : null, models: work.models, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? never,
     })
+    const offered = await offerAll(ledger, run, key, discovery, offering)
+    // 0.3 kB per path, which would be held until the end.
+    discovery.pins.length = 0
+    tally = await ingestAll(offered)
+    if (later.length > 0 && !stop.aborted) {
+      const first = tally
+      const rest = await ingestAll(await offerAll(ledger, run, key, { ...discovery, pins: later }, offering))
+      tally = { faults: [...first.faults, ...rest.faults].slice(0, SHOWN_FAULTS), interrupted: rest.interrupted, madeTable: first.madeTable || rest.madeTable }
+    }
+    await windows?.tidy()
     models = await refreshAfter({ models: work.models, keeper: work.keeper, engine: work.engine, clock, signal: options.now }, on)
   } catch (thrown) {
     // Stopped at once, whatever was in work fails; a graceful stop hides no fault.
@@ -174,6 +191,17 @@ async function loadInto(work: Loading): Promise<LoadResult> {
     clearInterval(beating)
   }
   return finish(work, { run, tally, failure, models: told(models, refreshed), ignored: discovery.ignored, ms: clock.monotonic() - began })
+}
+
+/** @throws SluiceError INTERRUPTED, and what the source throws */
+async function discoverAll(source: Source, stop: AbortSignal, windows: WindowsSource | null): Promise<Discovery> {
+  try {
+    return await source.discover(stop)
+  } catch (thrown) {
+    throw stop.aborted ? new SluiceError('INTERRUPTED', 'Stopped while looking for files; nothing was begun.') : thrown
+  } finally {
+    await windows?.close()
+  }
 }
 
 function isBehind(ledger: ReadonlyMap<number, number>, table: ReadonlyMap<number, number>): boolean {

@@ -1,6 +1,7 @@
 /** What a load may be told, checked before anything is touched. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { isAddress } from '../core/address.ts'
 import { MODES } from '../core/definition.ts'
 import { csvReading, saysCsv } from '../core/csv.ts'
 import type { StageJob } from '../core/engine.ts'
@@ -49,6 +50,7 @@ export function dataFolder(given: string | undefined): string {
 /** @throws SluiceError USAGE, MEMORY_TOO_SMALL, DEFINITION_INVALID */
 export function settingsOf(options: LoadOptions): Settings {
   if (options.paths.length === 0) throw new SluiceError('USAGE', 'load needs at least one path: a file, a folder or a pattern.')
+  if (options.paths.length > 1 && options.paths.some(isAddress)) throw new SluiceError('USAGE', 'One table is read at a time, and no files beside it.')
   if (!isTableName(options.into)) {
     throw new SluiceError('DEFINITION_INVALID', `--into ${options.into} is not a table name.`, { hint: 'Letters, digits and _, not beginning with a digit, at most 63; in a database perhaps with a schema, as in raw.events.' })
   }
@@ -60,7 +62,7 @@ export function settingsOf(options: LoadOptions): Settings {
   const memory = parseSize('--memory', options.memory ?? DEFAULT_MEMORY)
   if (memory < MIN_MEMORY) throw new SluiceError('MEMORY_TOO_SMALL', `--memory ${options.memory ?? ''} is less than 512MB.`)
   // A path that is no pattern must be there; said before a data folder is made for nothing.
-  const missing = options.paths.find((path) => !/[*?[\]{}]/.test(path) && !existsSync(path))
+  const missing = options.paths.find((path) => !/[*?[\]{}]/.test(path) && !isAddress(path) && !existsSync(path))
   if (missing !== undefined) throw new SluiceError('PATH_NOT_FOUND', `There is nothing at ${resolve(missing)}.`, { where: { path: resolve(missing) } })
   const onBad = options.onBad ?? 'quarantine'
   const maxBad = options.maxBad === undefined ? null : parseLimit('--max-bad', options.maxBad)

@@ -85,7 +85,7 @@ async function usable(fs: Fs, place: Place, dataDir: string): Promise<Place> {
   if (isServer(place.scheme)) return place
   const inside = relative(realPath(dataDir), realPath(place.location))
   const isInside = !inside.startsWith('..') && !isAbsolute(inside)
-  const isOwn = place.scheme === 'delta' ? inside !== 'tables' : /^(ledger\.db.*|(workers|spool|tables|logs)(\/.*)?)?$/.test(inside)
+  const isOwn = place.scheme === 'delta' ? inside !== 'tables' : /^(ledger\.db.*|(workers|spool|windows|tables|logs)(\/.*)?)?$/.test(inside)
   if (isInside && isOwn) {
     throw new SluiceError('TARGET_INVALID', `${place.location} is a part of the data folder ${dataDir}, which Sluice keeps for itself.`, { hint: 'Leave --to out, or name a place outside of the data folder.' })
   }

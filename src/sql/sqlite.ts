@@ -53,6 +53,30 @@ export class SqliteSession {
     })
   }
 
+  /** Names of a query's columns, with the types that their columns are declared with; empty where there is none. */
+  columnsOf(sql: string): { name: string; declared: string }[] {
+    return this.guard(() => this.db.prepare(sql).columns().map(({ name, type }) => ({ name, declared: type ?? '' })))
+  }
+
+  /** Rows as arrays, one by one. */
+  *tuples(sql: string, values: readonly SqlValue[] = []): Generator<SqlValue[], void, undefined> {
+    const rows = this.guard(() => {
+      const statement = this.db.prepare(sql)
+      statement.setReadBigInts(true)
+      statement.setReturnArrays(true)
+      return statement.iterate(...values.map(bindable)) as unknown as Iterator<SqlValue[]>
+    })
+    try {
+      for (;;) {
+        const next = this.guard(() => rows.next())
+        if (next.done === true) return
+        yield next.value
+      }
+    } finally {
+      rows.return?.()
+    }
+  }
+
   /** Row by row. The same statement must not be asked again before the end. */
   *iterate(sql: string, values: readonly SqlValue[] = []): Generator<SqliteRow, void, undefined> {
     const rows = this.guard(() => this.statement(sql).iterate(...values.map(bindable)))

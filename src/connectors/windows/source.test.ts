@@ -1,0 +1,256 @@
+/** Windows: what is sealed, from where the next read goes on, and that no history of reads, deaths and commits loses a row. */
+import assert from 'node:assert/strict'
+import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import test from 'node:test'
+import type { TestContext } from 'node:test'
+import fc from 'fast-check'
+import { SluiceError } from '../../core/errors.ts'
+import { backFrom, compareMarks, markOfName, markToName } from '../../core/mark.ts'
+import type { Mark } from '../../core/mark.ts'
+import type { Row, Schema } from '../../core/schema.ts'
+import type { Discovery, TableSource } from '../../core/source.ts'
+import { Database } from '../../engines/duckdb/database.ts'
+import { localFs } from '../../storage/local.ts'
+import { scratch } from '../../../test/command.ts'
+import { openMemorySource } from '../../../test/memory/source.ts'
+import type { MemoryTable } from '../../../test/memory/source.ts'
+import { readWindowName, windowName } from './name.ts'
+import { discoverWindows, tidyWindows } from './source.ts'
+
+const SCHEMA: Schema = [{ name: 'id', type: 'int64' }, { name: 'changed', type: 'int64' }, { name: 'note', type: 'string' }]
+const never = new AbortController().signal
+
+interface Reading {
+  folder: string
+  committed: string[]
+  said: string[]
+  read(source: TableSource, options?: { rows?: number; reload?: boolean; overlap?: string; cursor?: string | null }): Promise<Discovery>
+  names(): string[]
+}
+
+function reading(t: TestContext): Reading {
+  const folder = join(scratch(t), 'orders-1')
+  const committed: string[] = []
+  const said: string[] = []
+  const paths = async function* (): AsyncGenerator<string> {
+    yield* committed
+  }
+  return {
+    folder, committed, said,
+    read: (source, { rows = 3, reload = false, overlap, cursor = 'changed' } = {}) =>
+      discoverWindows({ source, fs: localFs, folder, label: 'orders', cursor, overlap, committed: paths(), reload, hash: async (pin) => `sha of ${pin.size}`, on: (text) => said.push(text), rows }, never),
+    names: () => readdirSync(folder).toSorted(),
+  }
+}
+
+const row = (id: number, changed: number, note = `n${id}`): Row => [BigInt(id), BigInt(changed), note]
+const table = (...rows: Row[]): MemoryTable => ({ schema: SCHEMA, rows })
+const open = (of: MemoryTable): TableSource => openMemorySource(of, { cursor: 'changed', key: ['id'] }, 2)
+
+async function rowsOf(paths: readonly string[], t: TestContext): Promise<Row[]> {
+  const connection = await (await Database.open({ threads: 1, memory: 200e6, temp: join(scratch(t), 'made') })).connect()
+  const rows: Row[] = []
+  for (const path of paths) for await (const chunk of connection.stream(`SELECT * FROM read_parquet('${path}')`)) rows.push(...chunk)
+  await connection.close()
+  return rows
+}
+
+test('a name carries number and cursor, exactly', () => {
+  fc.assert(fc.property(fc.nat(), fc.oneof(fc.bigInt(), fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0), fc.string({ unit: 'grapheme', maxLength: 4 })), (n, mark: Mark) => {
+    const name = windowName('orders', { n, mark })
+    assert.match(name, /^[A-Za-z0-9.:+_%-]+$/)
+    assert.deepEqual(readWindowName('orders', `${name}.parquet`), { n, mark })
+  }))
+  assert.equal(windowName('orders', { n: 12, mark: '2026-01-02 03:04:05' }), 'orders-000012-t2026-01-02_03:04:05')
+  assert.deepEqual([readWindowName('orders', 'orders-000001-i5.rest.ndjson'), readWindowName('order', 'orders-000001-i5.parquet'), readWindowName('orders', 'orders-000001-x.parquet')], [null, null, null])
+  assert.throws(() => markToName('x'.repeat(200)), SluiceError)
+  assert.equal(markOfName('t%E0%A4%A'), null)
+})
+
+test('the way back from a mark', () => {
+  assert.deepEqual(['2026-01-02 03:04:05', '2026-01-02T00:04:05.123456Z', '2026-01-02'].map((mark) => backFrom(mark, undefined)), ['2026-01-02 02:54:05', '2026-01-01T23:54:05', '2026-01-01'])
+  assert.deepEqual([backFrom(5000n, undefined), backFrom(5000n, '7'), backFrom(1.5, '1'), backFrom('abc', '0'), backFrom('2026-01-02 03:04:05', '1d')], [4000n, 4993n, 0.5, 'abc', '2026-01-01 03:04:05'])
+  for (const [mark, overlap, code] of [['abc', undefined, 'SOURCE_UNSUITABLE'], ['2026-01-02', '5', 'SOURCE_INVALID'], [5n, '10m', 'SOURCE_INVALID']] as const) {
+    assert.throws(() => backFrom(mark, overlap), (error: unknown) => error instanceof SluiceError && error.code === code)
+  }
+  fc.assert(fc.property(fc.date({ min: new Date('1990-01-01'), max: new Date('2100-01-01'), noInvalidDate: true }), (date) => {
+    const mark = date.toISOString().replace('T', ' ')
+    assert.ok(compareMarks(backFrom(mark, '0ms'), mark) <= 0)
+  }))
+})
+
+test('windows are bounded, numbered, named by their last cursor; what follows goes on from what was committed', async (t) => {
+  const { committed, read, names, folder, said } = reading(t)
+  const orders = table(...[1, 2, 3, 4, 5, 6, 7].map((n) => row(n, n * 1000)))
+  const first = await read(open(orders))
+  assert.deepEqual(names(), ['orders-000001-i3000.parquet', 'orders-000002-i6000.parquet', 'orders-000003-i7000.parquet'])
+  assert.deepEqual((await rowsOf(first.pins.map(({ uri }) => uri).toSorted(), t)), orders.rows)
+  assert.match(said.at(-1) ?? '', /^7 rows were read into 3 windows\.$/)
+  committed.push(...first.pins.map(({ uri }) => uri.replace(folder, '/elsewhere/orders-1')))
+  for (const { uri } of first.pins) rmSync(uri)
+  orders.rows.push(row(8, 8000), row(9, 6500))
+  await read(open(orders))
+  // From 6000 on: the overlap of a thousand, the late row, and what is new.
+  assert.deepEqual(names(), ['orders-000004-i7000.parquet', 'orders-000005-i8000.parquet'])
+  assert.deepEqual((await rowsOf(names().map((name) => join(folder, name)), t)).map(([id]) => id), [6n, 9n, 7n, 8n])
+})
+
+test('sealed windows count when they follow without a gap; what follows a gap is read again', async (t) => {
+  const { committed, read, names, folder, said } = reading(t)
+  const orders = table(...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => row(n, n * 10_000)))
+  await read(open(orders))
+  rmSync(join(folder, names()[1] ?? ''))
+  await read(open(orders))
+  assert.deepEqual(names().map((name) => name.slice(0, 13)), ['orders-000001', 'orders-000002', 'orders-000003', 'orders-000004'])
+  assert.deepEqual((await rowsOf([join(folder, names()[1] ?? '')], t)).map(([id]) => id), [3n, 4n, 5n])
+  assert.deepEqual(committed, [])
+  assert.match(said.join('\n'), /Window 3 of orders lacks the one before it/)
+})
+
+test('where nothing happens, no windows pile up', async (t) => {
+  const { committed, read, names, folder } = reading(t)
+  const orders = table(row(1, 1), row(2, 2))
+  committed.push(join(folder, 'orders-000001-i2.parquet'))
+  for (let again = 0; again < 4; again++) {
+    await read(open(orders))
+    assert.deepEqual(names(), ['orders-000002-i2.parquet'])
+  }
+  orders.rows.push(row(3, 2))
+  await read(open(orders))
+  assert.deepEqual(names(), ['orders-000002-i2.parquet', 'orders-000003-i2.parquet'])
+  await tidyWindows(localFs, 'orders', names().map((name) => join(folder, name)), new Set())
+  assert.equal(names().length, 2)
+  await tidyWindows(localFs, 'orders', names().map((name) => join(folder, name)), new Set([join(folder, 'orders-000003-i2.parquet')]))
+  assert.deepEqual(names(), [])
+})
+
+test('a read that dies leaves whole windows, and the next one goes on', async (t) => {
+  const { read, names, folder } = reading(t)
+  const orders = table(...[1, 2, 3, 4, 5, 6, 7].map((n) => row(n, n * 10_000)))
+  const source = open(orders)
+  let chunks = 0
+  const dying: TableSource = {
+    ...source,
+    async *rows(range, signal) {
+      for await (const chunk of source.rows(range, signal)) {
+        if (++chunks > 4) throw new Error('the server is gone')
+        yield chunk
+      }
+    },
+  }
+  await assert.rejects(read(dying), /gone/)
+  assert.deepEqual(names(), ['orders-000001-i30000.parquet', 'orders-000002-i60000.parquet'])
+  writeFileSync(join(folder, '.working.parquet'), 'half')
+  await read(open(orders))
+  assert.deepEqual(names(), ['orders-000001-i30000.parquet', 'orders-000002-i60000.parquet', 'orders-000003-i70000.parquet'])
+})
+
+test('rows that windows cannot tell apart are refused at the edge; within a window they are read', async (t) => {
+  const { read, names } = reading(t)
+  await assert.rejects(read(open(table(row(1, 1), row(2, 2), row(3, 3), row(3, 3, 'twin')))), (error: unknown) => error instanceof SluiceError && error.code === 'SOURCE_UNSUITABLE')
+  assert.deepEqual(names(), [])
+  await read(open(table(row(1, 1), row(1, 1), row(3, 3))))
+  assert.equal(names().length, 1)
+})
+
+test('rows with values that are not of their type lie beside their window', async (t) => {
+  const { read, names, folder } = reading(t)
+  const { later, pins, hashes } = await read(open(table(row(1, 1), [2n, 2n, null], ['x', 3n, 'odd'])))
+  assert.deepEqual(names(), ['orders-000001-i3.parquet', 'orders-000001-i3.rest.ndjson'])
+  assert.deepEqual([pins.length, later?.length, hashes?.size], [1, 1, 2])
+  assert.equal(readFileSync(join(folder, names()[1] ?? ''), 'utf8'), '{"id":"x","changed":3,"note":"odd"}\n')
+})
+
+test('a snapshot is cut into parts; the same table gives the same bytes, a shorter one fewer parts', async (t) => {
+  const { read, names, folder } = reading(t)
+  const orders = table(...[5, 4, 3, 2, 1, 6, 7].map((n) => row(n, n)))
+  const snapshot = (): TableSource => openMemorySource(orders, { cursor: null, key: ['id'] })
+  await read(snapshot(), { cursor: null })
+  assert.deepEqual(names(), [1, 2, 3].map((n) => `orders-snapshot-00000${n}.parquet`))
+  const before = names().map((name) => readFileSync(join(folder, name)))
+  orders.rows.reverse()
+  await read(snapshot(), { cursor: null })
+  assert.deepEqual(names().map((name) => readFileSync(join(folder, name))), before)
+  orders.rows = orders.rows.filter(([id]) => (id as bigint) < 3n)
+  await read(snapshot(), { cursor: null })
+  assert.deepEqual(names(), ['orders-snapshot-000001.parquet'])
+})
+
+test('reload reads from the beginning', async (t) => {
+  const { committed, read, names, folder } = reading(t)
+  committed.push(join(folder, 'orders-000009-i50000.parquet'))
+  await read(open(table(row(1, 1), row(2, 50_000))), { reload: true })
+  assert.deepEqual(names(), ['orders-000010-i50000.parquet'])
+})
+
+/** What happens between two reads. */
+type Happening = { kind: 'insert' | 'late' | 'change'; id: number } | { kind: 'read'; dies: number | null; commits: number; loses: boolean }
+
+const happening: fc.Arbitrary<Happening> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('insert' as const, 'late' as const, 'change' as const), id: fc.nat(30) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('read' as const), dies: fc.option(fc.nat(6)), commits: fc.nat(9), loses: fc.boolean() }) },
+)
+
+test('whatever happens between reads, the last state of every row arrives', async (t) => {
+  let run = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(happening, { maxLength: 40 }), async (history) => {
+      const room = join(scratch(t), `run-${run++}`, 'orders-1')
+      const orders = table()
+      const committed: string[] = []
+      /** The target: rows by key, the last window wins. */
+      const target = new Map<unknown, Row>()
+      let clock = 10_000
+      const commit = async (paths: readonly string[]): Promise<void> => {
+        for (const path of paths) {
+          for (const one of await rowsOf([path], t)) target.set(one[0], one)
+          committed.push(path)
+          rmSync(path)
+        }
+      }
+      const read = async (dies: number | null): Promise<string[]> => {
+        const source = openMemorySource(orders, { cursor: 'changed', key: ['id'] }, 2)
+        let chunks = 0
+        const mortal: TableSource = {
+          ...source,
+          async *rows(range, signal) {
+            for await (const chunk of source.rows(range, signal)) {
+              if (dies !== null && ++chunks > dies) throw new Error('dead')
+              yield chunk
+              // Somebody writes while it is read.
+              if (chunks % 3 === 2 && orders.rows.length > 0) orders.rows = orders.rows.map((one, at) => (at === 0 ? [one[0] ?? null, BigInt((clock += 10)), 'meanwhile'] : one))
+            }
+          },
+        }
+        const paths = async function* (): AsyncGenerator<string> {
+          yield* committed
+        }
+        const found = await discoverWindows({ source: mortal, fs: localFs, folder: room, label: 'orders', cursor: 'changed', overlap: '1000', committed: paths(), reload: false, hash: async () => null, on: () => {}, rows: 3 }, never).catch((thrown: unknown) => {
+          if (thrown instanceof Error && thrown.message === 'dead') return null
+          throw thrown
+        })
+        return (found?.pins ?? []).map(({ uri }) => uri).toSorted()
+      }
+      for (const one of history) {
+        if (one.kind === 'read') {
+          const windows = await read(one.dies)
+          await commit(windows.slice(0, one.commits))
+          // The ledger and everything sealed is gone.
+          if (one.loses) rmSync(room, { recursive: true, force: true })
+        } else {
+          clock += 100
+          const there = orders.rows.some(([id]) => id === BigInt(one.id))
+          const changed = one.kind === 'late' ? clock - 900 : clock
+          if (one.kind === 'change' ? there : !there) orders.rows = [...orders.rows.filter(([id]) => id !== BigInt(one.id)), row(one.id, changed, `at ${clock}`)]
+        }
+      }
+      await commit(await read(null))
+      await commit(await read(null))
+      const expected = new Map(orders.rows.map((one) => [one[0], one]))
+      for (const [id, one] of expected) if (one[2] !== 'meanwhile') assert.deepEqual(target.get(id), one)
+      assert.equal(target.size, expected.size)
+    }),
+    { numRuns: 25 },
+  )
+})

@@ -1,0 +1,245 @@
+/**
+ * A table of a database as a source of arrivals: windows over cursor and key, sealed before they count.
+ *
+ *   mark of the target's newest window ─▶ back by the overlap ─▶ window ─▶ window ─▶ … ─▶ the newest cursor at the beginning
+ * How far it was read is told by the names of what the target has committed, and by sealed windows that follow them
+ * without a gap; nothing else is remembered. Rows of the overlap come again and lose to themselves by their key. A row that
+ * changes while it is read gets a higher cursor, so this read or the next one meets it.
+ */
+import { basename, join } from 'node:path'
+import type { Pin } from '../../core/arrival.ts'
+import type { Fs } from '../../core/effects.ts'
+import { SluiceError } from '../../core/errors.ts'
+import { backFrom, compareMarks } from '../../core/mark.ts'
+import type { Mark } from '../../core/mark.ts'
+import type { Schema } from '../../core/schema.ts'
+import type { Discovery, Position, SourceRange, TableSource } from '../../core/source.ts'
+import { lookAt } from '../../storage/pin.ts'
+import { REST, readWindowName, windowName, windowOfPath } from './name.ts'
+import type { WindowName } from './name.ts'
+import { Sealing } from './seal.ts'
+
+export interface WindowsQuestion {
+  source: TableSource
+  fs: Fs
+  /** Of the windows of this source and target; made when it is needed. */
+  folder: string
+  /** Begins their names. */
+  label: string
+  /** Null: the whole table each time. */
+  cursor: string | null
+  overlap: string | undefined
+  /** Paths of all arrivals that the target has committed. */
+  committed: AsyncIterable<string>
+  /** From the beginning, whatever was committed. */
+  reload: boolean
+  hash(pin: Pin): Promise<string | null>
+  on(text: string): void
+  /** Rows of a window at most; absent: 250,000. */
+  rows?: number
+}
+
+/** A window is the unit of a retry: some ten megabytes, however wide its rows are. */
+const WINDOW_ROWS = 250_000
+const WINDOW_BYTES = 64e6
+
+function isFull({ rows, bytes }: Sealing, most: number | undefined): boolean {
+  return rows >= (most ?? WINDOW_ROWS) || bytes >= WINDOW_BYTES
+}
+
+/**
+ * Reads what is new, and lists every window that is sealed.
+ * @throws SluiceError SOURCE_INVALID, SOURCE_UNSUITABLE, and faults of the database and the disk; the signal's reason
+ */
+export async function discoverWindows(question: WindowsQuestion, signal: AbortSignal): Promise<Discovery> {
+  const { source, fs, folder, on } = question
+  const { schema, notices } = await source.columns()
+  for (const notice of notices) on(notice)
+  await fs.makeFolder('window.folder', folder)
+  await Sealing.sweep(fs, folder)
+  const told = { rows: 0, windows: 0, odd: 0 }
+  if (question.cursor === null) await readSnapshot(question, schema, told, signal)
+  else await readWindows(question, schema, told, signal)
+  on(`${told.rows} rows were read into ${told.windows} ${told.windows === 1 ? 'window' : 'windows'}.${told.odd === 0 ? '' : ` ${told.odd} of them hold a value that is not of its column's type; the load decides about each.`}`)
+  return list(question)
+}
+
+async function list({ fs, folder, label, hash }: WindowsQuestion): Promise<Discovery> {
+  const pins: Pin[] = []
+  const later: Pin[] = []
+  const hashes = new Map<string, string>()
+  for (const { name } of (await fs.list(folder)) ?? []) {
+    const isRest = name.endsWith(REST)
+    if (!isRest && readWindowName(label, name) === null) continue
+    const pin = lookAt(join(folder, name))
+    if (pin === null) continue
+    const sha256 = await hash(pin)
+    if (sha256 !== null) hashes.set(pin.uri, sha256)
+    if (isRest) later.push(pin)
+    else pins.push(pin)
+  }
+  return { pins, later, ignored: 0, hashes }
+}
+
+interface Told {
+  rows: number
+  windows: number
+  odd: number
+}
+
+/** One statement, so one state of the table; cut into windows. The same table again gives the same bytes. */
+async function readSnapshot(question: WindowsQuestion, schema: Schema, told: Told, signal: AbortSignal): Promise<void> {
+  const { fs, folder, label } = question
+  const open: { sealing: Sealing | null } = { sealing: null }
+  let n = 0
+  const seal = async (): Promise<void> => {
+    if (open.sealing === null) return
+    n++
+    await finish(open.sealing, windowName(label, { n, mark: null }), told)
+    open.sealing = null
+  }
+  try {
+    for await (const { rows, odd } of question.source.rows({ after: null, from: null, until: null, count: null }, signal)) {
+      for (const [at, row] of rows.entries()) {
+        const sealing = (open.sealing ??= new Sealing(fs, folder, schema))
+        sealing.add(row, odd.get(at))
+        if (isFull(sealing, question.rows)) await seal()
+      }
+    }
+    await seal()
+  } catch (thrown) {
+    open.sealing?.discard()
+    throw thrown
+  }
+  // Parts of a longer snapshot that was sealed before.
+  for (const { name } of (await fs.list(folder)) ?? []) {
+    const window = readWindowName(label, name)
+    if (window === null || window.mark !== null || window.n <= n) continue
+    await removeWindow(fs, folder, label, window)
+  }
+}
+
+async function readWindows(question: WindowsQuestion, schema: Schema, told: Told, signal: AbortSignal): Promise<void> {
+  const { source, reload, overlap } = question
+  const until = await source.newest()
+  const { n: last, mark } = await reached(question)
+  if (until === null) return
+  // The first read goes back to nothing, but its overlap must make sense before anything is read.
+  backFrom(until, overlap)
+  if (mark !== null && (typeof mark === 'string') !== (typeof until === 'string')) {
+    throw new SluiceError('SOURCE_UNSUITABLE', `The cursor was ${mark} at the end of the last read and is ${until} now: these cannot be compared.`, { hint: 'Load with --reload to read the table from its beginning.' })
+  }
+  const from = mark === null || reload ? null : backFrom(mark, overlap)
+  let after: Position | null = null
+  for (let n = last + 1; ; n++) {
+    after = await readWindow(question, schema, { after, from: after === null ? from : null, until, count: null }, n, told, signal)
+    if (after === null) break
+  }
+  // Nothing but the overlap of the last read: a source where nothing happens leaves no windows behind.
+  if (told.windows === 1 && mark !== null && (await isSame(question, { n: last, mark }, { n: last + 1, mark }))) {
+    await removeWindow(question.fs, question.folder, question.label, { n: last + 1, mark })
+    told.windows = told.rows = told.odd = 0
+  }
+}
+
+async function isSame({ fs, folder, label }: WindowsQuestion, a: WindowName, b: WindowName): Promise<boolean> {
+  for (const end of ['.parquet', REST]) {
+    const [one, other] = await Promise.all([a, b].map((window) => fs.read(join(folder, `${windowName(label, window)}${end}`))))
+    if ((one ?? null) === null || (other ?? null) === null ? one !== other : Buffer.compare(one as Uint8Array, other as Uint8Array) !== 0) return false
+    if (end === '.parquet' && one === null) return false
+  }
+  return true
+}
+
+/**
+ * Number and mark of the last window that counts: committed, or sealed and following one that counts. What follows a gap
+ * says nothing about the rows in the gap: it is removed and read again.
+ */
+async function reached({ fs, folder, label, committed, on }: WindowsQuestion): Promise<{ n: number; mark: Mark | null }> {
+  let n = 0
+  let mark: Mark | null = null
+  const take = (window: { n: number; mark: Mark | null } | null): void => {
+    if (window === null || window.mark === null) return
+    n = Math.max(n, window.n)
+    if (mark === null || compareMarks(window.mark, mark) > 0) mark = window.mark
+  }
+  for await (const path of committed) take(windowOfPath(folder, label, path))
+  const sealed = ((await fs.list(folder)) ?? []).flatMap(({ name }) => readWindowName(label, name) ?? []).filter((window) => window.mark !== null).toSorted((a, b) => a.n - b.n)
+  for (const window of sealed) {
+    if (window.n === n + 1) take(window)
+    else if (window.n > n) {
+      on(`Window ${window.n} of ${label} lacks the one before it; its rows are read again.`)
+      await removeWindow(fs, folder, label, window)
+    }
+  }
+  return { n, mark }
+}
+
+/**
+ * One statement into one window.
+ * @returns its last row when there may be more; null when the range is read to its end
+ */
+async function readWindow(question: WindowsQuestion, schema: Schema, range: SourceRange, n: number, told: Told, signal: AbortSignal): Promise<Position | null> {
+  const { source, fs, folder, label } = question
+  let sealing: Sealing | null = null
+  let last: Position | null = null
+  let full = false
+  try {
+    // One row more than the window takes tells whether the next window can be told apart from this one.
+    reading: for await (const { rows, odd, position } of source.rows({ ...range, count: (question.rows ?? WINDOW_ROWS) + 1 }, signal)) {
+      for (const [at, row] of rows.entries()) {
+        if (full) {
+          if (last !== null && samePosition(last, position(at))) throw twins(last)
+          break reading
+        }
+        sealing ??= new Sealing(fs, folder, schema)
+        sealing.add(row, odd.get(at))
+        full = isFull(sealing, question.rows)
+        if (full) last = position(at)
+      }
+      if (!full && rows.length > 0) last = position(rows.length - 1)
+    }
+    if (sealing === null || last === null) return null
+    await finish(sealing, windowName(label, { n, mark: last.cursor }), told)
+    return full ? last : null
+  } catch (thrown) {
+    sealing?.discard()
+    throw thrown
+  }
+}
+
+async function finish(sealing: Sealing, name: string, told: Told): Promise<void> {
+  await sealing.seal(name)
+  told.windows++
+  told.rows += sealing.rows
+  told.odd += sealing.odd
+}
+
+function samePosition(a: Position, b: Position): boolean {
+  return compareMarks(a.cursor, b.cursor) === 0 && a.key.every((part, at) => compareMarks(part, b.key[at] as Mark) === 0)
+}
+
+function twins({ cursor, key }: Position): SluiceError {
+  return new SluiceError('SOURCE_UNSUITABLE', `Two rows have the cursor ${cursor} and the key ${key.join(', ')}: windows cannot tell them apart, and one would be lost.`, { hint: 'Name the columns that make a row unique with key=, or read the whole table without cursor=.' })
+}
+
+/** The rest goes first, as it came first. */
+async function removeWindow(fs: Fs, folder: string, label: string, window: WindowName): Promise<void> {
+  const name = windowName(label, window)
+  for (const end of [REST, '.parquet']) await fs.remove('window.remove', join(folder, `${name}${end}`))
+}
+
+/**
+ * Removes windows that are in the target: nobody reads them again. One whose bytes were known, so that no commit names it,
+ * stays until a later one is committed: without it, what follows would lack its predecessor.
+ * @param done paths of windows and rests that are in the target; `loaded`: those that a commit names
+ */
+export async function tidyWindows(fs: Fs, label: string, done: readonly string[], loaded: ReadonlySet<string>): Promise<void> {
+  const windows = done.flatMap((path) => {
+    const name = basename(path)
+    const window = readWindowName(label, name.endsWith(REST) ? `${name.slice(0, -REST.length)}.parquet` : name)
+    return window === null ? [] : [{ path, ...window }]
+  })
+  const top = Math.max(0, ...windows.flatMap(({ path, n, mark }) => (mark !== null && loaded.has(path) ? [n] : [])))
+  for (const { path, n, mark } of windows.toSorted((a, b) => (a.path < b.path ? 1 : -1))) if (mark === null || n <= top) await fs.remove('window.remove', path)
+}

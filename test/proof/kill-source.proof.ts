@@ -1,0 +1,111 @@
+/**
+ * Kill sweep of tables as sources: SIGKILL at every failpoint of their windows, at its first, second and third passing, and
+ * at a share of all others, with the ledger kept or lost afterwards.
+ *
+ * Each scene is a SQLite database, a load that has gone before, and what was changed since. After the kill one more load
+ * must make the table that of the undisturbed load, and a third load must change nothing.
+ */
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { close, examine, difference, inFolder, runCases, sluice } from './harness.ts'
+import { baseName, isPartOf } from './points.ts'
+
+interface Scene {
+  name: string
+  address: string
+  flags: string[]
+}
+
+const SCENES: Scene[] = [
+  { name: 'windows into delta', address: 'table=orders&cursor=changed&window=4', flags: ['--key', 'id'] },
+  { name: 'windows into sqlite', address: 'table=orders&cursor=changed&window=4', flags: ['--key', 'id', '--to', 'sqlite:@/copy.db'] },
+  { name: 'a snapshot by key', address: 'table=orders&window=4', flags: ['--key', 'id'] },
+  { name: 'a snapshot in place', address: 'query=select id, name, amount from orders where id <> 7&window=4', flags: ['--mode', 'replace'] },
+]
+/** Not passed by a load that nothing disturbs. */
+const UNDISTURBED: Readonly<Record<string, string>> = { 'window.sweep': 'only behind a dead read', 'window.lock': 'kept while it is held' }
+const NAME = /'(window\.[a-z.-]+)'/g
+
+const play = (scene: Scene, folder: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof sluice> =>
+  sluice(['load', '--from', `sqlite:${folder}/shop.db?${scene.address}`, '--into', 'orders', ...scene.flags.map((flag) => flag.replace('@', folder)), '--data-dir', join(folder, 'data'), '--allow-partial', '--json', '--jobs', '1'], env)
+
+/** A first load, then rows that are new, changed, late, and one whose value is not of its type. */
+async function prepare(scene: Scene, folder: string): Promise<void> {
+  const db = new DatabaseSync(join(folder, 'shop.db'))
+  db.exec('PRAGMA journal_mode = WAL; CREATE TABLE orders (id INTEGER PRIMARY KEY, name TEXT, amount DECIMAL(10,2), changed TIMESTAMP NOT NULL)')
+  const put = db.prepare('INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?)')
+  for (let id = 1; id <= 9; id++) put.run(id, `first ${id}`, id, `2026-01-02 10:0${id}:00`)
+  const first = await play(scene, folder)
+  if (first.code !== 0) throw new Error(`the first load ended with ${first.code}: ${first.stdout}`)
+  for (const [id, time] of [[3, '10:30:01'], [10, '10:30:02'], [11, '10:30:03'], [12, '10:08:30'], [13, '10:30:04'], [14, '10:30:05'], [5, '10:30:06'], [15, '10:30:07'], [16, '10:30:08']] as const) put.run(id, `second ${id}`, id, `2026-01-02 ${time}`)
+  if (!scene.flags.includes('replace')) put.run(99, 'odd', 'much', '2026-01-02 10:30:09')
+  db.close()
+}
+
+const look = (scene: Scene, folder: string): ReturnType<typeof examine> => examine(join(folder, 'data'), 'orders', scene.flags.find((flag) => flag.startsWith('sqlite:'))?.replace('@', folder))
+
+interface Kill {
+  scene: Scene
+  point: string
+  hit: number
+  lost: boolean
+}
+
+async function kill({ scene, point, hit, lost }: Kill): Promise<void> {
+  await inFolder('source', async (room) => {
+    const folder = join(room, 'x')
+    mkdirSync(folder)
+    await prepare(scene, folder)
+    await play(scene, folder, { SLUICE_FAILPOINT: point.slice(2), SLUICE_FAILPOINT_HIT: String(hit), SLUICE_FAILPOINT_KILL: point.startsWith('c ') ? 'parent' : 'self', SLUICE_FAILPOINT_ONCE: join(room, 'killed') })
+    // Not every point is passed so often.
+    if (!existsSync(join(room, 'killed')) && hit === 1) throw new Error('the failpoint was not reached')
+    if (lost) for (const end of ['', '-wal', '-shm']) rmSync(join(folder, `data/ledger.db${end}`), { force: true })
+    const next = await play(scene, folder)
+    if (next.code !== 0) throw new Error(`the load after it ended with ${next.code}: ${next.stdout.slice(0, 400)} ${next.stderr.slice(0, 400)}`)
+    const { rows, broken } = await look(scene, folder)
+    if (broken.length > 0) throw new Error(`doctor: ${broken.join('; ')}`)
+    const differs = difference(rows, expected.get(scene.name) ?? [])
+    if (differs !== null) throw new Error(`the table differs: ${differs}`)
+    const third = JSON.parse((await play(scene, folder)).stdout) as { balance: Record<string, number> }
+    if (third.balance['inserted'] !== 0 || third.balance['updated'] !== 0) throw new Error(`a third load changed something: ${JSON.stringify(third.balance)}`)
+    const again = difference((await look(scene, folder)).rows, rows)
+    if (again !== null) throw new Error(`a third load changed the table: ${again}`)
+  })
+}
+
+const expected = new Map<string, string[]>()
+const kills: Kill[] = []
+const seen = new Set<string>()
+const listing = await runCases(SCENES, 2, (scene) => scene.name, async (scene) => {
+  await inFolder('source', async (room) => {
+    const trial = join(room, 'x')
+    mkdirSync(trial)
+    await prepare(scene, trial)
+    const log = join(room, 'points.log')
+    const said = await play(scene, trial, { SLUICE_FAILPOINT_LOG: log })
+    if (said.code !== 0) throw new Error(`it ended with ${said.code}: ${said.stdout.slice(0, 300)} ${said.stderr.slice(0, 300)}`)
+    const { rows } = await look(scene, trial)
+    expected.set(scene.name, rows)
+    if (rows.length < 14) throw new Error(`the undisturbed load made ${rows.length} rows`)
+    for (const [at, point] of [...new Set(readFileSync(log, 'utf8').split('\n'))].entries()) {
+      if (point.startsWith('p window.')) {
+        seen.add(point)
+        for (const hit of [1, 2, 3]) kills.push({ scene, point, hit, lost: hit === 2 })
+      } else if (point !== '' && at % 9 === 0) kills.push({ scene, point, hit: 1, lost: at % 2 === 0 })
+    }
+  })
+})
+const every = Number(process.env['SLUICE_SWEEP'] ?? 1)
+console.log(`  ${kills.length} kills in ${SCENES.length} scenes`)
+const result = await runCases(kills.filter((_, at) => at % every === 0), 2, ({ scene, point, hit, lost }) => `${scene.name}: ${point} #${hit}${lost ? ', ledger lost' : ''}`, kill)
+const source = fileURLToPath(new URL('../../src', import.meta.url))
+const named = new Set(readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts')).flatMap((name) => [...readFileSync(join(source, name), 'utf8').matchAll(NAME)].map((match) => baseName(match[1] ?? ''))))
+for (const name of named) {
+  if (name in UNDISTURBED || [...seen].some((point) => isPartOf(baseName(point.slice(2)), name))) continue
+  result.failed++
+  console.log(`  failed: ${name} was never reached`)
+}
+result.failed += listing.failed
+close('kill-source', result, every === 1 ? 100 : 1, `${seen.size} failpoints, ${SCENES.length} scenes`)
