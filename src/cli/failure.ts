@@ -42,7 +42,7 @@ export function renderFaults(faults: readonly Fault[], counts: Readonly<Record<s
       `${paint(CODES[code].kind === 'data' ? 'yellow' : 'red', `error[${code}]`)}: ${first.message}`,
       ...(where === '' ? [] : [`  --> ${where}`]),
       ...(more > 0 ? [`  = ${number(more)} more with this reason`] : []),
-      `  help: ${CODES[code].hint}`,
+      `  help: ${first.hint ?? CODES[code].hint}`,
     ].join('\n')
   })
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import { SluiceError } from '../core/errors.ts'
 import { renderFaults, renderWhere } from './failure.ts'
-import { Output, wantsColor } from './output.ts'
+import { Output, wantsColor, wrapped } from './output.ts'
 import type { Globals } from './output.ts'
 
 class Recorder {
@@ -84,4 +84,20 @@ test('a place says what is known of it', () => {
   assert.equal(renderWhere({}), '')
   assert.equal(renderWhere({ path: 'a', offset: 0 }), 'a:0  byte 0')
   assert.equal(renderWhere({ column: 'c' }), 'column c')
+})
+
+test('sentences are broken between words on a terminal, and nowhere else', () => {
+  const terminal = (columns: number): { write: () => void; isTTY: boolean; columns: number } => ({ write: () => {}, isTTY: true, columns })
+  const text = `\u001b[31merror[X]\u001b[39m: The document ends at byte 50 before it is complete.\n  help: Run the command again when it is whole, or not.\n  next:  sluice rejects ls --run r_0123456789 --json`
+  assert.equal(wrapped(text, terminal(40)), `\u001b[31merror[X]\u001b[39m: The document ends at byte 50\n  before it is complete.\n  help: Run the command again when it is\n    whole, or not.\n  next:  sluice rejects ls --run r_0123456789 --json`)
+  assert.equal(wrapped(text, terminal(100)), text)
+  assert.equal(wrapped(text, { write: () => {} }), text)
+  assert.equal(wrapped(text, terminal(20)), text)
+  const path = `/${'a'.repeat(60)}`
+  assert.equal(wrapped(`at ${path} it ends`, terminal(40)), `at\n  ${path}\n  it ends`)
+})
+
+test('what stopped a run brings its own next step', () => {
+  const fault = { code: 'TABLE_UNSUPPORTED', message: 'no.', hint: 'Declare it as string.' } as const
+  assert.match(renderFaults([fault], {}, (_, text) => text)[0] ?? '', /help: Declare it as string\./)
 })

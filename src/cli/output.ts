@@ -3,6 +3,7 @@
  *
  * With --json stdout gets exactly one document, whatever happens; with -q nothing but errors is said.
  */
+import { stripVTControlCharacters } from 'node:util'
 import type { SluiceError } from '../core/errors.ts'
 import { redact } from '../core/secret.ts'
 import { renderError } from './failure.ts'
@@ -103,7 +104,7 @@ export class Output {
   note(text: string): void {
     if (this.globals.quiet === true) return
     this.beforeNote?.()
-    this.stderr.write(`${redact(text)}\n`)
+    this.stderr.write(`${wrapped(redact(text), this.stderr)}\n`)
   }
 
   /** One line per arrival and phase, under -v. */
@@ -115,8 +116,33 @@ export class Output {
   fail(error: SluiceError, exit = error.exit): void {
     this.beforeNote?.()
     if (this.json && !this.documented) this.document(errorDocument(error, exit))
-    else this.stderr.write(`${redact(renderError(error, (style, text) => this.style(style, text)))}\n`)
+    else this.stderr.write(`${wrapped(redact(renderError(error, (style, text) => this.style(style, text))), this.stderr)}\n`)
   }
+}
+
+/** Narrower than this nothing is wrapped: words would stand one below the other. */
+const NARROWEST = 40
+
+/**
+ * Sentences that are longer than the terminal is wide, broken between words and indented; what is not a terminal gets them
+ * as they are. A command to copy (`next:`) stays in one piece.
+ */
+export function wrapped(text: string, { isTTY, columns = 0 }: Stream): string {
+  if (isTTY !== true || columns < NARROWEST) return text
+  return text.split('\n').map((line) => (line.startsWith('  next:') ? line : broken(line, columns))).join('\n')
+}
+
+function broken(line: string, columns: number): string {
+  const indent = ' '.repeat(/^ */.exec(line)?.[0].length === 0 ? 2 : 4)
+  let text = ''
+  let width = 0
+  for (const word of line.split(/(?<=[^ ]) (?=[^ ])/)) {
+    const length = stripVTControlCharacters(word).length
+    const fits = text === '' || width + 1 + length <= columns
+    text += text === '' ? word : fits ? ` ${word}` : `\n${indent}${word}`
+    width = text === word || !fits ? (fits ? 0 : indent.length) + length : width + 1 + length
+  }
+  return text
 }
 
 /** `{"schema":"sluice.error/1",…}` with what is known of the place. */

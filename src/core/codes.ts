@@ -61,7 +61,7 @@ export const CODES = {
   COMMIT_UNKNOWN: { kind: 'transient', exit: 5, http: 502, means: 'The connection broke while the commit was under way, and the server cannot be asked what became of it.', hint: 'Run the same command again: it asks the table first, and nothing is loaded twice.' },
   DATABASE_FAILED: { kind: 'bug', exit: 1, http: 500, means: 'The database refused a statement that Sluice wrote.', hint: 'Please report it with the message; nothing was committed.' },
   // files
-  FILE_UNFINISHED: { kind: 'data', exit: 3, http: 422, means: 'The file seems to be still being written.', hint: 'Load again when it is whole, or shorten --grace if it will not grow.' },
+  FILE_UNFINISHED: { kind: 'data', exit: 3, http: 422, means: 'The file seems to be still being written.', hint: 'Run the command again when it is whole, or shorten --grace if it will not grow.' },
   FILE_TRUNCATED: { kind: 'data', exit: 3, http: 422, means: 'The document ends before it is complete.', hint: 'Deliver the whole file again under the same or another name.' },
   FILE_EMPTY: { kind: 'data', exit: 3, http: 422, means: 'The file has no content.', hint: 'Deliver the file again; an empty set of records is {"records":[]}.' },
   FILE_GONE: { kind: 'data', exit: 3, http: 404, means: 'The file was removed before it was read.', hint: 'Deliver it again.' },

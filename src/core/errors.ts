@@ -18,6 +18,8 @@ export interface Where {
 export interface Fault extends Where {
   code: Code
   message: string
+  /** Of what stopped a run: the next step, where it is another one than that of the code. */
+  hint?: string
 }
 
 /** Whatever an error says is free of secrets: it ends in logs, in the ledger and on screens. */

@@ -193,7 +193,7 @@ function resultOf(options: ConvertOptions, { inputs, looked, tally, gone, failur
   const state = failure !== null ? 'FAILED' : interrupted ? 'INTERRUPTED' : 'COMPLETED'
   const signals = [options.signal?.reason, options.now?.reason]
   const exit = failure !== null ? failure.exit : interrupted ? (signals.includes('SIGTERM') ? 143 : 130) : partial && options.allowPartial !== true ? 3 : 0
-  const faults = [...(failure === null ? [] : [{ ...failure.where, code: failure.code, message: failure.message }]), ...looked.failed.map(({ fault }) => fault), ...tally.faults]
+  const faults = [...(failure === null ? [] : [{ ...failure.where, code: failure.code, message: failure.message, hint: failure.hint }]), ...looked.failed.map(({ fault }) => fault), ...tally.faults]
   return {
     schema: 'sluice.convert/1', state, exit, to: options.to, output: folder, balance: { ...balance, balances }, files, reasons: tally.reasons,
     errors: faults.slice(0, 100), items, ms: Math.round(ms),

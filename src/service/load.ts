@@ -226,7 +226,7 @@ async function finish(work: Loading, ending: Ending): Promise<LoadResult> {
   let failure = ending.failure
   if (broken) failure ??= new SluiceError('BALANCE_BROKEN', 'The balance of the run does not add up.')
   const ended = (): { state: RunState; exit: number; fault: Fault | null } => {
-    if (failure !== null) return { state: 'FAILED', exit: failure.exit, fault: { ...failure.where, code: failure.code, message: failure.message } }
+    if (failure !== null) return { state: 'FAILED', exit: failure.exit, fault: { ...failure.where, code: failure.code, message: failure.message, hint: failure.hint } }
     if (ending.tally.interrupted) return { state: 'INTERRUPTED', exit: interruptExit(options), fault: null }
     return { state: 'COMPLETED', exit: partial && options.allowPartial !== true ? 3 : 0, fault: null }
   }

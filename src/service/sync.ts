@@ -167,7 +167,7 @@ function resultOf(options: SyncOptions, { from, to, tree, tally, known, failure,
   const signals = [options.signal?.reason, options.now?.reason]
   const partial = files.failed + files.waiting > 0 && options.allowPartial !== true
   const exit = failure !== null ? failure.exit : interrupted ? (signals.includes('SIGTERM') ? 143 : 130) : partial ? 3 : 0
-  const faults = [...(failure === null ? [] : [{ ...failure.where, code: failure.code, message: failure.message }]), ...items.flatMap(({ fault }) => (fault === null ? [] : [fault]))]
+  const faults = [...(failure === null ? [] : [{ ...failure.where, code: failure.code, message: failure.message, hint: failure.hint }]), ...items.flatMap(({ fault }) => (fault === null ? [] : [fault]))]
   const copies = items.filter((item) => ['copied', 'replaced', 'repaired'].includes(item.state))
   const sum = (of: (item: SyncItem) => number): number => copies.reduce((total, item) => total + of(item), 0)
   return {
