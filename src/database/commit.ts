@@ -10,10 +10,12 @@ import { sameDefinition } from '../core/definition.ts'
 import type { Definition } from '../core/definition.ts'
 import type { Staged } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
+import type { ModelWork } from '../core/model.ts'
 import { describeSchema, fits, fold, mergeSchema } from '../core/schema.ts'
 import type { CommittedArrival, Receipt } from '../core/target.ts'
 import type { Incoming, Store } from './dialect.ts'
 import { FORMAT, growTable, keyIndex, lateIndex, ownTables } from './layout.ts'
+import { refreshIn } from './models.ts'
 import { receiptToJson, rejectFromSql } from './record.ts'
 import { replacedRows, writeRows } from './resolution.ts'
 import type { Changes, Work } from './resolution.ts'
@@ -33,6 +35,10 @@ export interface Commit {
   staged: Staged
   incoming: Incoming
   definition: Definition
+  /** Refreshed in this transaction, where the database keeps models. */
+  models?: ModelWork
+  /** Models that were refused before in a database that cannot go back to before them. */
+  failing?: ReadonlyMap<string, string>
 }
 
 type Loaded = ArrivalOutcome & { sha256: string }
@@ -68,6 +74,9 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   if (state.exists) for (const statement of indexes) await session.run('database.index', statement)
   const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, indexes: state.exists ? [] : indexes }
 
+  const models = job.models === undefined || store.models === undefined ? null : await refreshIn(store.models, session, job.models, { table, before: state.version }, job.failing ?? new Map())
+  if (models !== null) work.touched = models.touched
+  if (replaces) models?.untold()
   const aside = await asideRows(work)
   const changes = await write(work)
   const counts = balances(loaded, aside, changes)
@@ -75,7 +84,8 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   const [inserted, updated] = [total(changes.inserted), total(changes.updated)]
   checkBalance(counts, { before: kept, after: kept + inserted })
   if (replaced + evicted !== updated) throw broken(`${updated} rows were updated, but ${replaced} of the old ones are kept and ${evicted} put aside`)
-  return { receipt: await record(job, state, { counts, rows: kept + inserted, evicted, byTarget: total(changes.repeated, '0') + job.incoming.refused }, loaded), known: false }
+  const receipt = await record(job, state, { counts, rows: kept + inserted, evicted, byTarget: total(changes.repeated, '0') + job.incoming.refused }, loaded)
+  return { receipt: models === null ? receipt : { ...receipt, models: await models.finish(receipt.version) }, known: false }
 }
 
 async function refuse({ store, session, table, staged }: Commit, state: State, loaded: readonly Loaded[]): Promise<void> {

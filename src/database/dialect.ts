@@ -6,6 +6,7 @@ import type { Definition } from '../core/definition.ts'
 import type { Staged } from '../core/engine.ts'
 import type { SqlValue } from '../core/effects.ts'
 import type { ColumnType, Schema, Value } from '../core/schema.ts'
+import type { ModelRoom } from './models.ts'
 import type { DatabaseSession } from './session.ts'
 
 /** Sluice's own tables, which all tables of a database share. */
@@ -111,4 +112,6 @@ export interface Store {
   close(): Promise<void>
   /** Of a session whose statement failed: is it a row that was refused because its key is there already? */
   isRepeated(thrown: unknown): boolean
+  /** Absent: it keeps no models. */
+  readonly models?: ModelRoom
 }

@@ -42,6 +42,8 @@ export interface Work {
    * does not fit into the cache.
    */
   indexes: readonly string[]
+  /** Told the rows that are about to leave the table, and those that came: a relation of the table's columns. */
+  touched?: (relation: string) => Promise<void>
 }
 
 /** Rows as the database counted them. */
@@ -93,7 +95,11 @@ export async function writeRows(work: Work): Promise<Changes> {
     await work.incoming.bring()
     await promote(work, keep)
   }
-  if (keep === null) return { inserted: work.fresh ? await fillIn(work) : await insertAll(work), updated: [], losers: [], repeated: [] }
+  if (keep === null) {
+    const inserted = work.fresh ? await fillIn(work) : await insertAll(work)
+    await work.touched?.(work.fresh ? work.store.dialect.names(work.table).table : cameRows(work, `${work.incoming.winners} i`))
+    return { inserted, updated: [], losers: [], repeated: [] }
+  }
   return resolve(work, shapeOf(work, keep))
 }
 
@@ -115,6 +121,15 @@ async function fillIn(work: Work): Promise<readonly Count[]> {
   await incoming.fill('database.fill', store.dialect.names(table).table, there.map(({ name }) => name), there.map(({ i }) => i))
   const rows = await session.all(`SELECT _place >> 32 AS seq, count(*) AS n FROM ${store.dialect.names(table).table} GROUP BY 1`)
   return rows.map((row) => ({ seq: Number(row['seq']), what: '', n: Number(row['n']) }))
+}
+
+/** Winners `i` as rows of the table. */
+function cameRows({ schema, staged, store }: Work, from: string): string {
+  const values = positions(schema, staged).map((i, at) => {
+    const { name, type } = schema[at] as Column
+    return `${i < 0 ? `CAST(NULL AS ${store.dialect.sqlType(type).replace(/ COLLATE .*/, '')})` : `i.c${i}`} AS ${quoteName(name)}`
+  })
+  return `(SELECT ${[...values, 'i.place AS _place'].join(', ')} FROM ${from})`
 }
 
 /** @param select columns of the table in order, then the place */
@@ -140,6 +155,7 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
   const { table } = store.dialect.names(work.table)
   if (work.fresh) {
     inserted = await fillIn(work)
+    await work.touched?.(table)
     for (const statement of indexes) await session.run('database.index', statement)
   } else {
     await incoming.bring()
@@ -147,10 +163,12 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
     const joined = `${DECIDED} d JOIN ${incoming.winners} i ON i.place = d.place`
     const leaving = `${DECIDED} d JOIN ${table} t ON t.${shape.id} = d.target WHERE d.outcome = 'updated'`
     const met = shape.keep.rule === 'error' ? `${DECIDED} d JOIN ${table} t ON t.${shape.id} = d.target JOIN ${incoming.winners} i ON i.place = d.place` : ''
+    await work.touched?.(`(SELECT t.* FROM ${leaving})`)
     if (shape.keep.rule === 'error') repeated.push(...(await putAside(work, shape, shape.stored('t'), 't._place', 'i.place', `${met} WHERE d.outcome = 'updated'`, true)))
     else losers.push(...(await lose(work, shape.stored('t'), 't._place', `'replaced'`, leaving)))
     updated = await update(work, shape)
     inserted = await insert(work, `SELECT ${[...shape.staged('i'), 'i.place'].join(', ')} FROM ${joined} WHERE d.outcome = 'inserted'`)
+    await work.touched?.(cameRows(work, `${joined} WHERE d.outcome IN ('inserted', 'updated')`))
     for (const statement of indexes) await session.run('database.index', statement)
     losers.push(...(await lose(work, shape.staged('i'), 'i.place', 'd.outcome', `${joined} WHERE d.outcome IN ('duplicate', 'stale')`)))
     if (shape.keep.rule === 'error') {

@@ -12,7 +12,9 @@ import type { Alteration, LeftOut } from '../core/proposal.ts'
 import type { ColumnType, Row } from '../core/schema.ts'
 import type { ApplyOptions, CommittedArrival, Finding, Head, Receipt, RejectRow, Table } from '../core/target.ts'
 import { alterTable, takeOver } from './alter.ts'
+import { ModelRefused } from '../models/refresh.ts'
 import { commit } from './commit.ts'
+import type { Commit } from './commit.ts'
 import type { Store } from './dialect.ts'
 import { latestBatch, rowFromSql, rowSelect } from './layout.ts'
 import { arrivalFromSql, receiptFromJson, rejectFromSql } from './record.ts'
@@ -93,15 +95,21 @@ export class DatabaseTable implements Table {
     for await (const rows of this.list(() => sql, [this.table], arrivalFromSql, true)) yield* rows
   }
 
-  async apply(staged: Staged, definition: Definition, { signal }: ApplyOptions = {}): Promise<Receipt> {
+  async apply(staged: Staged, definition: Definition, { signal, models }: ApplyOptions = {}): Promise<Receipt> {
     const ledger = this.writer
+    const failing = new Map<string, string>()
     for (let tries = 1; ; tries++) {
       const done = await this.committed(staged.batch.id)
       if (done !== null) return done
       if (!staged.outcomes.some((outcome) => outcome.state === 'loaded')) return this.unchanged(staged.batch.id)
       try {
-        return await this.attempt(staged, definition, ledger, signal)
+        return await this.attempt({ staged, definition, ledger, failing, ...(models === undefined ? {} : { models }) }, signal)
       } catch (thrown) {
+        // Where there are no savepoints the commit is made again without the model, and marks it.
+        if (thrown instanceof ModelRefused && !failing.has(thrown.model)) {
+          failing.set(thrown.model, thrown.message)
+          continue
+        }
         if (!(thrown instanceof SluiceError) || !AGAIN.has(thrown.code) || tries >= TRIES) throw thrown
         signal?.throwIfAborted()
         if (thrown.code !== 'COMMIT_UNKNOWN') continue
@@ -111,14 +119,15 @@ export class DatabaseTable implements Table {
     }
   }
 
-  private async attempt(staged: Staged, definition: Definition, ledger: string, signal: AbortSignal | undefined): Promise<Receipt> {
+  private async attempt(job: Pick<Commit, 'staged' | 'definition' | 'ledger' | 'models' | 'failing'>, signal: AbortSignal | undefined): Promise<Receipt> {
     const { store, table } = this
+    const { staged, definition } = job
     const { rows } = await this.head()
     const session = await store.writing(signal)
     try {
       const incoming = await store.bringIn(session, staged, rows === 0 || definition.mode === 'replace', signal)
       const { receipt, known } = await session.transaction('database.commit', async () => {
-        const done = await commit({ store, session, table, ledger, staged, incoming, definition })
+        const done = await commit({ ...job, store, session, table, incoming })
         signal?.throwIfAborted()
         return done
       })

@@ -22,6 +22,8 @@ export interface ModelDialect {
   readonly savepoints: boolean
   /** False: a key that leaves a unique index and comes back in one transaction is refused. */
   readonly uniqueIndexes: boolean
+  /** Makes what a table of this name lies in. */
+  room(name: string): Steps<void>
   /** Answers one row if there is a table or view of this name. */
   exists(name: string): string
   /** Answers `name` and `type` of the columns of a table. */
@@ -37,7 +39,7 @@ export interface ModelDialect {
   /** Statements after many rows went into a temporary table, that plans need. */
   settle(table: string): readonly string[]
   /** An index on expressions over a user's table, made when it is not there; null: it is not worth having. */
-  index(name: string, table: string, expressions: readonly string[], unique?: boolean): string | null
+  index(name: string, table: string, expressions: readonly string[], how?: { unique?: boolean; types?: readonly string[] }): string | null
   /** True when the database refused what the model asks for; false for a full disk, a lost connection and their like. */
   refused(thrown: unknown): boolean
 }

@@ -32,11 +32,13 @@ export function* rebuild(dialect: ModelDialect, model: Model, known: ModelRecord
     yield* run('models.fill', `INSERT INTO ${table} SELECT * FROM (${select}) AS q`)
   } else {
     if (there) yield* run('models.drop', `DROP TABLE ${table}`)
+    yield* dialect.room(model.name)
     yield* run('models.make', `CREATE TABLE ${table} AS SELECT * FROM (${select}) AS q`)
     yield* checkColumns(dialect, model)
-    const key = dialect.uniqueIndexes && model.key.length > 0 ? dialect.index(`_sluice_key_${bare(model)}`, model.name, model.key.map(quoteName), true) : null
+    const key = dialect.uniqueIndexes && model.key.length > 0 ? dialect.index(`_sluice_key_${bare(model)}`, model.name, model.key.map(quoteName), { unique: true }) : null
     if (key !== null) yield* run('models.key', key)
-    const index = model.grouping === null ? null : dialect.index(`_sluice_part_${bare(model)}`, model.name, resultValues(model.grouping, ''))
+    const types = new Map((yield* rows(dialect.columns(model.name))).map((row) => [fold(String(row['name'])), String(row['type'])]))
+    const index = model.grouping === null ? null : dialect.index(`_sluice_part_${bare(model)}`, model.name, resultValues(model.grouping, ''), { types: model.grouping.columns.map(({ output }) => types.get(fold(output)) ?? '') })
     if (index !== null) yield* run('models.index', index)
   }
   if (!dialect.uniqueIndexes && model.key.length > 0) yield* keyHolds(model, table)

@@ -10,7 +10,7 @@
  * alone (`full.ts`). In every other case the whole is recomputed. A model that the database refuses is rolled back to its savepoint and marked; the transaction goes on.
  */
 import { asSluiceError } from '../core/errors.ts'
-import type { Model, ModelOutcome, ModelWork } from '../core/model.ts'
+import type { Grouping, Model, ModelOutcome, ModelWork } from '../core/model.ts'
 import { fold } from '../core/schema.ts'
 import { rows, run } from './dialect.ts'
 import type { ModelDialect, Rows, Steps } from './dialect.ts'
@@ -120,6 +120,11 @@ export class ModelRefresh {
     return types
   }
 
+  private *groupTypes({ by, columns }: Grouping, input: string): Steps<string[]> {
+    const types = yield* this.typesOf(input)
+    return columns.map((column) => (by === 'day' ? 'date' : (types.get(fold(column.input)) ?? '')))
+  }
+
   /** Null: done; else what the database said. What it did is undone. */
   private *attempt(model: Model, work: () => Steps<void>): Steps<string | null> {
     const { dialect } = this
@@ -199,7 +204,7 @@ export class ModelRefresh {
       if (!grouping.of.includes(input)) sources.set(input, dialect.table(input))
       else {
         const values = inputValues(dialect, grouping, yield* this.typesOf(input))
-        const index = dialect.index(`_sluice_group_${model.name.replace('.', '_')}_${grouping.of.indexOf(input)}`, input, inputValues(dialect, grouping, yield* this.typesOf(input), ''))
+        const index = dialect.index(`_sluice_group_${model.name.replace('.', '_')}_${grouping.of.indexOf(input)}`, input, inputValues(dialect, grouping, yield* this.typesOf(input), ''), { types: yield* this.groupTypes(grouping, input) })
         if (index !== null) yield* run('models.index', index)
         sources.set(input, `(${cut(dialect, grouping, values, dialect.table(input), groups, nulls)})`)
       }

@@ -45,7 +45,7 @@ export function fullName(table: string): string {
 }
 
 /** A name that fits; what does not is told apart by a hash. */
-function fitting(name: string): string {
+export function fitting(name: string): string {
   if (Buffer.byteLength(name) <= MOST_NAME) return name
   const mark = createHash('sha256').update(name).digest('hex').slice(0, 12)
   return `${Buffer.from(name).subarray(0, MOST_NAME - 13).toString('utf8').replace(/\uFFFD+$/, '')}_${mark}`

@@ -14,11 +14,13 @@ import type { ColumnType } from '../../core/types.ts'
 import type { Relation, Store, StoredColumn } from '../../database/dialect.ts'
 import { first } from '../../database/session.ts'
 import type { DatabaseSession } from '../../database/session.ts'
+import { databaseModels } from '../../database/models.ts'
 import { DatabaseTable } from '../../database/table.ts'
 import { quoteName } from '../../sql/quote.ts'
 import { DEFAULT_SCHEMA, OWN_SCHEMA, fullName, partsOf, postgres } from './dialect.ts'
 import { stateOf } from './errors.ts'
 import { CopiedBatch } from './incoming.ts'
+import { postgresModels } from './models.ts'
 import { PostgresSession } from './session.ts'
 import type { Access } from './session.ts'
 import { identityOf, parsePostgresUrl } from './url.ts'
@@ -43,6 +45,7 @@ export function openPostgresTarget(options: { url: string; secret?: Secret }): T
       await opened.head()
       return opened
     },
+    models: databaseModels((engine) => new PostgresStore(url, secret, engine)),
   }
 }
 
@@ -52,6 +55,7 @@ function uriOf(url: PostgresUrl, table: string): string {
 
 class PostgresStore implements Store {
   readonly dialect = postgres
+  readonly models = postgresModels
   readonly location: string
   private readonly url: PostgresUrl
   private readonly secret: Secret | null

@@ -21,6 +21,9 @@ const sqliteDialect: ModelDialect = {
   table: (name) => `main.${quoteName(name)}`,
   own: OWN,
   makeOwn: [`CREATE TABLE IF NOT EXISTS ${OWN} (${RECORD_COLUMNS})`],
+  *room() {
+    yield* []
+  },
   savepoints: true,
   uniqueIndexes: true,
   exists: (name) => `SELECT 1 AS found FROM main.sqlite_schema WHERE name = ${quoteText(name)} COLLATE NOCASE`,
@@ -32,7 +35,7 @@ const sqliteDialect: ModelDialect = {
   // Any column may hold any type, row by row.
   comparable: (column) => `CASE typeof(${column}) WHEN 'real' THEN printf('%.6e', ${column}) ELSE ${column} END`,
   settle: () => [],
-  index: (name, table, expressions, unique = false) => `CREATE ${unique ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS main.${quoteName(name)} ON ${quoteName(table)} (${expressions.join(', ')})`,
+  index: (name, table, expressions, { unique = false } = {}) => `CREATE ${unique ? 'UNIQUE ' : ''}INDEX IF NOT EXISTS main.${quoteName(name)} ON ${quoteName(table)} (${expressions.join(', ')})`,
   refused(thrown) {
     if (!(thrown instanceof SluiceError)) return false
     if (thrown.code === 'MODEL_FAILED') return true
