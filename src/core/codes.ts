@@ -60,6 +60,7 @@ export const CODES = {
   SERIALIZATION: { kind: 'transient', exit: 7, http: 409, means: 'The database ended the commit because another transaction changed what it had read.', hint: 'Sluice tried several times; run the same command again when the other one is done.' },
   COMMIT_UNKNOWN: { kind: 'transient', exit: 5, http: 502, means: 'The connection broke while the commit was under way, and the server cannot be asked what became of it.', hint: 'Run the same command again: it asks the table first, and nothing is loaded twice.' },
   DATABASE_FAILED: { kind: 'bug', exit: 1, http: 500, means: 'The database refused a statement that Sluice wrote.', hint: 'Please report it with the message; nothing was committed.' },
+  ROWS_REFUSED: { kind: 'config', exit: 4, http: 422, means: 'The database refuses so many rows that it must be the table that does not fit.', hint: 'Compare the rules of the table that the message names with the data; nothing was committed.' },
   // files
   FILE_UNFINISHED: { kind: 'data', exit: 3, http: 422, means: 'The file seems to be still being written.', hint: 'Run the command again when it is whole, or shorten --grace if it will not grow.' },
   FILE_TRUNCATED: { kind: 'data', exit: 3, http: 422, means: 'The document ends before it is complete.', hint: 'Deliver the whole file again under the same or another name.' },

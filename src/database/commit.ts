@@ -14,11 +14,13 @@ import type { ModelWork } from '../core/model.ts'
 import { describeSchema, fits, fold, mergeSchema } from '../core/schema.ts'
 import type { CommittedArrival, Receipt } from '../core/target.ts'
 import type { Incoming, Store } from './dialect.ts'
-import { FORMAT, growTable, keyIndex, lateIndex, ownTables } from './layout.ts'
+import { FORMAT, growTable, keyIndex, keyIndexes, lateIndex, ownTables } from './layout.ts'
 import { refreshIn } from './models.ts'
 import { receiptToJson, rejectFromSql } from './record.ts'
-import { replacedRows, writeRows } from './resolution.ts'
-import type { Changes, Work } from './resolution.ts'
+import { writeSound } from './refused.ts'
+import type { Sound } from './refused.ts'
+import { replacedRows } from './resolution.ts'
+import type { Check, Work } from './resolution.ts'
 import { first, total } from './session.ts'
 import type { Count, DatabaseSession } from './session.ts'
 import { readReceipt, readStanding, readState } from './state.ts'
@@ -60,31 +62,33 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   const schema = mergeSchema(state.schema, staged.schema)
   dialect.checkOrder(definition, schema)
   await make(job, state, schema)
-  await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema`, [table, FORMAT, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
+  await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} (tbl, format, ledger, definition, schema) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema`, [table, FORMAT, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
 
   const { table: name } = dialect.names(table)
   const replaces = definition.mode === 'replace'
   const late = !replaces && staged.places !== null && staged.places.lowest <= state.highest
   const left = replaces && state.exists ? await session.run('database.replace', `DELETE FROM ${name}`) : 0
-  if (replaces && left !== state.rows) throw broken(`${left} rows leave the table, its last commit left ${state.rows}`)
-  const kept = state.rows - left
-  const fresh = !late && kept === 0 && (await first(session, `SELECT 1 AS one FROM ${name} LIMIT 1`)) === undefined
+  if (replaces && left !== state.rows && state.adopted === null) throw broken(`${left} rows leave the table, its last commit left ${state.rows}`)
+  const kept = replaces ? 0 : state.rows
+  // Others may have put rows into an adopted table, or taken some out.
+  const fresh = !late && (kept === 0 || state.adopted !== null) && (await first(session, `SELECT 1 AS one FROM ${name} LIMIT 1`)) === undefined
   if (late) for (const statement of lateIndex(dialect, table, schema, definition.key)) await session.run('database.late', statement)
-  const indexes = keyIndex(dialect, table, schema, definition.key)
+  const indexes = keyIndex(dialect, table, schema, definition.key, state.relation)
   if (state.exists) for (const statement of indexes) await session.run('database.index', statement)
-  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, indexes: state.exists ? [] : indexes }
+  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, indexes: state.exists ? [] : indexes, checks: checksOf(store, state, schema), keyNames: [bare(dialect.names(table).keyIndex.name), ...keyIndexes(state.relation, definition.key)] }
 
   const models = job.models === undefined || store.models === undefined ? null : await refreshIn(store.models, session, job.models, { table, before: state.version }, job.failing ?? new Map())
   if (models !== null) work.touched = models.touched
   if (replaces) models?.untold()
   const aside = await asideRows(work)
-  const changes = await write(work)
-  const counts = balances(loaded, aside, changes)
+  const sound = await write(work)
+  const { changes } = sound
+  const counts = balances(loaded, aside, sound)
   const { replaced, evicted } = replacedRows(changes)
   const [inserted, updated] = [total(changes.inserted), total(changes.updated)]
   checkBalance(counts, { before: kept, after: kept + inserted })
   if (replaced + evicted !== updated) throw broken(`${updated} rows were updated, but ${replaced} of the old ones are kept and ${evicted} put aside`)
-  const receipt = await record(job, state, { counts, rows: kept + inserted, evicted, byTarget: total(changes.repeated, '0') + job.incoming.refused }, loaded)
+  const receipt = await record(job, state, { counts, rows: kept + inserted, evicted, byTarget: total(changes.repeated, '0') + total(sound.refused) + job.incoming.refused }, loaded)
   return { receipt: models === null ? receipt : { ...receipt, models: await models.finish(receipt.version) }, known: false }
 }
 
@@ -112,8 +116,21 @@ async function make({ store, session, table }: Commit, state: State, schema: Sta
     for (const statement of ownTables(store.dialect)) await session.run('database.own', statement)
     await store.makeRoom(session, table)
   }
-  const there = new Set((state.relation?.columns ?? []).map(({ name }) => fold(name)))
-  for (const statement of growTable(store.dialect, table, state.exists ? state.schema : null, schema, there)) await session.run('database.columns', statement)
+  for (const statement of growTable(store.dialect, table, state.exists ? state.schema : null, schema, state.relation)) await session.run('database.columns', statement)
+}
+
+/** What the catalog of a table that others made excludes; of our own tables nothing is left to exclude. */
+function checksOf({ dialect }: Store, { relation, adopted }: State, schema: State['schema']): Check[] {
+  if (adopted === null || relation === null) return []
+  return schema.flatMap((column) => {
+    const stored = relation.columns.find(({ name }) => fold(name) === fold(column.name))
+    return stored === undefined ? [] : dialect.checks(column.type, stored)
+  })
+}
+
+/** A quoted name as the database tells it. */
+function bare(name: string): string {
+  return name.slice(name.lastIndexOf('"', name.length - 2) + 1, -1)
 }
 
 /** The splitter's rejects into the table of rejects. */
@@ -125,11 +142,11 @@ async function asideRows({ store, session, table, batch, incoming }: Work): Prom
 }
 
 /** A key that is refused means that a row would be in twice. */
-async function write(work: Work): Promise<Changes> {
+async function write(work: Work): Promise<Sound> {
   try {
-    return await writeRows(work)
+    return await writeSound(work)
   } catch (thrown) {
-    if (work.store.isRepeated(thrown)) throw broken(thrown instanceof Error ? thrown.message : String(thrown))
+    if (work.store.isRepeated(thrown, work.keyNames)) throw broken(thrown instanceof Error ? thrown.message : String(thrown))
     throw thrown
   }
 }
@@ -139,7 +156,7 @@ function broken(detail: string): SluiceError {
 }
 
 /** One balance per arrival: read and skipped from the splitter, all else from rows that were written. */
-function balances(loaded: readonly Loaded[], aside: readonly Count[], { inserted, updated, losers, repeated }: Changes): Map<number, Balance> {
+function balances(loaded: readonly Loaded[], aside: readonly Count[], { changes: { inserted, updated, losers, repeated }, refused }: Sound): Map<number, Balance> {
   const counts = new Map<number, Balance>()
   for (const { seq, read, skipped } of loaded) counts.set(seq, { ...noBalance(), read, skipped })
   const add = (term: keyof Balance, rows: readonly Count[], what?: string): void => {
@@ -155,6 +172,7 @@ function balances(loaded: readonly Loaded[], aside: readonly Count[], { inserted
   add('duplicate', losers, 'duplicate')
   add('stale', losers, 'stale')
   add('quarantined', aside)
+  add('quarantined', refused)
   add('quarantined', repeated, '0')
   return counts
 }

@@ -7,6 +7,7 @@ import type { Staged } from '../core/engine.ts'
 import type { SqlValue } from '../core/effects.ts'
 import type { ColumnType, Schema, Value } from '../core/schema.ts'
 import type { ModelRoom } from './models.ts'
+import type { Check } from './resolution.ts'
 import type { DatabaseSession } from './session.ts'
 
 /** Sluice's own tables, which all tables of a database share. */
@@ -31,6 +32,12 @@ export interface Dialect {
   names(table: string): Names
   /** Type of a column that Sluice makes. */
   sqlType(type: ColumnType): string
+  /** The type that a column of somebody else's table has for Sluice; null: none that would keep its values exactly. */
+  typeOf(stored: string): ColumnType | null
+  /** Type of a column that is to be compared with a stored one, and keeps all values of the type. */
+  beside(type: ColumnType, stored: StoredColumn | undefined): string
+  /** What the catalog excludes of a type's values. */
+  checks(type: ColumnType, stored: StoredColumn): Check[]
   /** Would a column of the database, as its catalog names the type, keep every value of the type exactly? */
   holds(stored: string, type: ColumnType): boolean
   /** What is selected of a column, and the value that its answer stands for. */
@@ -54,6 +61,11 @@ export interface StoredColumn {
   type: string
   /** Quoted name of the collation of a text, where the database has such. */
   collation?: string
+  notNull?: boolean
+  /** Filled by the database when it is not given. */
+  filled?: boolean
+  /** Made by the database alone. */
+  generated?: boolean
 }
 
 /** A relation of the database, whoever made it. */
@@ -61,8 +73,8 @@ export interface Relation {
   /** `table`, or what it is instead. */
   kind: string
   columns: readonly StoredColumn[]
-  /** Column lists of unique indexes that hold for all rows. */
-  uniques: readonly (readonly string[])[]
+  /** Unique indexes that hold for all rows. */
+  uniques: readonly { name: string; columns: readonly string[] }[]
 }
 
 /** A staged batch as relations of a session; their columns: `place`, then `c0`, `c1`, … of the staged schema. */
@@ -105,13 +117,15 @@ export interface Store {
   makeRoom(session: DatabaseSession, table: string): Promise<void>
   relation(session: DatabaseSession, table: string): Promise<Relation | null>
   /** Puts the batch at hand, before the table is locked. @param fresh the table seems to be empty */
-  bringIn(session: DatabaseSession, staged: Staged, fresh: boolean, signal: AbortSignal | undefined): Promise<Incoming>
+  bringIn(session: DatabaseSession, table: string, staged: Staged, fresh: boolean, signal: AbortSignal | undefined): Promise<Incoming>
   /** Makes durable what was found committed. */
   settle(): Promise<void>
   /** Releases what is kept between calls. */
   close(): Promise<void>
-  /** Of a session whose statement failed: is it a row that was refused because its key is there already? */
-  isRepeated(thrown: unknown): boolean
+  /** Of a session whose statement failed: was a row refused because its key is there already? @param keys names of indexes */
+  isRepeated(thrown: unknown, keys: readonly string[]): boolean
+  /** Was a row refused for another reason? Then what the database says of it; else null. */
+  refusal(thrown: unknown, keys: readonly string[]): string | null
   /** Absent: it keeps no models. */
   readonly models?: ModelRoom
 }

@@ -3,7 +3,7 @@
  *
  *   <table>     columns of the schema and `_place`, a unique index on the key
  *   losers      one per table: valid records that are not in it, the same columns, batch, outcome
- *   meta        per table: format, ledger, definition, schema
+ *   meta        per table: format, ledger, definition, schema, and of an adopted table the rows that it had
  *   batches     one row per commit of a table
  *   arrivals    one row per committed arrival, and per interval of it when it was loaded by date
  *   rejects     records that did not get in
@@ -12,9 +12,9 @@
  */
 import { SluiceError } from '../core/errors.ts'
 import { findColumn, fold } from '../core/schema.ts'
-import type { Row, Schema } from '../core/schema.ts'
+import type { Column, Row, Schema } from '../core/schema.ts'
 import { quoteName } from '../sql/quote.ts'
-import type { Dialect } from './dialect.ts'
+import type { Dialect, Relation, StoredColumn } from './dialect.ts'
 import type { SqlRow } from './session.ts'
 
 /** Grows when the layout changes so that an older Sluice would read it wrongly. */
@@ -23,7 +23,7 @@ export const FORMAT = 1
 /** Sluice's tables that all tables of a database share. */
 export function ownTables({ own, integer }: Dialect): string[] {
   return [
-    `CREATE TABLE IF NOT EXISTS ${own('meta')} (tbl TEXT PRIMARY KEY, format ${integer} NOT NULL, ledger TEXT NOT NULL, definition TEXT NOT NULL, schema TEXT NOT NULL)`,
+    `CREATE TABLE IF NOT EXISTS ${own('meta')} (tbl TEXT PRIMARY KEY, format ${integer} NOT NULL, ledger TEXT NOT NULL, definition TEXT NOT NULL, schema TEXT NOT NULL, adopted ${integer})`,
     `CREATE TABLE IF NOT EXISTS ${own('batches')} (
       tbl TEXT NOT NULL, version ${integer} NOT NULL, id TEXT NOT NULL, lane ${integer} NOT NULL, fence ${integer} NOT NULL,
       highest ${integer} NOT NULL, rows ${integer} NOT NULL, receipt TEXT NOT NULL,
@@ -48,24 +48,39 @@ export function latestBatch({ own }: Dialect): string {
 
 /**
  * Statements that bring a table from the schema it has (null: there is none) to the one it shall have.
- * @param there names of columns that the table has already, in lower case
+ * @param relation what there is of it, whoever made it
+ * @throws SluiceError TABLE_UNSUPPORTED, DEFINITION_INVALID when it has a column of another type
  */
-export function growTable(dialect: Dialect, table: string, from: Schema | null, to: Schema, there: ReadonlySet<string>): string[] {
+export function growTable(dialect: Dialect, table: string, from: Schema | null, to: Schema, relation: Relation | null): string[] {
   if (to.length > dialect.mostColumns) {
     throw new SluiceError('TABLE_UNSUPPORTED', `The table ${table} would have ${to.length} columns; ${dialect.product} takes ${dialect.mostColumns}.`, { hint: 'Declare the columns that matter with --columns, or load it into a Delta table.' })
   }
   const names = dialect.names(table)
-  const definitions = to.map((column) => `${quoteName(column.name)} ${dialect.sqlType(column.type)}`)
-  const place = `_place ${dialect.integer}`
+  const there = (name: string): StoredColumn | undefined => relation?.columns.find((column) => fold(column.name) === fold(name))
+  for (const column of to) fitting(dialect, table, column, there(column.name))
+  const own = (column: Column): string => `${quoteName(column.name)} ${dialect.sqlType(column.type)}`
+  const lost = (column: Column): string => `${quoteName(column.name)} ${dialect.beside(column.type, there(column.name))}`
+  const statements: string[] = []
   if (from === null) {
-    return [
-      `CREATE TABLE ${names.table} (${[...definitions, `${place} NOT NULL`].join(', ')})`,
-      `CREATE TABLE ${names.losers} (${[...definitions, `${place} NOT NULL`, '_sluice_batch TEXT NOT NULL', '_sluice_outcome TEXT NOT NULL'].join(', ')})`,
-    ]
+    if (relation === null) statements.push(`CREATE TABLE ${names.table} (${[...to.map(own), `_place ${dialect.integer} NOT NULL`].join(', ')})`)
+    statements.push(`CREATE TABLE ${names.losers} (${[...to.map(lost), `_place ${dialect.integer} NOT NULL`, '_sluice_batch TEXT NOT NULL', '_sluice_outcome TEXT NOT NULL'].join(', ')})`)
+    return statements
   }
-  return to.slice(from.length).flatMap((column, i) => {
-    const definition = definitions[from.length + i] ?? ''
-    return [...(there.has(fold(column.name)) ? [] : [names.table]), names.losers].map((name) => `ALTER TABLE ${name} ADD COLUMN ${definition}`)
+  for (const column of to.slice(from.length)) {
+    if (there(column.name) === undefined) statements.push(`ALTER TABLE ${names.table} ADD COLUMN ${own(column)}`)
+    statements.push(`ALTER TABLE ${names.losers} ADD COLUMN ${lost(column)}`)
+  }
+  return statements
+}
+
+/** A column that the table has must keep what the pipeline's has. */
+function fitting(dialect: Dialect, table: string, column: Column, stored: StoredColumn | undefined): void {
+  if (stored === undefined || (dialect.holds(stored.type, column.type) && stored.generated !== true && stored.name === column.name)) return
+  const why = stored.generated === true ? `${dialect.product} makes its values itself` : stored.name === column.name ? `it is ${stored.type} there, which does not keep every ${column.type} as it is` : `it is spelled ${stored.name} there`
+  const type = dialect.typeOf(stored.type)
+  throw new SluiceError('DEFINITION_INVALID', `${table}: the column ${column.name} cannot be loaded: ${why}.`, {
+    where: { column: column.name },
+    hint: stored.generated === true || type === null ? 'Leave it out with --columns.' : `Declare it as --columns …,${stored.name}:${type}, or leave it out.`,
   })
 }
 
@@ -75,10 +90,16 @@ function keyColumns(schema: Schema, key: readonly string[]): string[] | null {
   return columns.length === 0 || !columns.every((column) => column !== undefined) ? null : columns.map((column) => quoteName(column.name))
 }
 
-/** The unique index on the key, as soon as the table has all its columns. */
-export function keyIndex(dialect: Dialect, table: string, schema: Schema, key: readonly string[]): string[] {
+/** Unique indexes of the table that are on its key and nothing else. */
+export function keyIndexes(relation: Relation | null, key: readonly string[]): string[] {
+  const wanted = new Set(key.map(fold))
+  return (relation?.uniques ?? []).filter(({ columns }) => columns.length === wanted.size && columns.every((name) => wanted.has(fold(name)))).map(({ name }) => name)
+}
+
+/** The unique index on the key, as soon as the table has all its columns, and unless it has one. */
+export function keyIndex(dialect: Dialect, table: string, schema: Schema, key: readonly string[], relation: Relation | null): string[] {
   const columns = keyColumns(schema, key)
-  if (columns === null) return []
+  if (columns === null || keyIndexes(relation, key).length > 0) return []
   const { name, on } = dialect.names(table).keyIndex
   return [`CREATE UNIQUE INDEX IF NOT EXISTS ${name} ON ${on} (${columns.join(', ')})`]
 }

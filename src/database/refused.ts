@@ -1,29 +1,146 @@
 /**
- * Records that the database cannot keep are put aside before anything is decided: the best of the others of their key is in
- * their place then, as if they had never been sound.
+ * Rows that the database refuses, by its catalog or by what it says: they are put aside with its reason, the best loser of
+ * their key moves up, and the rest goes in.
+ *
+ * What the catalog tells is asked of all rows at once, before anything is written. What only shows when a row is written is
+ * found by savepoints and halving: a part that is taken stays in while the next one is tried, so that rows which exclude one
+ * another are found, too. Then all of it is undone and the batch is written without them.
  */
 import type { Keep } from '../core/definition.ts'
+import { SluiceError } from '../core/errors.ts'
 import { findColumn } from '../core/schema.ts'
 import { keySql, orderSql } from '../resolve/database.ts'
-import type { Work } from './resolution.ts'
+import { quoteText } from '../sql/quote.ts'
+import { positions } from './layout.ts'
+import { DECIDED, decideAll, rowJson, writeRange, writeRows } from './resolution.ts'
+import type { Changes, Work } from './resolution.ts'
+import { first, total } from './session.ts'
+import type { Count } from './session.ts'
 
+/** Rows of a batch that may be found one by one: where more are refused, it is the table that does not fit. */
+const MOST_FOUND = 1_000
 const PROMOTED = '_sluice_promoted'
 
+export interface Sound {
+  changes: Changes
+  /** Rows that were put aside. */
+  refused: readonly Count[]
+}
+
+/** Writes a batch, and puts aside what the database refuses. @throws SluiceError ROWS_REFUSED above the limit */
+export async function writeSound(work: Work): Promise<Sound> {
+  const refused: Count[] = []
+  let current = work
+  if (work.incoming.refused > 0) await moveUp(work)
+  for (;;) {
+    if (work.checks.length > 0) {
+      for (let found = 1; found > 0; ) {
+        const aside = await checked(current)
+        found = total(aside)
+        refused.push(...aside)
+        if (found > 0) await moveUp(current)
+      }
+    }
+    try {
+      return { changes: await current.session.attempt(() => writeRows(current)), refused }
+    } catch (thrown) {
+      if (work.store.refusal(thrown, work.keyNames) === null) throw thrown
+    }
+    current = { ...current, fresh: false }
+    const aside = await found(current, total(refused))
+    // One row at a time all were taken: what they say together is not theirs.
+    if (total(aside) === 0) return { changes: await current.session.attempt(() => writeRows(current)), refused }
+    refused.push(...aside)
+    await moveUp(current)
+  }
+}
+
+/** Rows that the catalog excludes. */
+async function checked(work: Work): Promise<Count[]> {
+  await work.incoming.bring()
+  const aside: Count[] = []
+  const at = positions(work.schema, work.staged)
+  for (const { column, when, why } of work.checks) {
+    const i = at[work.schema.findIndex(({ name }) => name === column)] ?? -1
+    const value = i < 0 ? 'NULL' : `i.c${i}`
+    aside.push(...(await putAside(work, when(value), quoteText(column), i < 0 ? 'NULL' : `substr(CAST(${value} AS TEXT), 1, 120)`, quoteText(why))))
+  }
+  return aside
+}
+
+async function putAside(work: Work, where: string, column: string, value: string, why: string): Promise<Count[]> {
+  const { session, store, incoming, table, batch } = work
+  const into = store.dialect.own('rejects')
+  const at = positions(work.schema, work.staged)
+  const raw = `substr(${rowJson(work, at.map((i) => (i < 0 ? 'NULL' : `i.c${i}`)))}, 1, 65536)`
+  const from = `FROM ${incoming.winners} i WHERE ${where}`
+  const sql = `INSERT INTO ${into} (tbl, batch, place, "offset", code, "column", value, message, raw, evicted) SELECT ${quoteText(table)}, ${quoteText(batch)}, i.place, NULL, 'ROW_REFUSED', ${column}, ${value}, ${why}, ${raw}, 0 ${from}`
+  const counts = await session.write({ point: 'database.refused', sql, into, place: 'place' })
+  if (total(counts) > 0) await session.run('database.refused', `DELETE FROM ${incoming.winners} AS i WHERE ${where}`)
+  return counts
+}
+
+/** The rows that the database refuses when they are written. */
+async function found(work: Work, before: number): Promise<Count[]> {
+  const { session, incoming, store } = work
+  const bad: { place: bigint; why: string }[] = []
+  await incoming.bring()
+  const search = async (): Promise<void> => {
+    const keyed = work.definition.keep !== null
+    if (keyed) await decideAll(work)
+    for (const table of keyed ? [DECIDED, incoming.winners] : [incoming.winners]) await session.run('database.search', `CREATE INDEX ON ${table} (place)`)
+    const list = async (from: string, where: string): Promise<bigint[]> => (await session.all(`SELECT place FROM ${from}${where} ORDER BY place`)).map((row) => row['place'] as bigint)
+    const places = keyed ? await list(DECIDED, ` WHERE outcome IN ('inserted', 'updated')`) : await list(incoming.winners, '')
+    const attempt = async (from: number, to: number): Promise<void> => {
+      if (from >= to) return
+      try {
+        await session.attempt(() => writeRange(work, places[from] ?? 0n, places[to - 1] ?? 0n))
+      } catch (thrown) {
+        const why = store.refusal(thrown, work.keyNames)
+        if (why === null) throw thrown
+        if (to - from === 1) {
+          bad.push({ place: places[from] ?? 0n, why })
+          if (before + bad.length > MOST_FOUND) throw new SluiceError('ROWS_REFUSED', `${work.table}: ${store.dialect.product} refuses more than ${MOST_FOUND} rows of the batch, the last one because: ${why}`)
+          return
+        }
+        const middle = (from + to) >> 1
+        await attempt(from, middle)
+        await attempt(middle, to)
+      }
+    }
+    await attempt(0, places.length)
+    throw new Undone()
+  }
+  try {
+    await session.attempt(search)
+  } catch (thrown) {
+    if (!(thrown instanceof Undone)) throw thrown
+  }
+  const aside: Count[] = []
+  for (const { place, why } of bad) aside.push(...(await putAside(work, `i.place = ${place}`, 'NULL', 'NULL', quoteText(why.replaceAll('\0', '')))))
+  return aside
+}
+
+/** Ends a search: all that it wrote is taken back. */
+class Undone extends Error {}
+
 /** Of every key without a winner, the best loser of the batch becomes one. */
-export async function promote(work: Work, keep: Keep): Promise<void> {
-  const { session, store, incoming, staged } = work
+async function moveUp(work: Work): Promise<void> {
+  const { session, store, incoming, staged, definition } = work
   const { winners, beaten } = incoming
-  if (beaten === null) return
-  const at = (name: string): number => staged.findIndex((column) => column === findColumn(staged, name))
-  const key = work.definition.key.map(at)
+  const keep: Keep | null = definition.keep
+  if (beaten === null || keep === null) return
+  await incoming.bring()
+  const key = definition.key.map((name) => staged.findIndex((column) => column === findColumn(staged, name)))
   if (key.some((i) => i < 0)) return
   const column = 'column' in keep ? findColumn(staged, keep.column) : undefined
   const value = column === undefined ? 'NULL' : store.dialect.ordered(column.type, `b.c${staged.indexOf(column)}`)
-  const order = orderSql(keep, { value, place: 'b.place' })
   const without = `NOT EXISTS (SELECT 1 FROM ${winners} i WHERE ${keySql(key.map((i) => [`i.c${i}`, `b.c${i}`]))})`
-  const ranked = `SELECT b.place, row_number() OVER (PARTITION BY ${key.map((i) => `b.c${i}`).join(', ')} ORDER BY ${order}) AS nth FROM ${beaten} b WHERE ${without}`
+  const ranked = `SELECT b.place, row_number() OVER (PARTITION BY ${key.map((i) => `b.c${i}`).join(', ')} ORDER BY ${orderSql(keep, { value, place: 'b.place' })}) AS nth FROM ${beaten} b WHERE ${without}`
   await session.run('database.promote', `CREATE TEMP TABLE ${PROMOTED} AS SELECT place FROM (${ranked}) x WHERE nth = 1`)
-  await session.run('database.promote', `INSERT INTO ${winners} SELECT * FROM ${beaten} WHERE place IN (SELECT place FROM ${PROMOTED})`)
-  await session.run('database.promote', `DELETE FROM ${beaten} WHERE place IN (SELECT place FROM ${PROMOTED})`)
+  if ((await first(session, `SELECT 1 AS one FROM ${PROMOTED} LIMIT 1`)) !== undefined) {
+    await session.run('database.promote', `INSERT INTO ${winners} SELECT * FROM ${beaten} WHERE place IN (SELECT place FROM ${PROMOTED})`)
+    await session.run('database.promote', `DELETE FROM ${beaten} WHERE place IN (SELECT place FROM ${PROMOTED})`)
+  }
   await session.run('database.promote', `DROP TABLE ${PROMOTED}`)
 }

@@ -17,7 +17,6 @@ import { beatsSql, keySql, lostSql, outcomeSql, sameSql } from '../resolve/datab
 import { quoteName, quoteText } from '../sql/quote.ts'
 import type { Incoming, Store } from './dialect.ts'
 import { columnList, positions } from './layout.ts'
-import { promote } from './refused.ts'
 import { first, total } from './session.ts'
 import type { Count, DatabaseSession } from './session.ts'
 
@@ -44,6 +43,17 @@ export interface Work {
   indexes: readonly string[]
   /** Told the rows that are about to leave the table, and those that came: a relation of the table's columns. */
   touched?: (relation: string) => Promise<void>
+  /** What the catalog excludes. */
+  checks: readonly Check[]
+  /** Names of the unique indexes on the key, as the database tells them in errors. */
+  keyNames: readonly string[]
+}
+
+/** A rule of the catalog for a column: rows for which `when` holds would be refused. */
+export interface Check {
+  column: string
+  when(value: string): string
+  why: string
 }
 
 /** Rows as the database counted them. */
@@ -56,7 +66,7 @@ export interface Changes {
   repeated: readonly Count[]
 }
 
-const DECIDED = '_sluice_decided'
+export const DECIDED = '_sluice_decided'
 /** Most characters of a reject's raw text. */
 const RAW_LIMIT = 65_536
 
@@ -91,10 +101,6 @@ const pick = (list: readonly string[], i: number): string => list[i] ?? 'NULL'
 
 export async function writeRows(work: Work): Promise<Changes> {
   const keep = work.definition.keep
-  if (keep !== null && work.incoming.refused > 0) {
-    await work.incoming.bring()
-    await promote(work, keep)
-  }
   if (keep === null) {
     const inserted = work.fresh ? await fillIn(work) : await insertAll(work)
     await work.touched?.(work.fresh ? work.store.dialect.names(work.table).table : cameRows(work, `${work.incoming.winners} i`))
@@ -115,7 +121,7 @@ async function insertAll(work: Work): Promise<readonly Count[]> {
 /** The winners into an empty table; what stands there afterwards is what came in. */
 async function fillIn(work: Work): Promise<readonly Count[]> {
   const { store, session, table, incoming } = work
-  if (incoming.fill === undefined || incoming.refused > 0 || tampering('resolve') !== null || tampering('write') !== null) return insertAll(work)
+  if (incoming.fill === undefined || incoming.refused > 0 || work.checks.length > 0 || tampering('resolve') !== null || tampering('write') !== null) return insertAll(work)
   const at = positions(work.schema, work.staged)
   const there = at.flatMap((i, to) => (i < 0 ? [] : [{ i, name: work.schema[to]?.name ?? '' }]))
   await incoming.fill('database.fill', store.dialect.names(table).table, there.map(({ name }) => name), there.map(({ i }) => i))
@@ -167,7 +173,7 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
     if (shape.keep.rule === 'error') repeated.push(...(await putAside(work, shape, shape.stored('t'), 't._place', 'i.place', `${met} WHERE d.outcome = 'updated'`, true)))
     else losers.push(...(await lose(work, shape.stored('t'), 't._place', `'replaced'`, leaving)))
     updated = await update(work, shape)
-    inserted = await insert(work, `SELECT ${[...shape.staged('i'), 'i.place'].join(', ')} FROM ${joined} WHERE d.outcome = 'inserted'`)
+    inserted = await insert(work, newRows(work, shape))
     await work.touched?.(cameRows(work, `${joined} WHERE d.outcome IN ('inserted', 'updated')`))
     for (const statement of indexes) await session.run('database.index', statement)
     losers.push(...(await lose(work, shape.staged('i'), 'i.place', 'd.outcome', `${joined} WHERE d.outcome IN ('duplicate', 'stale')`)))
@@ -179,6 +185,30 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
   }
   await beaten(work, shape, losers, repeated)
   return { inserted, updated, losers, repeated }
+}
+
+function newRows({ incoming }: Work, shape: Shape, range = ''): string {
+  return `SELECT ${[...shape.staged('i'), 'i.place'].join(', ')} FROM ${DECIDED} d JOIN ${incoming.winners} i ON i.place = d.place WHERE d.outcome = 'inserted'${range}`
+}
+
+/** Decides the whole batch and writes nothing. */
+export async function decideAll(work: Work): Promise<void> {
+  const keep = work.definition.keep
+  if (keep !== null) await decide(work, shapeOf(work, keep))
+}
+
+/** Writes the rows of a range of places as they are decided: to find out whether the database takes them. */
+export async function writeRange(work: Work, from: bigint, to: bigint): Promise<void> {
+  const { keep } = work.definition
+  if (keep === null) {
+    const columns = positions(work.schema, work.staged).map((i) => (i < 0 ? 'NULL' : `i.c${i}`))
+    await insert(work, `SELECT ${[...columns, 'i.place'].join(', ')} FROM ${work.incoming.winners} i WHERE i.place BETWEEN ${from} AND ${to}`)
+    return
+  }
+  const shape = shapeOf(work, keep)
+  const range = ` AND d.place BETWEEN ${from} AND ${to}`
+  await update(work, shape, range)
+  await insert(work, newRows(work, shape, range))
 }
 
 /** Losers within the batch, classified against the row that stands now. */
@@ -217,12 +247,12 @@ async function decide(work: Work, shape: Shape): Promise<void> {
   await tamperTable(session, 'resolve', DECIDED)
 }
 
-function update({ store, session, table, schema, incoming }: Work, shape: Shape): Promise<Count[]> {
+function update({ store, session, table, schema, incoming }: Work, shape: Shape, range = ''): Promise<Count[]> {
   const i = shape.staged('i')
   const into = store.dialect.names(table).table
   const changed = schema.map((column, at) => ({ name: quoteName(column.name), at })).filter(({ at }) => !shape.key.includes(at))
   const assignments = [...changed.map(({ name, at }) => `${name} = ${pick(i, at)}`), '_place = i.place'].join(', ')
-  const sql = `UPDATE ${into} AS t SET ${assignments} FROM ${DECIDED} d, ${incoming.winners} i WHERE d.outcome = 'updated' AND i.place = d.place AND t.${shape.id} = d.target`
+  const sql = `UPDATE ${into} AS t SET ${assignments} FROM ${DECIDED} d, ${incoming.winners} i WHERE d.outcome = 'updated' AND i.place = d.place AND t.${shape.id} = d.target${range}`
   return session.write({ point: 'database.update', sql, into, place: '_place', standing: `t._place IN (SELECT place FROM ${DECIDED} WHERE outcome = 'updated')` })
 }
 

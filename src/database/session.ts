@@ -47,6 +47,11 @@ export interface DatabaseSession {
    * @throws SluiceError COMMIT_UNKNOWN when the connection was lost while it committed
    */
   transaction<T>(point: string, work: () => Promise<T>): Promise<T>
+  /**
+   * Within a transaction: what `work` did is taken back when it throws, and the transaction goes on. Where a database has no
+   * such thing, what it throws ends the transaction.
+   */
+  attempt<T>(work: () => Promise<T>): Promise<T>
   /** Everything that `work` reads comes from one state of the database. */
   snapshot<T>(work: () => Promise<T>): Promise<T>
   close(): Promise<void>

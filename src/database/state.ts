@@ -2,7 +2,7 @@
 import type { Definition } from '../core/definition.ts'
 import type { Standing } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
-import { describeSchema, fold } from '../core/schema.ts'
+import { describeSchema, fold, isReserved } from '../core/schema.ts'
 import type { Schema } from '../core/schema.ts'
 import type { Head, Receipt } from '../core/target.ts'
 import type { Relation, Store } from './dialect.ts'
@@ -16,24 +16,37 @@ export interface State extends Head {
   /** See `Table.highest`. */
   highest: bigint
   relation: Relation | null
+  /** Of a table that Sluice did not make: the rows that it had when it was taken over; else null. */
+  adopted: number | null
 }
 
 export function nothing(relation: Relation | null = null): State {
-  return { exists: false, version: null, definition: null, schema: [], made: 0, rows: 0, highest: 0n, lanes: new Map(), ledger: null, relation }
+  return { exists: false, version: null, definition: null, schema: [], made: 0, rows: 0, highest: 0n, lanes: new Map(), ledger: null, relation, adopted: null }
+}
+
+/** What a table of somebody else would be: its columns that can be loaded, and that the database does not fill itself. */
+function foreign(store: Store, relation: Relation): State {
+  const schema = relation.columns.flatMap((stored) => {
+    const type = stored.filled === true || stored.generated === true || isReserved(stored.name) ? null : store.dialect.typeOf(stored.type)
+    return type === null ? [] : [{ name: stored.name, type }]
+  })
+  return { ...nothing(relation), exists: true, schema, made: schema.length }
 }
 
 /**
  * State of a table. Call it inside a transaction or a snapshot.
  * @param ledger null: whoever's it is
+ * @param adopting a table that Sluice did not make is told as it is, without a definition
  * @throws SluiceError TABLE_FOREIGN, TABLE_UNSUPPORTED, TABLE_OTHER_LEDGER, TABLE_BROKEN
  */
-export async function readState(store: Store, session: DatabaseSession, table: string, ledger: string | null): Promise<State> {
+export async function readState(store: Store, session: DatabaseSession, table: string, ledger: string | null, adopting = false): Promise<State> {
   const { location, dialect } = store
   const where = { path: store.uri(table) }
   const meta = await readMeta(store, session, table)
   const relation = await store.relation(session, table)
   if (meta === null) {
     if (relation === null) return nothing()
+    if (adopting && relation.kind === 'table') return foreign(store, relation)
     throw new SluiceError('TABLE_FOREIGN', `${location} has a ${relation.kind} ${table} that Sluice did not make.`, { where })
   }
   if (ledger !== null && meta.ledger !== ledger) {
@@ -52,6 +65,7 @@ interface Meta {
   ledger: string
   definition: Definition
   schema: Schema
+  adopted: number | null
 }
 
 async function readMeta(store: Store, session: DatabaseSession, table: string): Promise<Meta | null> {
@@ -61,9 +75,9 @@ async function readMeta(store: Store, session: DatabaseSession, table: string): 
   if (format > FORMAT) {
     throw new SluiceError('TABLE_UNSUPPORTED', `${store.location} was written in format ${format}; this Sluice knows ${FORMAT}.`, { hint: 'Use the version that wrote it, or a newer one.' })
   }
-  const row = await first(session, `SELECT ledger, definition, schema FROM ${meta} WHERE tbl = $1`, [table])
+  const row = await first(session, `SELECT ledger, definition, schema, adopted FROM ${meta} WHERE tbl = $1`, [table])
   if (row === undefined) return null
-  return { ledger: String(row['ledger']), definition: JSON.parse(String(row['definition'])) as Definition, schema: JSON.parse(String(row['schema'])) as Schema }
+  return { ledger: String(row['ledger']), definition: JSON.parse(String(row['definition'])) as Definition, schema: JSON.parse(String(row['schema'])) as Schema, adopted: row['adopted'] === null ? null : Number(row['adopted']) }
 }
 
 /** Our columns must be what the last commit left; others are left alone. Answers how many came first. */

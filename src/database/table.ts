@@ -4,6 +4,7 @@
  * Every look is made from one state of the database, every commit on a session of its own, so nothing is held between
  * calls.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Definition } from '../core/definition.ts'
 import type { Staged, Standing } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
@@ -11,7 +12,8 @@ import { joined } from '../core/proposal.ts'
 import type { Alteration, LeftOut } from '../core/proposal.ts'
 import type { ColumnType, Row } from '../core/schema.ts'
 import type { ApplyOptions, CommittedArrival, Finding, Head, Receipt, RejectRow, Table } from '../core/target.ts'
-import { alterTable, takeOver } from './alter.ts'
+import { adoptForeign, takeOver } from './adopt.ts'
+import { alterTable } from './alter.ts'
 import { ModelRefused } from '../models/refresh.ts'
 import { commit } from './commit.ts'
 import type { Commit } from './commit.ts'
@@ -26,6 +28,11 @@ import { verifyTable } from './verify.ts'
 /** How often a commit is made again that the database gave up for the sake of another one, or whose end is unknown. */
 const TRIES = 5
 const AGAIN = new Set(['DEADLOCK', 'SERIALIZATION', 'COMMIT_UNKNOWN'])
+/** The database ended it, so nothing of it is there. */
+const ENDED = new Set(['DEADLOCK', 'SERIALIZATION'])
+/** How often the server is asked what became of a commit: for half a minute. */
+const ASKED = 10
+const ASKED_AGAIN = new Set(['UNREACHABLE', 'COMMIT_UNKNOWN', 'TARGET_READ_ONLY'])
 
 export interface TableOptions {
   store: Store
@@ -69,7 +76,7 @@ export class DatabaseTable implements Table {
   }
 
   async head(): Promise<Head> {
-    const { relation: _, highest: __, ...head } = await this.look((_session, state) => Promise.resolve(state), nothing())
+    const { relation: _, highest: __, adopted: ___, ...head } = await this.look((_session, state) => Promise.resolve(state), nothing())
     return head
   }
 
@@ -125,7 +132,7 @@ export class DatabaseTable implements Table {
     const { rows } = await this.head()
     const session = await store.writing(signal)
     try {
-      const incoming = await store.bringIn(session, staged, rows === 0 || definition.mode === 'replace', signal)
+      const incoming = await store.bringIn(session, table, staged, rows === 0 || definition.mode === 'replace', signal)
       const { receipt, known } = await session.transaction('database.commit', async () => {
         const done = await commit({ ...job, store, session, table, incoming })
         signal?.throwIfAborted()
@@ -142,8 +149,21 @@ export class DatabaseTable implements Table {
     }
   }
 
-  /** After a lost answer: whoever committed holds the lock until the end, so behind it the record is there or never will be. */
+  /** Asked patiently: a server that was killed recovers first. @throws SluiceError COMMIT_UNKNOWN when it cannot be asked */
   private async readBack(batch: string): Promise<Receipt | null> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.askFor(batch)
+      } catch (thrown) {
+        if (!(thrown instanceof SluiceError) || !ASKED_AGAIN.has(thrown.code)) throw thrown
+        if (tries >= ASKED) throw new SluiceError('COMMIT_UNKNOWN', `${this.uri}: the connection broke while batch ${batch} was committed, and the server cannot be asked what became of it: ${thrown.message}`, { cause: thrown })
+        await sleep(Math.min(100 * 2 ** tries, 5_000))
+      }
+    }
+  }
+
+  /** After a lost answer: whoever committed holds the lock until the end, so behind it the record is there or never will be. */
+  private async askFor(batch: string): Promise<Receipt | null> {
     const { store, table } = this
     const session = await store.writing()
     try {
@@ -162,10 +182,11 @@ export class DatabaseTable implements Table {
     return { batch, version: version ?? 0, arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
   }
 
-  async adopt(_: Definition, fence: number): Promise<void> {
+  async adopt(definition: Definition, fence: number): Promise<void> {
     const ledger = this.writer
-    if (!(await this.head()).exists) throw new SluiceError('NOT_FOUND', `There is no table at ${this.uri}.`)
-    await this.change((session) => takeOver({ store: this.store, session, table: this.table, ledger }, fence))
+    const head = await this.head()
+    if (!head.exists) throw new SluiceError('NOT_FOUND', `There is no table at ${this.uri}.`)
+    await this.change((session) => (head.definition === null ? adoptForeign : takeOver)({ store: this.store, session, table: this.table, ledger }, fence, definition), AGAIN)
     this.adopting = false
   }
 
@@ -222,14 +243,14 @@ export class DatabaseTable implements Table {
     return this.store.close()
   }
 
-  /** One transaction that changes the table and no row; made again when the database gave it up for another one. */
-  private async change<T>(work: (session: DatabaseSession) => Promise<T>): Promise<T> {
+  /** One transaction that changes the table and no row; made again when the database gave it up for another one (`again`). */
+  private async change<T>(work: (session: DatabaseSession) => Promise<T>, again: ReadonlySet<string> = ENDED): Promise<T> {
     for (let tries = 1; ; tries++) {
       const session = await this.store.writing()
       try {
         return await session.transaction('database.commit', () => work(session))
       } catch (thrown) {
-        if (!(thrown instanceof SluiceError) || !['DEADLOCK', 'SERIALIZATION'].includes(thrown.code) || tries >= TRIES) throw thrown
+        if (!(thrown instanceof SluiceError) || !again.has(thrown.code) || tries >= TRIES) throw thrown
       } finally {
         await session.close()
       }
@@ -245,7 +266,7 @@ export class DatabaseTable implements Table {
     if (session === null) return empty
     try {
       const answer = await session.snapshot(async () => {
-        const state = await readState(this.store, session, this.table, this.owner)
+        const state = await readState(this.store, session, this.table, this.owner, this.adopting)
         return state.exists ? { found: await work(session, state) } : null
       })
       if (answer === null) return empty
@@ -260,7 +281,7 @@ export class DatabaseTable implements Table {
     const session = await this.store.reading()
     if (session === null) return
     try {
-      const state = await session.snapshot(() => readState(this.store, session, this.table, this.owner))
+      const state = await session.snapshot(() => readState(this.store, session, this.table, this.owner, this.adopting))
       if (!state.exists) return
       if (durable) await this.store.settle()
       for await (const rows of session.pages(sql(state), values)) yield rows.map((row) => shape(row, state))

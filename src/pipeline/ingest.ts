@@ -8,6 +8,7 @@
  * Several batches are staged at once; they commit in the order of their numbers, here and across processes. A graceful
  * stop claims nothing more and finishes what is claimed.
  */
+import { isCode } from '../core/codes.ts'
 import type { ArrivalOutcome } from '../core/arrival.ts'
 import { DEADLY, poisoned } from '../core/death.ts'
 import type { LastSeen } from '../core/death.ts'
@@ -331,7 +332,7 @@ function report(work: Ingest, staged: Staged, receipt: Receipt | null, tally: Ta
   for (const fault of staged.faults) note(tally, fault)
   for (const reject of receipt?.faults ?? []) {
     note(tally, {
-      code: 'KEY_REPEATED', path: paths.get(seqOf(reject.place)) ?? '', row: rowOf(reject.place), message: reject.message,
+      code: isCode(reject.code) ? reject.code : 'KEY_REPEATED', path: paths.get(seqOf(reject.place)) ?? '', row: rowOf(reject.place), message: reject.message,
       ...(reject.offset === null ? {} : { offset: reject.offset }), ...(reject.column === null ? {} : { column: reject.column }),
     })
   }

@@ -14,7 +14,7 @@ import type { KnownTable } from './lookup.ts'
 import { dataFolder } from './options.ts'
 import { listRejects, readRejectId, rejectItem } from './rejects.ts'
 import type { RejectItem } from './rejects.ts'
-import { describePlace, openTarget } from './targets.ts'
+import { describePlace, openTarget, parseTarget } from './targets.ts'
 
 export interface Page<T> {
   items: T[]
@@ -130,7 +130,9 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
     count: (name, to) => withTable(name, to, (table) => item(name, table)),
     rejects: async ({ table, to, ...query }) => {
       const { table: key } = await tableFilter(folder, table, to)
-      return listRejects(ledger, (await there()).filter((entry) => key === undefined || entry.key === key), open, query)
+      const wanted = to === undefined ? {} : parseTarget(to, folder.path)
+      const entries = (await there()).filter((entry) => key === undefined || entry.key === key)
+      return listRejects(ledger, entries.map((entry) => ({ ...entry, place: { ...entry.place, ...wanted } })), open, query)
     },
     reject: (id, to) => {
       const { name, place } = readRejectId(id)

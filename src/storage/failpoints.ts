@@ -2,7 +2,8 @@
  * Failpoints of a test process, from the environment. Without these variables nothing is installed.
  *
  *   SLUICE_FAILPOINT       name of the failpoint to die at          SLUICE_FAILPOINT_HIT  at which passing (default 1)
- *   SLUICE_FAILPOINT_KILL  self (default) | parent | group          SLUICE_FAILPOINT_ONCE a file: only its creator dies
+ *   SLUICE_FAILPOINT_KILL  self (default) | parent | group | stop   SLUICE_FAILPOINT_ONCE a file: only its creator dies
+ *                          (stop: it goes on when it gets SIGCONT)
  *   SLUICE_FAILPOINT_LOG   a file that gets a line per name reached: `<p|c> <name>` for parent or child
  *   SLUICE_TAMPER          `<point>=drop` or `<point>=double`
  */
@@ -22,7 +23,10 @@ export function installFailpoints(who: 'parent' | 'child'): void {
         seen.add(point)
         appendFileSync(log, `${who === 'parent' ? 'p' : 'c'} ${point}\n`)
       }
-      if (point === target && --left === 0 && first()) die(who)
+      if (point === target && --left === 0 && first()) {
+        if (process.env['SLUICE_FAILPOINT_KILL'] === 'stop') process.kill(process.pid, 'SIGSTOP')
+        else die(who)
+      }
     },
     tamper: (point): Tampering | null => (point === tamperPoint && (how === 'drop' || how === 'double') ? how : null),
   })

@@ -10,7 +10,8 @@ import type { ColumnType, Value } from '../../core/schema.ts'
 import { nodeOf } from '../../core/types.ts'
 import type { Scalar } from '../../core/types.ts'
 import type { SqlValue } from '../../core/effects.ts'
-import type { Dialect, Names } from '../../database/dialect.ts'
+import type { Dialect, Names, StoredColumn } from '../../database/dialect.ts'
+import type { Check } from '../../database/resolution.ts'
 import { quoteName } from '../../sql/quote.ts'
 
 /** Bytes of a name; the server would cut what is longer, without a word. */
@@ -77,7 +78,7 @@ function holds(stored: string, type: ColumnType): boolean {
       return stored === 'text' || stored.startsWith('character varying')
     case 'decimal': {
       const [, precision, scale = '0'] = /^numeric\((\d+),(-?\d+)\)$/.exec(stored) ?? []
-      return stored === 'numeric' || (precision !== undefined && Number(scale) >= node.scale && Number(precision) - Number(scale) >= node.precision - node.scale)
+      return stored === 'numeric' || (precision !== undefined && Number(scale) === node.scale && Number(precision) >= node.precision)
     }
     case 'json':
     case 'list':
@@ -92,6 +93,31 @@ function holds(stored: string, type: ColumnType): boolean {
     case 'timestamp_local':
       return stored === TYPES[node.kind]
   }
+}
+
+/** Types that keep every value exactly as Sluice has it; jsonb, uuid, char(n), real and times of less than microseconds do not. */
+function typeOf(stored: string): ColumnType | null {
+  const [, precision, scale] = /^numeric\((\d+),(\d+)\)$/.exec(stored) ?? []
+  if (precision !== undefined && scale !== undefined) return Number(precision) <= 38 && Number(scale) <= Number(precision) ? `decimal(${Number(precision)},${Number(scale)})` : null
+  if (stored.startsWith('character varying') || stored === 'text') return 'string'
+  if (stored === 'integer' || stored === 'smallint') return 'int64'
+  const scalar = (Object.keys(TYPES) as Scalar[]).find((name) => TYPES[name] === stored)
+  return scalar ?? null
+}
+
+function beside(type: ColumnType, stored: StoredColumn | undefined): string {
+  return nodeOf(type).kind === 'string' && stored?.collation !== undefined ? `text COLLATE ${stored.collation}` : sqlType(type)
+}
+
+function checks(type: ColumnType, { name, type: stored, notNull, filled }: StoredColumn): Check[] {
+  const found: Check[] = []
+  // Of a column that is not in the batch the database would take its default, which null takes away.
+  if (notNull === true) found.push({ column: name, when: (value) => `${value} IS NULL`, why: `${name} must not be null${filled === true ? ', and a record without it has null' : ''}.` })
+  const range = { smallint: '32767', integer: '2147483647' }[stored]
+  if (nodeOf(type).kind === 'int64' && range !== undefined) found.push({ column: name, when: (value) => `${value} NOT BETWEEN -${range} - 1 AND ${range}`, why: `${name} is ${stored}, and the number is beyond it.` })
+  const [, length] = /^character varying\((\d+)\)$/.exec(stored) ?? []
+  if (length !== undefined) found.push({ column: name, when: (value) => `char_length(${value}) > ${length}`, why: `${name} takes ${length} characters.` })
+  return found
 }
 
 function shown(type: ColumnType, expression: string): string {
@@ -152,6 +178,9 @@ export const postgres: Dialect = {
   names,
   sqlType,
   holds,
+  typeOf,
+  beside,
+  checks,
   shown,
   value,
   ordered: (type, expression) => (nodeOf(type).kind === 'string' ? `${expression} COLLATE "C"` : expression),

@@ -41,6 +41,22 @@ export function stateOf(thrown: unknown): string | null {
   return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !/^E[A-Z]{4}$/.test(code) ? code : null
 }
 
+/** Name of the constraint or index that was violated. */
+export function constraintOf(thrown: unknown): string | undefined {
+  return causeOf(thrown)?.constraint
+}
+
+/** What the server says of a row, in one line. */
+export function saidBy(thrown: unknown): string {
+  const cause = causeOf(thrown)
+  return [cause?.message ?? String(thrown), ...(cause?.detail === undefined ? [] : [cause.detail])].join(' · ').replaceAll(/\s+/g, ' ')
+}
+
+function causeOf(thrown: unknown): ServerError | undefined {
+  const cause = thrown instanceof SluiceError ? thrown.cause : thrown
+  return cause instanceof Error ? cause : undefined
+}
+
 /** Did the connection break, so that nothing is known of what was asked last? */
 export function isLost(thrown: unknown): boolean {
   const state = stateOf(thrown)
@@ -70,7 +86,8 @@ function codeOf(state: string): Code {
   const known = STATES[state]
   if (known !== undefined) return known
   if (state.startsWith('08')) return 'UNREACHABLE'
-  if (state.startsWith('53')) return 'MEMORY_EXHAUSTED'
+  // Memory and the like of the server: of a file here that would make a suspect.
+  if (state.startsWith('53')) return 'IO_FAILED'
   if (state.startsWith('58')) return 'IO_FAILED'
   return 'DATABASE_FAILED'
 }

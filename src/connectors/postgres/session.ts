@@ -54,6 +54,7 @@ export class PostgresSession implements DatabaseSession {
   private readonly client: pg.Client
   private readonly location: string
   private broken: unknown = null
+  private depth = 0
   private signal: AbortSignal | undefined
 
   private constructor(client: pg.Client, location: string) {
@@ -198,6 +199,21 @@ export class PostgresSession implements DatabaseSession {
     await this.commit()
     crash(`${point}.after`)
     return result
+  }
+
+  async attempt<T>(work: () => Promise<T>): Promise<T> {
+    const name = `sluice_${++this.depth}`
+    await this.ask(`SAVEPOINT ${name}`)
+    try {
+      const result = await work()
+      await this.ask(`RELEASE SAVEPOINT ${name}`)
+      return result
+    } catch (thrown) {
+      if (this.usable) await this.ask(`ROLLBACK TO SAVEPOINT ${name}; RELEASE SAVEPOINT ${name}`)
+      throw thrown
+    } finally {
+      this.depth--
+    }
   }
 
   private async commit(): Promise<void> {

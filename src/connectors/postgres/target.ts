@@ -10,7 +10,6 @@ import { SluiceError } from '../../core/errors.ts'
 import { fold } from '../../core/schema.ts'
 import { Secret } from '../../core/secret.ts'
 import type { Target } from '../../core/target.ts'
-import type { ColumnType } from '../../core/types.ts'
 import type { Relation, Store, StoredColumn } from '../../database/dialect.ts'
 import { first } from '../../database/session.ts'
 import type { DatabaseSession } from '../../database/session.ts'
@@ -18,7 +17,7 @@ import { databaseModels } from '../../database/models.ts'
 import { DatabaseTable } from '../../database/table.ts'
 import { quoteName } from '../../sql/quote.ts'
 import { DEFAULT_SCHEMA, OWN_SCHEMA, fullName, partsOf, postgres } from './dialect.ts'
-import { stateOf } from './errors.ts'
+import { constraintOf, saidBy, stateOf } from './errors.ts'
 import { CopiedBatch } from './incoming.ts'
 import { postgresModels } from './models.ts'
 import { PostgresSession } from './session.ts'
@@ -81,15 +80,24 @@ class PostgresStore implements Store {
   }
 
   async reading(): Promise<DatabaseSession> {
+    const session = (await this.kept()) ?? (await PostgresSession.open(this.access(), false))
+    return new Kept(session, () => this.keep(session))
+  }
+
+  /** The session of the last look, if it still lives: the server may have ended it meanwhile. */
+  private async kept(): Promise<PostgresSession | null> {
     const kept = this.idle
     this.idle = null
-    let session: PostgresSession
-    if (kept !== null && kept.session.usable) {
-      clearTimeout(kept.timer)
-      session = kept.session
-      session.hold(true)
-    } else session = await PostgresSession.open(this.access(), false)
-    return new Kept(session, () => this.keep(session))
+    if (kept === null) return null
+    clearTimeout(kept.timer)
+    kept.session.hold(true)
+    try {
+      await kept.session.all('SELECT 1 AS one')
+      return kept.session
+    } catch {
+      await kept.session.close()
+      return null
+    }
   }
 
   private async keep(session: PostgresSession): Promise<void> {
@@ -145,7 +153,10 @@ class PostgresStore implements Store {
   async lock(session: DatabaseSession, table: string): Promise<void> {
     await session.all('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`sluice ${table}`])
     const relation = await this.relation(session, table)
-    if (relation?.kind === 'table') await session.all(`LOCK TABLE ${postgres.names(table).table} IN SHARE ROW EXCLUSIVE MODE`)
+    if (relation?.kind !== 'table') return
+    await session.all(`LOCK TABLE ${postgres.names(table).table} IN SHARE ROW EXCLUSIVE MODE`)
+    // A row that is refused only when everything is committed could not be told from the others.
+    await session.all('SET CONSTRAINTS ALL IMMEDIATE')
   }
 
   async hasOwn(session: DatabaseSession): Promise<boolean> {
@@ -175,13 +186,15 @@ class PostgresStore implements Store {
     return {
       kind: String(row['kind']),
       columns: JSON.parse(String(row['columns'] ?? '[]')) as StoredColumn[],
-      uniques: JSON.parse(String(row['uniques'] ?? '[]')) as string[][],
+      uniques: JSON.parse(String(row['uniques'] ?? '[]')) as Relation['uniques'],
     }
   }
 
-  async bringIn(session: DatabaseSession, staged: Staged, fresh: boolean, signal: AbortSignal | undefined): Promise<CopiedBatch> {
+  async bringIn(session: DatabaseSession, table: string, staged: Staged, fresh: boolean, signal: AbortSignal | undefined): Promise<CopiedBatch> {
     const writing = session as PostgresSession
-    const incoming = new CopiedBatch(writing, staged, staged.schema.map(({ type }) => temporaryType(type)))
+    const relation = await this.relation(session, table)
+    const types = staged.schema.map(({ name, type }) => postgres.beside(type, relation?.columns.find((column) => fold(column.name) === fold(name))))
+    const incoming = new CopiedBatch(writing, staged, types)
     await incoming.prepare(this.engine, fresh, signal)
     return incoming
   }
@@ -190,13 +203,16 @@ class PostgresStore implements Store {
     // A commit that can be seen is on disk: it is flushed before it becomes visible.
   }
 
-  isRepeated(thrown: unknown): boolean {
-    return stateOf(thrown) === '23505'
+  isRepeated(thrown: unknown, keys: readonly string[]): boolean {
+    return stateOf(thrown) === '23505' && (keys.length === 0 || keys.includes(constraintOf(thrown) ?? ''))
   }
-}
 
-function temporaryType(type: ColumnType): string {
-  return postgres.sqlType(type)
+  refusal(thrown: unknown, keys: readonly string[]): string | null {
+    const state = stateOf(thrown)
+    // Data that does not fit, constraints, and what a trigger raises.
+    if (state === null || !/^(22|23|P0001$)/.test(state) || this.isRepeated(thrown, keys.length === 0 ? [''] : keys)) return null
+    return saidBy(thrown)
+  }
 }
 
 const KINDS = `CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' ELSE 'relation' END`
@@ -204,10 +220,12 @@ const KINDS = `CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN '
 /** What the catalog says of one relation, as one row. */
 const RELATION = `
   SELECT ${KINDS} AS kind,
-    (SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
+    (SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
+        'filled', a.atthasdef OR a.attidentity <> '', 'generated', a.attgenerated <> '' OR a.attidentity = 'a',
+        'collation', (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation)) ORDER BY a.attnum)
       FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
-    (SELECT json_agg((SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])))
-      FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL) AS uniques
+    (SELECT json_agg(json_build_object('name', ic.relname, 'columns', (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))))
+      FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL) AS uniques
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`
 
 /** A session that goes back when it is closed. */
@@ -222,6 +240,7 @@ class Kept implements DatabaseSession {
   pages: DatabaseSession['pages'] = (...given) => this.inner.pages(...given)
   run: DatabaseSession['run'] = (...given) => this.inner.run(...given)
   write: DatabaseSession['write'] = (...given) => this.inner.write(...given)
+  attempt: DatabaseSession['attempt'] = (work) => this.inner.attempt(work)
   transaction: DatabaseSession['transaction'] = (...given) => this.inner.transaction(...given)
   snapshot: DatabaseSession['snapshot'] = (...given) => this.inner.snapshot(...given)
   close(): Promise<void> {

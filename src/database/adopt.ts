@@ -1,0 +1,107 @@
+/**
+ * Taking a table over: another ledger in its record, or a record for a table that Sluice did not make, and a commit of its
+ * own that says so. All inside the caller's transaction.
+ */
+import { checkKeepColumn } from '../core/definition.ts'
+import type { Definition } from '../core/definition.ts'
+import { SluiceError } from '../core/errors.ts'
+import { findColumn, fold } from '../core/schema.ts'
+import type { Schema } from '../core/schema.ts'
+import type { Receipt } from '../core/target.ts'
+import { KEY_WORDS, canBeKey } from '../core/types.ts'
+import { quoteName } from '../sql/quote.ts'
+import type { Change } from './alter.ts'
+import type { Relation, StoredColumn } from './dialect.ts'
+import { FORMAT, growTable, keyIndex, ownTables } from './layout.ts'
+import { receiptToJson } from './record.ts'
+import { first } from './session.ts'
+import { readState } from './state.ts'
+import type { State } from './state.ts'
+
+/** Another ledger in the table's record. Nothing happens when it is the ledger's already. */
+export async function takeOver(change: Change, fence: number): Promise<void> {
+  const { store, session, table, ledger } = change
+  await store.lock(session, table)
+  const state = await readState(store, session, table, null)
+  if (!state.exists) throw new SluiceError('NOT_FOUND', `There is no table at ${store.uri(table)}.`)
+  if (state.ledger === ledger) return
+  await session.run('database.adopt', `UPDATE ${store.dialect.own('meta')} SET ledger = $1 WHERE tbl = $2`, [ledger, table])
+  await say(change, state, fence, state.rows)
+}
+
+async function say({ store, session, table, ledger }: Change, state: State, fence: number, rows: number): Promise<void> {
+  const version = (state.version ?? 0) + 1
+  const id = `adopted-${version}-${ledger}`
+  const receipt: Receipt = { batch: id, version, arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
+  const values = [table, version, id, 0, Math.max(fence, (state.lanes.get(0) ?? 0) + 1), state.highest, rows, receiptToJson(receipt)]
+  await session.run('database.adopted', `INSERT INTO ${store.dialect.own('batches')} VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, values)
+}
+
+/**
+ * A table that Sluice did not make: its rows keep place 0, its types, defaults and constraints hold, its other columns are left alone.
+ * @throws SluiceError DEFINITION_INVALID when the definition does not fit the table, with what to do
+ */
+export async function adoptForeign(change: Change, fence: number, definition: Definition): Promise<void> {
+  const { store, session, table, ledger } = change
+  const { dialect } = store
+  await store.lock(session, table)
+  const state = await readState(store, session, table, null, true)
+  const { relation } = state
+  // Made again after a lost answer: it is there.
+  if (state.ledger === ledger) return
+  if (relation === null || state.definition !== null) throw new SluiceError('BUSY', `${store.uri(table)}: another process took the table over meanwhile.`)
+  const schema = schemaFor(table, definition, state, relation, dialect.product)
+  dialect.checkOrder(definition, schema)
+  const { table: name } = dialect.names(table)
+  await store.makeOwn(session)
+  for (const statement of ownTables(dialect)) await session.run('database.own', statement)
+  const place = relation.columns.find((column) => column.name === '_place')
+  if (place === undefined) await session.run('database.columns', `ALTER TABLE ${name} ADD COLUMN _place ${dialect.integer}`)
+  // Left by a Sluice whose records are gone: what it meant is not known any more.
+  else await session.run('database.columns', `ALTER TABLE ${name} ALTER COLUMN _place DROP NOT NULL`)
+  if (place !== undefined) await session.run('database.columns', `UPDATE ${name} SET _place = NULL WHERE _place IS NOT NULL`)
+  for (const statement of growTable(dialect, table, null, schema, relation)) await session.run('database.columns', statement)
+  await makeKey(change, definition, schema, relation)
+  const rows = Number((await first(session, `SELECT count(*) AS n FROM ${name}`))?.['n'])
+  await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} (tbl, format, ledger, definition, schema, adopted) VALUES ($1, $2, $3, $4, $5, $6)`, [table, FORMAT, ledger, JSON.stringify(definition), JSON.stringify(schema), rows])
+  await say(change, state, fence, rows)
+}
+
+/** The columns that will be loaded. */
+function schemaFor(table: string, { columns, key, keep }: Definition, state: State, relation: Relation, product: string): Schema {
+  const stored = (name: string): StoredColumn | undefined => relation.columns.find((column) => fold(column.name) === fold(name))
+  const there = relation.columns.map(({ name, type }) => `${name} ${type}`).join(', ')
+  const missing = (columns ?? []).find(({ name }) => stored(name) === undefined)
+  if (missing !== undefined) throw new SluiceError('DEFINITION_INVALID', `${table} has no column ${missing.name}. It has ${there}.`, { where: { column: missing.name } })
+  const schema = columns ?? state.schema
+  const loaded = new Set(schema.map(({ name }) => fold(name)))
+  for (const name of key) {
+    const column = findColumn(schema, name)
+    if (column !== undefined && canBeKey(column.type)) continue
+    const why = stored(name) === undefined ? `${table} has no column ${name}. It has ${there}.` : `--key ${name}: a column of the type ${stored(name)?.type ?? ''} cannot be the key of a load.`
+    throw new SluiceError('DEFINITION_INVALID', why, { where: { column: name }, hint: `Types of a key: ${KEY_WORDS}. A column that ${product} fills itself is loaded when --columns names it.` })
+  }
+  if (keep !== null && 'column' in keep) checkKeepColumn(keep, findColumn(schema, keep.column))
+  const needed = relation.columns.find(({ name, notNull, filled, generated }) => notNull === true && filled !== true && generated !== true && name !== '_place' && !loaded.has(fold(name)))
+  if (needed !== undefined) {
+    throw new SluiceError('DEFINITION_INVALID', `${table}: the column ${needed.name} (${needed.type}) must not be null, has no default, and would not be loaded.`, {
+      where: { column: needed.name }, hint: 'Name it in --columns, or give it a default.',
+    })
+  }
+  return schema
+}
+
+/** The unique index on the key, if the table has none. */
+async function makeKey({ store, session, table }: Change, { key }: Definition, schema: Schema, relation: Relation): Promise<void> {
+  for (const statement of keyIndex(store.dialect, table, schema, key, relation)) {
+    try {
+      await session.run('database.index', statement)
+    } catch (thrown) {
+      if (!store.isRepeated(thrown, [])) throw thrown
+      const columns = key.map((name) => quoteName(findColumn(schema, name)?.name ?? name)).join(', ')
+      throw new SluiceError('DEFINITION_INVALID', `${table}: its rows are not unique by the key ${key.join(', ')}, so it cannot be loaded by it.`, {
+        hint: `Find them with SELECT ${columns} FROM ${store.dialect.names(table).table} GROUP BY ${columns} HAVING count(*) > 1, and leave one of each.`,
+      })
+    }
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * A table that others made, with all that a database can ask of a row: types, defaults, generated and identity columns, NOT
+ * NULL, CHECK, UNIQUE, FOREIGN KEY, a trigger. process.env['SLUICE_TEST_POSTGRES_URL'] names the server.
+ */
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { load } from '../../src/index.ts'
+import type { LoadOptions, LoadResult } from '../../src/index.ts'
+import { openBrowser } from '../../src/service/browse.ts'
+import { scratch } from '../command.ts'
+import { ownDatabase } from '../postgres.ts'
+import type { OwnDatabase } from '../postgres.ts'
+
+let database: OwnDatabase
+before(async () => {
+  database = await ownDatabase()
+  // Doctor opens every table that the folder knows, and no password is written down.
+  process.env['PGPASSWORD'] = decodeURIComponent(new URL(database.url).password)
+})
+after(async () => {
+  delete process.env['PGPASSWORD']
+  await database.drop()
+})
+
+interface Room {
+  dir: string
+  go(options: Partial<LoadOptions>): Promise<LoadResult>
+  file(name: string, records: readonly unknown[]): void
+}
+
+function room(t: TestContext): Room {
+  const dir = scratch(t)
+  mkdirSync(join(dir, 'in'))
+  return {
+    dir,
+    go: (options) => load({ paths: [join(dir, 'in')], into: 'product', to: database.url, dataDir: join(dir, 'data'), jobs: 1, ...options }),
+    file: (name, records) => writeFileSync(join(dir, 'in', name), records.map((record) => `${JSON.stringify(record)}\n`).join('')),
+  }
+}
+
+async function rejects(dir: string): Promise<(string | null)[][]> {
+  const browser = await openBrowser(join(dir, 'data'))
+  try {
+    return (await browser.rejects({ limit: 100, to: database.url, table: 'product' })).items.map(({ code, column, message }) => [code, column, message])
+  } finally {
+    await browser.close()
+  }
+}
+
+const SHOP = `
+  DROP TABLE IF EXISTS product, maker CASCADE; DROP SCHEMA IF EXISTS sluice CASCADE;
+  CREATE TABLE maker (id int PRIMARY KEY);
+  INSERT INTO maker VALUES (1), (2);
+  CREATE TABLE product (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, sku varchar(8) NOT NULL UNIQUE, name text, price numeric(10,2) CHECK (price >= 0),
+    amount smallint, slug text UNIQUE, maker int REFERENCES maker DEFERRABLE INITIALLY DEFERRED, upper_name text GENERATED ALWAYS AS (upper(name)) STORED,
+    made_at timestamptz NOT NULL DEFAULT now(), note text DEFAULT 'none');
+  CREATE OR REPLACE FUNCTION no_evil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.name = 'evil' THEN RAISE EXCEPTION 'no evil products'; END IF; RETURN NEW; END $$;
+  CREATE TRIGGER no_evil BEFORE INSERT OR UPDATE ON product FOR EACH ROW EXECUTE FUNCTION no_evil();
+  INSERT INTO product (sku, name, price, slug, maker, note) VALUES ('old', 'Old', 1, 'old', 1, 'kept'), ('same', 'Same', 2.5, 'same', 1, 'kept')`
+
+const REQUEST = { key: 'sku', mode: 'upsert', columns: 'sku:string,name:string,price:decimal(10,2),amount:int64,slug:string,maker:int64', adopt: true }
+
+test('what the database refuses is put aside with its reason, and the rest goes in', async (t) => {
+  const { dir, go, file } = room(t)
+  await database.ask(SHOP)
+  file('a.ndjson', [
+    { sku: 'old', name: 'New', price: 3, slug: 'new', maker: 2 },
+    { sku: 'same', name: 'Same', price: 2.5, slug: 'same', maker: 1 },
+    { sku: 'a', name: 'A', price: 1, amount: 1, slug: 'a', maker: 1 },
+    { sku: 'a', name: 'A', price: -1, amount: 1, slug: 'a', maker: 1 },
+    { sku: 'much too long', name: 'B' },
+    { sku: 'c', name: 'C', amount: 40_000 },
+    { sku: 'd', name: 'D', maker: 7 },
+    { sku: 'e', name: 'E', slug: 'old' },
+    { sku: 'f', name: 'evil' },
+    { sku: 'g', name: 'G\0' },
+    { sku: 'h', name: 'H', slug: 'twice' },
+    { sku: 'i', name: 'I', slug: 'twice' },
+  ])
+  const result = await go(REQUEST)
+  assert.deepEqual([result.state, result.exit, result.errors.filter(({ code }) => code !== 'ROW_REFUSED')], ['COMPLETED', 3, []])
+  // `old` gives its slug away in the same batch: e may have it.
+  assert.deepEqual({ ...result.balance }, { read: 12, inserted: 3, updated: 1, duplicate: 1, stale: 0, skipped: 0, quarantined: 7, evicted: 0, balances: true })
+  assert.deepEqual(result.reasons, { ROW_REFUSED: 7 })
+  const rows = await database.ask('SELECT sku, name, price::text, upper_name, note, _place::text FROM product ORDER BY sku COLLATE "C"')
+  assert.deepEqual(rows.map(({ sku, name, price, upper_name: upper, note }) => [sku, name, price, upper, note]), [
+    ['a', 'A', '1.00', 'A', 'none'],
+    ['e', 'E', null, 'E', 'none'],
+    ['h', 'H', null, 'H', 'none'],
+    ['old', 'New', '3.00', 'NEW', 'kept'],
+    ['same', 'Same', '2.50', 'SAME', 'kept'],
+  ])
+  const said = await rejects(dir)
+  const about = (part: RegExp): number => said.filter(([, , message]) => part.test(message ?? '')).length
+  for (const part of [/product_price_check/, /sku takes 8 characters/, /amount is smallint/, /product_maker_fkey/, /no evil products/, /NUL character/, /product_slug_key/]) assert.equal(about(part), 1, `${String(part)} in ${JSON.stringify(said)}`)
+  // The table goes on without --adopt, and what others do to it meanwhile is theirs.
+  await database.ask(`UPDATE product SET note = 'mine' WHERE sku = 'a'`)
+  file('b.ndjson', [{ sku: 'a', name: 'A2', price: 5, slug: 'a', maker: 1 }])
+  const again = await go({})
+  assert.deepEqual([again.exit, again.balance.updated, again.balance.read], [0, 1, 1])
+  assert.deepEqual((await database.ask(`SELECT name, note FROM product WHERE sku = 'a'`))[0], { name: 'A2', note: 'mine' })
+  const browser = await openBrowser(join(dir, 'data'))
+  try {
+    for await (const table of browser.opened()) assert.deepEqual((await table.verify()).filter(({ grade }) => grade === 'broken'), [])
+  } finally {
+    await browser.close()
+  }
+})
+
+test('what does not fit is refused before anything is read, with what to do', async (t) => {
+  const { go, file } = room(t)
+  file('a.ndjson', [{ sku: 'a', name: 'A' }])
+  await database.ask(SHOP)
+  const refused = async (options: Partial<LoadOptions>, message: RegExp): Promise<void> => {
+    await assert.rejects(go({ ...REQUEST, ...options }), (thrown: Error & { code?: string; hint?: string }) => {
+      assert.equal(thrown.code, 'DEFINITION_INVALID')
+      assert.match(`${thrown.message} ${thrown.hint ?? ''}`, message)
+      return true
+    })
+  }
+  await refused({ columns: 'sku:string,colour:string' }, /has no column colour/)
+  await refused({ columns: 'sku:string,upper_name:string' }, /upper_name cannot be loaded: PostgreSQL makes its values itself/)
+  await refused({ columns: 'sku:string,price:double' }, /price cannot be loaded: it is numeric\(10,2\).*decimal\(10,2\)/)
+  await refused({ columns: 'name:string', key: 'name' }, /sku \(character varying\(8\)\) must not be null/)
+  await database.ask(`INSERT INTO product (sku, name) VALUES ('x', 'Old')`)
+  await refused({ columns: 'sku:string,name:string', key: 'name' }, /not unique by the key name.*GROUP BY "name"/)
+  assert.deepEqual(await database.ask(`SELECT column_name FROM information_schema.columns WHERE table_name = 'product' AND column_name = '_place'`), [], 'nothing was changed')
+  await assert.rejects(go({ key: 'sku' }), { code: 'TABLE_FOREIGN' })
+  await assert.rejects(go({ into: 'nothing_here', adopt: true }), { code: 'NOT_FOUND' })
+  // Without --columns the table's own are loaded, but those that it fills itself; the index is made where there is none.
+  await database.ask(`DELETE FROM product WHERE sku = 'x'; ALTER TABLE product DROP CONSTRAINT product_sku_key`)
+  const result = await go({ key: 'sku', mode: 'upsert', adopt: true })
+  assert.deepEqual([result.exit, result.balance.inserted], [0, 1])
+  assert.equal((await database.ask(`SELECT note FROM product WHERE sku = 'a'`))[0]?.['note'], 'none')
+  assert.equal((await database.ask(`SELECT count(*)::int AS n FROM pg_indexes WHERE tablename = 'product' AND indexname = 'sluice_key_product'`))[0]?.['n'], 1)
+})
+
+test('a table that takes next to nothing is said to, and nothing is committed', async (t) => {
+  const { go, file } = room(t)
+  await database.ask(`DROP TABLE IF EXISTS product CASCADE; DROP SCHEMA IF EXISTS sluice CASCADE; CREATE TABLE product (sku text PRIMARY KEY, v int CHECK (v < 0))`)
+  file('a.ndjson', Array.from({ length: 1500 }, (_, n) => ({ sku: `s${n}`, v: n })))
+  const result = await go({ key: 'sku', adopt: true })
+  assert.deepEqual([result.state, result.exit, result.errors[0]?.code], ['FAILED', 4, 'ROWS_REFUSED'])
+  assert.equal((await database.ask('SELECT count(*)::int AS n FROM product'))[0]?.['n'], 0)
+})
