@@ -8,6 +8,8 @@ import { placeOf } from '../src/core/place.ts'
 import { fold, rankOf } from '../src/core/schema.ts'
 import type { Row, Schema, Value } from '../src/core/schema.ts'
 import { reference } from '../src/resolve/rule.ts'
+import type { ByDate } from '../src/core/interval.ts'
+import { isIn } from './dates.ts'
 import { typeRecord } from './typing.ts'
 import type { Json } from './typing.ts'
 
@@ -17,6 +19,8 @@ export interface ModelArrival {
   /** Identity of its bytes and generation; an arrival whose content came in before under a lower seq is no arrival. */
   content: string
   records: readonly Json[]
+  /** What its commits brought, undefined: all that was not in; absent: one that brought everything. */
+  commits?: (ByDate | undefined)[]
 }
 
 export interface Model {
@@ -36,6 +40,7 @@ export function model(definition: Definition, schema: Schema, arrivals: readonly
     if (contents.has(arrival.content)) continue
     contents.add(arrival.content)
     arrival.records.forEach((json, index) => {
+      if (arrival.commits !== undefined && !isIn(json, arrival.commits)) return
       const place = placeOf(arrival.seq, index + 1)
       const typed = typeRecord(json, schema, definition.key)
       if (Array.isArray(typed)) good.push([...typed, place])

@@ -1,6 +1,7 @@
 /** `sluice files ls|show`: what became of every file. */
 import { Command, Option } from 'commander'
 import { describeDeath } from '../core/death.ts'
+import { showIntervals } from '../core/interval.ts'
 import type { ArrivalRow, ArrivalState } from '../core/ledger.ts'
 import { renderWhere } from './failure.ts'
 import { balanceLine, bytes, number, time } from './format.ts'
@@ -44,7 +45,9 @@ async function list(output: Output, flags: FilesFlags): Promise<number> {
 function rowOf(file: ArrivalRow): string[] {
   const { counts } = file
   const count = (value: number | undefined): string => (value === undefined ? '—' : number(value))
-  const why = file.fault?.code ?? (file.sameAs === null ? '' : `same bytes as ${shortTable(file.table)}/${file.sameAs}`)
+  const copy = file.sameAs === null ? '' : `same bytes as ${shortTable(file.table)}/${file.sameAs}`
+  const only = file.covered === null ? '' : `only ${showIntervals(file.covered)}`
+  const why = [file.fault?.code ?? copy, only].filter((text) => text !== '').join(' · ')
   return [file.state, `${shortTable(file.table)}/${file.seq}`, bytes(file.size), count(counts?.read), count(counts?.inserted), count(counts?.updated), count(counts?.duplicate), count(counts?.quarantined), file.path, why]
 }
 
@@ -66,6 +69,7 @@ function show(output: Output, { file, to }: { file: string; to: string | undefin
       ['sha-256', item.sha256 === null ? '' : `${item.sha256}${item.generation === 0 ? '' : ` generation ${item.generation}`}`],
       ['same as', item.sameAs === null ? '' : `${shortTable(item.table)}/${item.sameAs}`],
       ['table', item.table],
+      ['dates in', item.covered === null ? '' : showIntervals(item.covered)],
       ['balance', item.counts === null ? '' : balanceLine(item.counts)],
       ['fault', fault === null ? '' : `${fault.code}: ${fault.message}`],
       ['where', fault === null ? '' : renderWhere(fault)],

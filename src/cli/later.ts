@@ -38,9 +38,6 @@ const VERBS: Readonly<Record<string, string>> = {
 }
 
 const FLAGS: Readonly<Record<string, string>> = {
-  '--since': 'Loading by date',
-  '--until': 'Loading by date',
-  '--date-field': 'Loading by date',
   '--updates': 'Deletion vectors',
   '--history': 'Limiting the history',
   '--on-changed': 'Appending changed files',

@@ -11,6 +11,7 @@ import type { LoadResult } from '../service/load.ts'
 import type { LoadOptions } from '../service/options.ts'
 import { systemClock } from '../storage/system.ts'
 import { renderFaults } from './failure.ts'
+import { showInterval } from '../core/interval.ts'
 import { balanceLine, bytes, duration, number, plural } from './format.ts'
 import { tellMisspelt } from './config.ts'
 import { refuseLaterPlace } from './later.ts'
@@ -142,8 +143,14 @@ export function summary(output: Output, result: LoadResult): void {
     else output.note(text)
   }
   output.note(`  ${filesLine(output, files)}   ${duration(result.ms)}`)
-  if (files.total > 0 && files.known === files.total) output.note(`  ${plural(files.known, 'file')} already completed (same SHA-256) · 0 read · nothing to do    use --reload to read them again`)
+  if (files.total > 0 && files.known === files.total) output.note(`  ${plural(files.known, 'file')} already completed (same SHA-256${result.dates === null ? '' : ', these dates'}) · 0 read · nothing to do    use --reload to read them again`)
   else if (files.total === 0) output.note(`  There is nothing to load here: no file named ${extensions()}.`)
+  if (result.dates !== null && files.loaded > 0) {
+    const { outside, undated } = result.aside
+    const parts = [...(outside === 0 ? [] : [`${plural(outside, 'record')} of other dates or brought before`]), ...(undated === 0 ? [] : [`${plural(undated, 'record')} without a date`])]
+    output.note(`  by ${result.dates.field}, ${showInterval(result.dates)} · left out: ${parts.length === 0 ? 'nothing' : parts.join(', ')}`)
+    if (undated > 0) output.note('  records without a date belong to no day: a load without --since and --until brings them')
+  }
   if (result.state === 'INTERRUPTED') output.note(`  ${output.style('yellow', 'interrupted')}: the same command goes on where it stopped`)
   for (const { name, state, message } of result.models) {
     if (state === 'waiting') output.note(`  model ${name} waits: ${message ?? ''}`)

@@ -38,7 +38,7 @@ test('an unknown word is answered with the one that was meant', async () => {
 })
 
 test('what is not built yet is refused as LATER, with its name', async () => {
-  const later = [['watch', 'in'], ['undo', 'f'], ['why', 't', 'k'], ['files', 'retry'], ['rejects', 'fix', 'q'], ['load', 'in', '--into', 't', '--since', '2026-01-01'], ['load', 'in', '--since=2026-01-01'], ['load', 's3://bucket/in', '--into', 't'], ['load', 'in', '--into', 't', '--to', 'kafka:topic'], ['load', '-', '--into', 't']]
+  const later = [['watch', 'in'], ['undo', 'f'], ['why', 't', 'k'], ['files', 'retry'], ['rejects', 'fix', 'q'], ['load', 'in', '--into', 't', '--on-changed', 'append'], ['load', 'in', '--on-changed=append'], ['load', 's3://bucket/in', '--into', 't'], ['load', 'in', '--into', 't', '--to', 'kafka:topic'], ['load', '-', '--into', 't']]
   for (const args of later) {
     const said = await sluice([...args, '--json'])
     const document = documentOf(said)

@@ -21,6 +21,14 @@ export interface LoadSettings extends DefinitionRequest, CsvRequest {
   format?: string
   /** Models that are kept up to date with the table: folders of `.sql` files, or files. */
   models?: string[]
+  /** Only records from this date or timestamp on (UTC). */
+  since?: string
+  /** Only records before it. */
+  until?: string
+  /** Column whose dates `since` and `until` mean; once a table was loaded by one, it is that one. */
+  dateField?: string
+  /** Table of the same target that holds exactly what the last load brought. */
+  delta?: string
   onBad?: 'quarantine' | 'fail' | 'skip'
   /** `N` or `N%` bad records per file, more fail the file. */
   maxBad?: string
@@ -60,6 +68,10 @@ export const LOAD_SETTINGS: SettingTable<LoadSettings> = {
   partitionBy: { kind: 'names', of: 'table', value: 'columns', help: 'lay the files of a Delta table apart: day(COL), month(COL), year(COL) or a column' },
   columns: { kind: 'columns', of: 'table', value: 'list', help: 'the only columns to load, with types: id:string,ts:timestamp' },
   models: { kind: 'paths', of: 'table', value: 'paths', help: 'models that are kept up to date with the table: folders of .sql files or files, with : between them' },
+  since: { kind: 'text', of: 'table', value: 'date', help: 'only records from this date or timestamp on, in UTC' },
+  until: { kind: 'text', of: 'table', value: 'date', help: 'only records before this date or timestamp, in UTC' },
+  dateField: { kind: 'text', of: 'table', value: 'column', fallback: 'that of the loads before', help: 'column whose dates --since and --until mean' },
+  delta: { kind: 'text', of: 'table', value: 'table', help: 'another table of the target, for exactly what the last load brought' },
   onBad: { kind: 'text', of: 'run', value: 'what', choices: ['quarantine', 'fail', 'skip'], fallback: 'quarantine', help: 'what happens to bad records' },
   maxBad: { kind: 'limit', of: 'run', value: 'limit', help: 'more bad records than N or N% fail their file' },
   grace: { kind: 'time', of: 'run', value: 'time', fallback: '10m', help: 'how long an unfinished file is waited for' },

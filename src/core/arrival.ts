@@ -1,6 +1,7 @@
 /** Arrivals: things that came in and can be read again, byte for byte. */
 import type { Death } from './death.ts'
 import type { Fault } from './errors.ts'
+import type { Aside, ByDate, Covered } from './interval.ts'
 
 /** What discovery saw of a thing, nothing read yet. Two equal pins: nothing happened in between. */
 export interface Pin {
@@ -32,6 +33,8 @@ export interface Arrival {
   replaced: boolean
   /** SHA-256 that the path held before; absent: nothing, or not known when the batch was pinned. */
   former?: string
+  /** Some of its records are in, those of some dates: the bytes that they are of. Absent: none is. */
+  content?: { sha256: string; generation: number }
   /** Worker processes that died over it, oldest first; absent: none. With any, it is run alone. */
   deaths?: readonly Death[]
 }
@@ -53,10 +56,18 @@ export interface ArrivalOutcome {
   bytes: number
   /** Records found; counts in the balance only when loaded. */
   read: number
-  /** Records left out by --on-bad skip. */
+  /** Records left out on request: by --on-bad skip, or because they are of other dates. */
   skipped: number
   /** Records put aside by the splitter. */
   rejected: number
   /** Why it failed or waits. */
   fault: Fault | null
+  /** Loaded: the dates that were asked for; absent: all that is not in yet. */
+  dates?: ByDate
+  /** Loaded: what was in before; absent: nothing. */
+  after?: Covered
+  /** Known: what of it is in; absent: everything. */
+  covered?: Covered
+  /** Loaded by date: what of `skipped` is left out for its date. */
+  aside?: Aside
 }

@@ -68,6 +68,7 @@ export const CODES = {
   FILE_GONE: { kind: 'data', exit: 3, http: 404, means: 'The file was removed before it was read.', hint: 'Deliver it again.' },
   FILE_CHANGING: { kind: 'data', exit: 3, http: 409, means: 'The file changed while it was read.', hint: 'Load again when its writer is done.' },
   FILE_CHANGED: { kind: 'data', exit: 3, http: 409, means: 'This path brought other content before, and an append table has its rows already.', hint: 'Deliver the new content under a new name, or load into a keyed table.' },
+  READ_DIFFERS: { kind: 'data', exit: 3, http: 409, means: 'The file is read as other records than when some of its dates were loaded, so its places would not be the same.', hint: 'Give the flags of the first load (--format, --csv-…) again.' },
   FILE_POISONED: { kind: 'data', exit: 3, http: 422, means: 'The worker process that had this file alone died, again and again.', hint: 'Look at the file at the byte that is named, or give more --memory if memory is the reason; the next load tries it once again.' },
   FILE_UNREADABLE: { kind: 'data', exit: 3, http: 403, means: 'The file cannot be read by this user.', hint: 'Give this user the right to read it, then load again.' },
   COMPRESSED_INVALID: { kind: 'data', exit: 3, http: 422, means: 'The gzip or zstd data is damaged, or something else follows its end.', hint: 'Pack the file again, check it with gzip -t or zstd -t, and deliver it again.' },

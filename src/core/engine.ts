@@ -4,6 +4,7 @@
 import type { Arrival, ArrivalOutcome } from './arrival.ts'
 import type { Definition } from './definition.ts'
 import type { Fault } from './errors.ts'
+import type { ByDate, Covered } from './interval.ts'
 import type { LeftOut } from './proposal.ts'
 import type { Reading } from './reading.ts'
 import type { Row, Schema } from './schema.ts'
@@ -88,6 +89,10 @@ export interface StageJob {
   /** Wall time of the look, and how long an unfinished file may be waited for; milliseconds. */
   now: number
   grace: number
+  /** Only records of these dates; absent: all of them. */
+  dates?: ByDate
+  /** What the table has of arrivals of which some records are in, by number: these are left out, too. */
+  covered?: ReadonlyMap<number, Covered>
   /**
    * Asked once, when all arrivals are read and before any record is decided: which of these contents are in the table.
    * Answers the highest committed generation and its seq per SHA-256.
@@ -102,6 +107,8 @@ export interface StageJob {
 export interface Standing {
   generation: number
   seq: number
+  /** What of it is in; absent: everything. */
+  covered?: Covered
 }
 
 export type StageEvent =

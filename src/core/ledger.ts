@@ -5,6 +5,7 @@
  *   arrival: PENDING ──claim──▶ IN_PROGRESS ──settle──▶ COMPLETED | FAILED | PENDING (waiting, given back)
  *                                                        FAILED ──offer of an explicit load──▶ PENDING
  *   run:     RUNNING ──end──▶ COMPLETED | FAILED | INTERRUPTED
+ * An arrival of which only some dates are in is COMPLETED and becomes PENDING again when a run asks for others.
  * Every method is one transaction and durable when it returns.
  */
 import type { ArrivalOutcome, Pin } from './arrival.ts'
@@ -14,6 +15,7 @@ import type { Death, Mourned } from './death.ts'
 import type { Batch } from './engine.ts'
 import { SluiceError } from './errors.ts'
 import type { Fault } from './errors.ts'
+import type { Interval } from './interval.ts'
 import type { CommittedArrival, Receipt } from './target.ts'
 
 export type ArrivalState = 'PENDING' | 'IN_PROGRESS' | 'COMPLETED' | 'FAILED'
@@ -99,7 +101,10 @@ export interface ArrivalRow {
   /** Worker processes that died over it, oldest first. */
   deaths: readonly Death[]
   fault: Fault | null
+  /** Of its newest commit. */
   counts: Balance | null
+  /** What of it is in, when it came by date; null: everything, or nothing yet. */
+  covered: readonly Interval[] | null
   batch: string | null
   run: string | null
   worker: string | null
@@ -179,19 +184,24 @@ export interface Ledger {
    */
   forget(table: string): Promise<number>
 
-  /** Opens a run. */
-  begin(run: { id: string; table: string; command: string }): Promise<void>
+  /** Opens a run. `dates`: what it asks for of every file; absent: everything. */
+  begin(run: { id: string; table: string; command: string; dates?: Interval }): Promise<void>
   /**
    * Numbers what it does not know, in the order given, in one transaction; remembers the paths.
    * A path whose pin is unchanged keeps its arrival: COMPLETED is known, FAILED becomes PENDING again. A path that
-   * changed gets a new arrival, or keeps its uncommitted one. With `reload` every path gets a new arrival.
+   * changed gets a new arrival, or keeps its uncommitted one. COMPLETED is queued when not all dates of the run are in. With
+   * `reload` every path gets a new arrival.
    * `known`: so many more paths, which `sift` knew, count as known for this run; they are offered to it no more.
    */
   offer(run: string, table: string, sightings: readonly Sighting[], options: Offering): Promise<Offer[]>
-  /** Which of these pins need not be offered, because their bytes are committed and nothing happened since. Changes nothing. */
-  sift(table: string, pins: readonly Pin[]): Promise<Sifted>
+  /**
+   * Which of these pins need not be offered, because their bytes are committed, of these dates (absent: of all) at least, and
+   * nothing happened since. Changes nothing.
+   */
+  sift(table: string, pins: readonly Pin[], dates?: Interval): Promise<Sifted>
   /**
    * Pins the lowest-numbered PENDING arrivals of this run into a batch, up to the limit (one arrival may exceed it).
+   * An arrival of which some dates are in, and others are asked for, is PENDING again, read at the path that was offered.
    * An arrival with deaths stands alone. `whole`: everything in one batch, whatever the limit.
    */
   claim(run: string, table: string, limit: { bytes: number; files: number; whole?: boolean }): Promise<Batch | null>
@@ -230,7 +240,7 @@ export interface Ledger {
   recover(claim: Claim, receipt: Receipt | null, run: string | null): Promise<boolean>
   /** Closes as INTERRUPTED the runs of the table whose process is dead and which have no claim left. */
   closeDeadRuns(table: string): Promise<string[]>
-  /** How many arrivals of this run are in claims of other runs. Those of dead processes count until they are recovered. */
+  /** How many arrivals of this run are in claims of other runs, or came out of one without the dates that it asks for. Those of dead processes count until they are recovered. */
   elsewhere(run: string): Promise<number>
   /** Paths of this run, by what became of them; `ignored` is the caller's. */
   countFiles(run: string): Promise<Omit<FileCounts, 'ignored'>>

@@ -9,6 +9,7 @@ import type { Balance } from './balance.ts'
 import type { Definition } from './definition.ts'
 import type { Engine, Staged, Standing } from './engine.ts'
 import type { Model, ModelOutcome, ModelState, ModelWork } from './model.ts'
+import type { ByDate } from './interval.ts'
 import type { Alteration, LeftOut } from './proposal.ts'
 import type { ColumnType, Row, Schema, Value } from './schema.ts'
 
@@ -40,6 +41,8 @@ export interface CommittedArrival {
   path: string
   size: number
   counts: Balance
+  /** What this commit brought of it; absent: everything that was not in before. */
+  dates?: ByDate
 }
 
 /** A record that did not get in, or was evicted. */
@@ -127,6 +130,16 @@ export interface ApplyOptions {
    * leave them to `ModelKeeper.refresh`.
    */
   models?: ModelWork
+  /**
+   * A table of the same target that holds exactly the rows which this run brought: filled in the same commit, emptied by the
+   * first one of a run.
+   */
+  delta?: DeltaOf
+}
+
+export interface DeltaOf {
+  table: string
+  run: string
 }
 
 export interface Table {
@@ -135,6 +148,8 @@ export interface Table {
   suits(definition: Definition): void
   /** Newest state. Cheap: its cost follows the commits that it has not seen yet, not their arrivals. */
   head(): Promise<Head>
+  /** Column by whose dates arrivals came in; null: none did. */
+  dateField(): Promise<string | null>
   /** Highest place that was ever committed, good or bad; 0n when none was. */
   highest(): Promise<bigint>
   /** What this batch did, or null. Recovery asks it; makes what it found durable before answering. */
@@ -143,17 +158,24 @@ export interface Table {
   standing(shas: readonly string[]): Promise<Map<string, Standing>>
   /** Arrivals of the newest commit that brought any; under replace: whose records the table is. */
   latest(): Promise<readonly CommittedArrival[]>
-  /** Every committed arrival in seq order, for rebuilding a ledger. */
+  /** Every committed arrival in seq order, for rebuilding a ledger; one that came by dates once per commit, in their order. */
   arrivals(): AsyncIterable<CommittedArrival>
   /**
    * Commits a staged batch: durable when it returns. The same batch twice answers the first receipt.
    * The first commit makes the table with `definition` and pins the schema.
    * Under replace all rows of before leave the table in the same step.
+   * Each arrival must still stand as it was staged (`mayEnter`).
    * A batch of which nothing was loaded commits nothing and answers an empty receipt.
    * @throws SluiceError DEFINITION_DIFFERS (another process made the table meanwhile), ARRIVAL_COMMITTED (an arrival of it is in already: stage again without it), SCHEMA_MOVED
    *   (`staged.schema` does not fit the table's), FENCED, BALANCE_BROKEN, DISK_FULL, BUSY, ENGINE_DIED
    */
   apply(staged: Staged, definition: Definition, options?: ApplyOptions): Promise<Receipt>
+  /**
+   * Sees to it that the delta is this run's: one that committed nothing leaves it empty. Nothing happens while there is no
+   * table. Absent: the target cannot fill a delta in the commit of the rows.
+   * @throws SluiceError TARGET_INVALID when something else has the delta's name
+   */
+  settleDelta?(delta: DeltaOf): Promise<void>
   /**
    * Takes the table over for the ledger it was opened with, by a commit that says so and writes no row; the former
    * ledger's next commit is refused. Lane 0 begins at `fence`, so that a ledger that has not heard of it is behind. Nothing

@@ -11,8 +11,10 @@ import type { Definition } from '../core/definition.ts'
 import type { Staged } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { ModelWork } from '../core/model.ts'
+import { mayEnter } from '../core/interval.ts'
 import { describeSchema, fits, fold, mergeSchema } from '../core/schema.ts'
-import type { CommittedArrival, Receipt } from '../core/target.ts'
+import type { CommittedArrival, DeltaOf, Receipt } from '../core/target.ts'
+import { fillDelta, openDelta } from './delta.ts'
 import type { Incoming, Store } from './dialect.ts'
 import { FORMAT, growTable, keyIndex, keyIndexes, lateIndex, ownTables } from './layout.ts'
 import { refreshIn } from './models.ts'
@@ -41,6 +43,7 @@ export interface Commit {
   models?: ModelWork
   /** Models that were refused before in a database that cannot go back to before them. */
   failing?: ReadonlyMap<string, string>
+  delta: DeltaOf | undefined
 }
 
 type Loaded = ArrivalOutcome & { sha256: string }
@@ -77,6 +80,7 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   if (state.exists) for (const statement of indexes) await session.run('database.index', statement)
   const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, indexes: state.exists ? [] : indexes, checks: checksOf(store, state, schema), keyNames: [bare(dialect.names(table).keyIndex.name), ...keyIndexes(state.relation, definition.key)] }
 
+  if (job.delta !== undefined) await openDelta(store, session, table, schema, job.delta)
   const models = job.models === undefined || store.models === undefined ? null : await refreshIn(store.models, session, job.models, { table, before: state.version }, job.failing ?? new Map())
   if (models !== null) work.touched = models.touched
   if (replaces) models?.untold()
@@ -88,6 +92,8 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   const [inserted, updated] = [total(changes.inserted), total(changes.updated)]
   checkBalance(counts, { before: kept, after: kept + inserted })
   if (replaced + evicted !== updated) throw broken(`${updated} rows were updated, but ${replaced} of the old ones are kept and ${evicted} put aside`)
+  const filled = job.delta === undefined ? inserted + updated : await fillDelta(work, job.delta)
+  if (filled !== inserted + updated) throw broken(`${inserted} + ${updated} rows came in, ${filled} of them into the delta`)
   const receipt = await record(job, state, { counts, rows: kept + inserted, evicted, byTarget: total(changes.repeated, '0') + total(sound.refused) + job.incoming.refused }, loaded)
   return { receipt: models === null ? receipt : { ...receipt, models: await models.finish(receipt.version) }, known: false }
 }
@@ -101,7 +107,7 @@ async function refuse({ store, session, table, staged }: Commit, state: State, l
   const taken = new Set((await session.all(`SELECT seq FROM ${store.dialect.own('arrivals')} WHERE tbl = $1 AND seq BETWEEN $2 AND $3`, [table, loaded[0]?.seq ?? 0, loaded.at(-1)?.seq ?? 0])).map((row) => Number(row['seq'])))
   for (const outcome of loaded) {
     const stands = standing.get(outcome.sha256)
-    if (!taken.has(outcome.seq) && (stands === undefined || stands.generation < outcome.generation)) continue
+    if (mayEnter(outcome, stands, taken.has(outcome.seq))) continue
     throw new SluiceError('ARRIVAL_COMMITTED', `${table}: arrival ${outcome.seq} of the batch ${batch.id} is in already${stands === undefined ? '' : ` as arrival ${stands.seq}`}.`)
   }
   if (!fits(staged.schema, state.schema)) {
@@ -191,9 +197,9 @@ async function record({ store, session, staged, table }: Commit, state: State, c
   const { own } = store.dialect
   const { batch } = staged
   const pins = new Map(batch.arrivals.map((arrival) => [arrival.seq, arrival.pin]))
-  const arrivals: CommittedArrival[] = loaded.map(({ seq, sha256, generation }) => {
+  const arrivals: CommittedArrival[] = loaded.map(({ seq, sha256, generation, dates }) => {
     const pin = pins.get(seq)
-    return { seq, sha256, generation, path: pin?.uri ?? '', size: pin?.size ?? 0, counts: counted.counts.get(seq) ?? noBalance() }
+    return { seq, sha256, generation, path: pin?.uri ?? '', size: pin?.size ?? 0, counts: counted.counts.get(seq) ?? noBalance(), ...(dates === undefined ? {} : { dates }) }
   })
   await recordArrivals(store, session, table, batch.id, arrivals)
   const { reasons, faults } = counted.byTarget === 0 ? { reasons: {}, faults: [] } : await reasonsOf(store, session, table, batch.id)
@@ -216,15 +222,15 @@ async function reasonsOf({ dialect }: Store, session: DatabaseSession, table: st
 }
 
 /** Values of one arrival, and arrivals of one statement: PostgreSQL takes 65,535 values, SQLite 32,766. */
-const FIELDS = 14
+const FIELDS = 17
 const AT_ONCE = 500
 
 async function recordArrivals({ dialect }: Store, session: DatabaseSession, table: string, batch: string, arrivals: readonly CommittedArrival[]): Promise<void> {
-  const names = 'tbl, seq, sha256, generation, batch, path, size, read, inserted, updated, duplicate, stale, skipped, quarantined'
+  const names = 'tbl, seq, sha256, generation, batch, path, size, read, inserted, updated, duplicate, stale, skipped, quarantined, field, since, until'
   for (let from = 0; from < arrivals.length; from += AT_ONCE) {
     const part = arrivals.slice(from, from + AT_ONCE)
     const list = part.map((_, i) => `(${Array.from({ length: FIELDS }, (__, j) => `$${i * FIELDS + j + 1}`).join(', ')})`).join(', ')
-    const values = part.flatMap(({ seq, sha256, generation, path, size, counts: c }) => [table, seq, sha256, generation, batch, path, size, c.read, c.inserted, c.updated, c.duplicate, c.stale, c.skipped, c.quarantined])
+    const values = part.flatMap(({ seq, sha256, generation, path, size, counts: c, dates }) => [table, seq, sha256, generation, batch, path, size, c.read, c.inserted, c.updated, c.duplicate, c.stale, c.skipped, c.quarantined, dates?.field ?? null, dates?.since ?? null, dates?.until ?? null])
     await session.run('database.arrival', `INSERT INTO ${dialect.own('arrivals')} (${names}) VALUES ${list}`, values)
   }
 }

@@ -11,7 +11,7 @@ import type { Check } from './resolution.ts'
 import type { DatabaseSession } from './session.ts'
 
 /** Sluice's own tables, which all tables of a database share. */
-export type OwnTable = 'meta' | 'batches' | 'arrivals' | 'rejects'
+export type OwnTable = 'meta' | 'batches' | 'arrivals' | 'rejects' | 'deltas'
 
 /** A table's parts as they are written in SQL: qualified and quoted. */
 export interface Names {

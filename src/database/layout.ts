@@ -7,6 +7,7 @@
  *   batches     one row per commit of a table
  *   arrivals    one row per committed arrival, and per interval of it when it was loaded by date
  *   rejects     records that did not get in
+ *   deltas      which tables hold what the last load brought, and the run that they are of
  *
  * Losers lie in columns of their own types, not in JSON: so every value is exact, and a late batch finds them by key.
  */
@@ -30,7 +31,7 @@ export function ownTables({ own, integer }: Dialect): string[] {
       PRIMARY KEY (tbl, version), UNIQUE (tbl, id), UNIQUE (tbl, lane, fence))`,
     `CREATE TABLE IF NOT EXISTS ${own('arrivals')} (
       tbl TEXT NOT NULL, seq ${integer} NOT NULL, sha256 TEXT NOT NULL, generation ${integer} NOT NULL, batch TEXT NOT NULL,
-      since TEXT, until TEXT, path TEXT NOT NULL, size ${integer} NOT NULL, read ${integer} NOT NULL, inserted ${integer} NOT NULL,
+      field TEXT, since TEXT, until TEXT, path TEXT NOT NULL, size ${integer} NOT NULL, read ${integer} NOT NULL, inserted ${integer} NOT NULL,
       updated ${integer} NOT NULL, duplicate ${integer} NOT NULL, stale ${integer} NOT NULL, skipped ${integer} NOT NULL, quarantined ${integer} NOT NULL,
       PRIMARY KEY (tbl, seq, batch), UNIQUE (tbl, sha256, generation, batch))`,
     `CREATE TABLE IF NOT EXISTS ${own('rejects')} (

@@ -1,4 +1,5 @@
 /** Receipts as JSON text and back, without losing a digit of a place; arrivals and rejects out of their rows. */
+import type { ByDate } from '../core/interval.ts'
 import type { CommittedArrival, Receipt, RejectRow } from '../core/target.ts'
 import type { SqlRow } from './session.ts'
 
@@ -27,9 +28,16 @@ export function rejectFromSql(stored: SqlRow): RejectRow {
   }
 }
 
+/** What a commit brought of an arrival; undefined: everything that was not in. */
+export function datesFromSql({ field, since, until }: SqlRow): ByDate | undefined {
+  return typeof field === 'string' ? { field, since: text(since), until: text(until) } : undefined
+}
+
 export function arrivalFromSql(row: SqlRow): CommittedArrival {
   const number = (name: string): number => Number(row[name])
+  const dates = datesFromSql(row)
   return {
+    ...(dates === undefined ? {} : { dates }),
     seq: number('seq'),
     sha256: String(row['sha256']),
     generation: number('generation'),

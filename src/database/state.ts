@@ -2,12 +2,13 @@
 import type { Definition } from '../core/definition.ts'
 import type { Standing } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
+import { joinCovered } from '../core/interval.ts'
 import { describeSchema, fold, isReserved } from '../core/schema.ts'
 import type { Schema } from '../core/schema.ts'
 import type { Head, Receipt } from '../core/target.ts'
 import type { Relation, Store } from './dialect.ts'
 import { FORMAT } from './layout.ts'
-import { receiptFromJson } from './record.ts'
+import { datesFromSql, receiptFromJson } from './record.ts'
 import { first } from './session.ts'
 import type { DatabaseSession } from './session.ts'
 
@@ -103,8 +104,16 @@ export async function readStanding({ dialect }: Store, session: DatabaseSession,
   for (let at = 0; at < wanted.length; at += 500) {
     const part = wanted.slice(at, at + 500)
     const list = part.map((_, i) => `$${i + 2}`).join(', ')
-    const rows = await session.all(`SELECT sha256, generation, seq FROM ${dialect.own('arrivals')} WHERE tbl = $1 AND sha256 IN (${list}) ORDER BY generation, seq`, [table, ...part])
-    for (const row of rows) found.set(String(row['sha256']), { generation: Number(row['generation']), seq: Number(row['seq']) })
+    const rows = await session.all(`SELECT sha256, generation, seq, read, field, since, until FROM ${dialect.own('arrivals')} WHERE tbl = $1 AND sha256 IN (${list}) ORDER BY generation, seq`, [table, ...part])
+    // Of the newest generation everything is in, or what its commits brought together.
+    const newest = new Map(rows.map((row) => [String(row['sha256']), Number(row['generation'])]))
+    const whole = new Set(rows.filter((row) => row['field'] === null && newest.get(String(row['sha256'])) === Number(row['generation'])).map((row) => String(row['sha256'])))
+    for (const row of rows) {
+      const [sha, generation] = [String(row['sha256']), Number(row['generation'])]
+      if (newest.get(sha) !== generation) continue
+      const covered = whole.has(sha) ? undefined : joinCovered(found.get(sha)?.covered, datesFromSql(row), Number(row['read']))
+      found.set(sha, { generation, seq: Number(row['seq']), ...(covered === undefined ? {} : { covered }) })
+    }
   }
   return found
 }

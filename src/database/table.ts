@@ -11,15 +11,17 @@ import { SluiceError } from '../core/errors.ts'
 import { joined } from '../core/proposal.ts'
 import type { Alteration, LeftOut } from '../core/proposal.ts'
 import type { ColumnType, Row } from '../core/schema.ts'
-import type { ApplyOptions, CommittedArrival, Finding, Head, Receipt, RejectRow, Table } from '../core/target.ts'
+import type { ApplyOptions, CommittedArrival, DeltaOf, Finding, Head, Receipt, RejectRow, Table } from '../core/target.ts'
 import { adoptForeign, takeOver } from './adopt.ts'
 import { alterTable } from './alter.ts'
 import { ModelRefused } from '../models/refresh.ts'
 import { commit } from './commit.ts'
 import type { Commit } from './commit.ts'
+import { openDelta } from './delta.ts'
 import type { Store } from './dialect.ts'
 import { latestBatch, rowFromSql, rowSelect } from './layout.ts'
 import { arrivalFromSql, receiptFromJson, rejectFromSql } from './record.ts'
+import { first } from './session.ts'
 import type { DatabaseSession, SqlRow } from './session.ts'
 import { nothing, readReceipt, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
@@ -80,6 +82,13 @@ export class DatabaseTable implements Table {
     return head
   }
 
+  dateField(): Promise<string | null> {
+    return this.look(async (session) => {
+      const row = await first(session, `SELECT field FROM ${this.store.dialect.own('arrivals')} WHERE tbl = $1 AND field IS NOT NULL LIMIT 1`, [this.table])
+      return row === undefined ? null : String(row['field'])
+    }, null)
+  }
+
   highest(): Promise<bigint> {
     return this.look((_, state) => Promise.resolve(state.highest), 0n)
   }
@@ -98,11 +107,11 @@ export class DatabaseTable implements Table {
   }
 
   async *arrivals(): AsyncIterable<CommittedArrival> {
-    const sql = `SELECT * FROM ${this.store.dialect.own('arrivals')} WHERE tbl = $1 ORDER BY seq, batch`
+    const sql = `SELECT * FROM ${this.store.dialect.own('arrivals')} WHERE tbl = $1 ORDER BY seq, (SELECT b.version FROM ${this.store.dialect.own('batches')} b WHERE b.tbl = $1 AND b.id = batch)`
     for await (const rows of this.list(() => sql, [this.table], arrivalFromSql, true)) yield* rows
   }
 
-  async apply(staged: Staged, definition: Definition, { signal, models }: ApplyOptions = {}): Promise<Receipt> {
+  async apply(staged: Staged, definition: Definition, { signal, models, delta }: ApplyOptions = {}): Promise<Receipt> {
     const ledger = this.writer
     const failing = new Map<string, string>()
     for (let tries = 1; ; tries++) {
@@ -110,7 +119,7 @@ export class DatabaseTable implements Table {
       if (done !== null) return done
       if (!staged.outcomes.some((outcome) => outcome.state === 'loaded')) return this.unchanged(staged.batch.id)
       try {
-        return await this.attempt({ staged, definition, ledger, failing, ...(models === undefined ? {} : { models }) }, signal)
+        return await this.attempt({ staged, definition, ledger, failing, delta, ...(models === undefined ? {} : { models }) }, signal)
       } catch (thrown) {
         // Where there are no savepoints the commit is made again without the model, and marks it.
         if (thrown instanceof ModelRefused && !failing.has(thrown.model)) {
@@ -126,7 +135,7 @@ export class DatabaseTable implements Table {
     }
   }
 
-  private async attempt(job: Pick<Commit, 'staged' | 'definition' | 'ledger' | 'models' | 'failing'>, signal: AbortSignal | undefined): Promise<Receipt> {
+  private async attempt(job: Pick<Commit, 'staged' | 'definition' | 'ledger' | 'models' | 'failing' | 'delta'>, signal: AbortSignal | undefined): Promise<Receipt> {
     const { store, table } = this
     const { staged, definition } = job
     const { rows } = await this.head()
@@ -180,6 +189,16 @@ export class DatabaseTable implements Table {
   private async unchanged(batch: string): Promise<Receipt> {
     const { version } = await this.head()
     return { batch, version: version ?? 0, arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
+  }
+
+  async settleDelta(delta: DeltaOf): Promise<void> {
+    if (!(await this.head()).exists) return
+    await this.change(async (session) => {
+      const { store, table } = this
+      await store.lock(session, table)
+      const { exists, schema } = await readState(store, session, table, this.owner)
+      if (exists) await openDelta(store, session, table, schema, delta)
+    })
   }
 
   async adopt(definition: Definition, fence: number): Promise<void> {

@@ -10,6 +10,7 @@ import type { Definition } from '../core/definition.ts'
 import type { Part, StageJob } from '../core/engine.ts'
 import { REJECT_COLUMNS } from '../core/engine.ts'
 import type { Fault } from '../core/errors.ts'
+import type { Aside, ByDate, Covered } from '../core/interval.ts'
 import { tampering } from '../core/failpoint.ts'
 import { MAX_ROW, placeOf } from '../core/place.ts'
 import type { LeftOut } from '../core/proposal.ts'
@@ -26,6 +27,7 @@ import { readFile } from './read.ts'
 import type { Manner } from './read.ts'
 import { FileFault, RAW_BYTES } from './sink.ts'
 import type { Sink } from './sink.ts'
+import { DateFilter } from './typing/dates.ts'
 import { Records } from './typing/records.ts'
 import type { BadRecord } from './typing/refused.ts'
 import type { Hypothesis } from './typing/records.ts'
@@ -46,6 +48,10 @@ export interface SplitOptions {
   /** Milliseconds. */
   grace: number
   now: number
+  /** Only records of these dates; absent: all of them. */
+  dates?: ByDate
+  /** By arrival: what is in, and is left out. */
+  covered?: ReadonlyMap<number, Covered>
   hypothesis?: Hypothesis
   /** These files are a range of a batch: what its columns come to is not known yet. */
   range?: boolean
@@ -80,6 +86,8 @@ export interface SplitEnd {
   skipped: number
   rejected: number
   fault: Fault | null
+  /** Loaded by date: what of `skipped` is left out for its date. */
+  aside?: Aside
 }
 export type SplitResult =
   | { again: Hypothesis }
@@ -144,6 +152,8 @@ class FileSplitter implements Splitter {
   private firstFault: Fault | null = null
   private spare: Buffer | null = null
   private taken = 0
+  /** Null: every record of the file is loaded. */
+  private filter: DateFilter | null = null
 
   constructor(options: SplitOptions) {
     this.options = options
@@ -175,7 +185,7 @@ class FileSplitter implements Splitter {
     this.rejects.savepoint()
     this.records.savepoint()
     this.saved = { ...this.tally, faults: [...this.tally.faults], reasons: { ...this.tally.reasons } }
-    this.reset()
+    this.reset(input.seq)
     let failure: FileFault | null = null
     const bytes = new Unpacked((into, at, length) => input.read(into, at, length), input.size)
     const window = new Window((into, at, length) => bytes.read(into, at, length), this.options.window, this.spare)
@@ -210,12 +220,18 @@ class FileSplitter implements Splitter {
     return end
   }
 
-  private reset(): void {
+  private reset(seq: number): void {
+    const { dates, covered } = this.options
+    const before = covered?.get(seq)
+    const field = dates?.field ?? before?.field
+    this.filter = field === undefined ? null : new DateFilter(field, dates ?? null, before)
     this.end = ended()
+    if (this.filter !== null) this.end.aside = this.filter.aside
     this.firstFault = null
   }
   private bad(): number {
-    return this.end.rejected + this.end.skipped
+    const { rejected, skipped, aside } = this.end
+    return rejected + skipped - (aside === undefined ? 0 : aside.outside + aside.undated)
   }
   private tooMany(): FileFault {
     const first = this.firstFault
@@ -234,6 +250,11 @@ class FileSplitter implements Splitter {
     return {
       record: (record, raw, from, to, offset) => {
         this.count(offset)
+        if (this.filter?.takes(record) === false) {
+          this.end.skipped++
+          this.records.teach(record, input.seq, this.end.read)
+          return
+        }
         const tamper = asked ? null : tampering('split')
         asked = true
         const times = tamper === null ? 1 : tamper === 'drop' ? 0 : 2
@@ -242,7 +263,8 @@ class FileSplitter implements Splitter {
       },
       alike: (buf, from, to, how, offset) => {
         // The first record goes the long way, where a test may falsify it.
-        if (!asked || this.options.lane === false) return from
+        // The lane does not look at dates.
+        if (!asked || this.options.lane === false || this.filter !== null) return from
         const most = (this.options.rows ?? MAX_ROW) - this.end.read
         const taken = this.records.alike(buf, from, to, how, input.seq, this.end.read + 1, offset, most)
         this.end.read += taken.records
@@ -251,11 +273,12 @@ class FileSplitter implements Splitter {
       },
       bad: (code, message, offset, buf, from, to) => {
         this.count(offset)
-        this.reject(input, { code, message }, offset, buf, from, to)
+        if (this.filter?.takesBad() === false) this.end.skipped++
+        else this.reject(input, { code, message }, offset, buf, from, to)
       },
       restart: () => {
         this.undo()
-        this.reset()
+        this.reset(input.seq)
       },
       progress: (bytes) => onProgress(bytes, this.end.read),
       rehearse: (record) => this.records.rehearse(record),

@@ -8,6 +8,7 @@ import type { Receipt } from '../core/target.ts'
 import type { SqliteRow } from '../sql/sqlite.ts'
 import { claimNo, nextNo, number, runNo, structureOrNull, tableNo, textOrNull } from './books.ts'
 import type { Books } from './books.ts'
+import { reopen } from './partly.ts'
 import { addReceipt, complete, countsOf, endClaim, fail, giveBack, noteTried } from './endings.ts'
 
 interface ClaimRow {
@@ -30,6 +31,7 @@ export function claim(books: Books, run: string, table: string, limit: Limit): B
   return db.transaction('ledger.claim', () => {
     const tableN = tableNo(books, table)
     const runN = runNo(books, run)
+    reopen(books, tableN, runN)
     const arrivals = pick(books, tableN, runN, limit)
     return arrivals.length === 0 ? null : pin(books, table, tableN, runN, arrivals)
   })
@@ -53,6 +55,10 @@ export function pin(books: Books, table: string, tableN: bigint, runN: bigint, a
   return { id, lane: lane.lane, fence: lane.fence, table, arrivals }
 }
 
+/** An arrival `a` with the pin at which it is read: its own, or that of a copy. Of one that is partly in, only the rest is wanted. */
+const PINNED = `a.seq, p.path, v.size, v.stamp, v.modified, a.reload AND a.covered IS NULL AS reload, a.deaths, CASE WHEN a.covered IS NOT NULL THEN a.sha256 END AS content, a.generation`
+const AT = 'JOIN arrivals v ON v.table_no = a.table_no AND v.seq = coalesce(a.via, a.seq) JOIN paths p ON p.no = v.path_no'
+
 /** What the path of an arrival `a` held before. */
 const FORMER = "(SELECT f.sha256 FROM arrivals AS f WHERE f.table_no = a.table_no AND f.seq = a.former AND f.state = 'COMPLETED') AS former"
 
@@ -62,8 +68,8 @@ const FORMER = "(SELECT f.sha256 FROM arrivals AS f WHERE f.table_no = a.table_n
  */
 function pick(books: Books, table: bigint, run: bigint, { bytes: most, files, whole = false }: Limit): Arrival[] {
   const rows = books.db.all(
-    `SELECT a.seq, p.path, a.size, a.stamp, a.modified, a.reload, a.replaced OR p.brought AS replaced, a.deaths, ${FORMER}
-     FROM arrivals a CROSS JOIN offers o ON o.run_no = ?1 AND o.seq = a.seq AND o.tried = 0 CROSS JOIN paths p ON p.no = a.path_no
+    `SELECT ${PINNED}, (a.replaced OR p.brought) AND a.covered IS NULL AS replaced, ${FORMER}
+     FROM arrivals a CROSS JOIN offers o ON o.run_no = ?1 AND o.seq = a.seq AND o.tried = 0 CROSS ${AT}
      WHERE a.table_no = ?2 AND a.state = 'PENDING' ORDER BY a.seq LIMIT ?3`,
     [run, table, whole ? -1 : Math.max(1, files)],
   )
@@ -82,9 +88,10 @@ function asArrival(row: SqliteRow): Arrival {
   const pin = { uri: String(row['path']), size: number(row, 'size'), stamp: String(row['stamp']), modified: number(row, 'modified') }
   const deaths = structureOrNull<Death[]>(row, 'deaths')
   const former = textOrNull(row, 'former')
+  const content = textOrNull(row, 'content')
   return {
     seq: number(row, 'seq'), pin, reload: row['reload'] === 1n, replaced: row['replaced'] === 1n,
-    ...(former === null ? {} : { former }), ...(deaths === null ? {} : { deaths }),
+    ...(former === null ? {} : { former }), ...(content === null ? {} : { content: { sha256: content, generation: number(row, 'generation') } }), ...(deaths === null ? {} : { deaths }),
   }
 }
 
@@ -165,8 +172,7 @@ function asClaimRow(row: SqliteRow): ClaimRow {
 
 function asClaim(books: Books, table: string, row: ClaimRow): Claim {
   const arrivals = books.db.all(
-    `SELECT a.seq, p.path, a.size, a.stamp, a.modified, a.reload, a.replaced, a.deaths, ${FORMER}
-     FROM arrivals a JOIN paths p ON p.no = a.path_no WHERE a.batch_no = ? ORDER BY a.seq`,
+    `SELECT ${PINNED}, a.replaced, ${FORMER} FROM arrivals a ${AT} WHERE a.batch_no = ? ORDER BY a.seq`,
     [row.no],
   )
   return { batch: { id: row.id, lane: row.lane, fence: row.fence, table, arrivals: arrivals.map(asArrival) }, run: row.run, worker: row.worker }

@@ -4,9 +4,11 @@ import { addBalance, missing, noBalance } from '../core/balance.ts'
 import type { Balance } from '../core/balance.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
+import { union } from '../core/interval.ts'
+import type { ByDate, Covered, Interval } from '../core/interval.ts'
 import { addReasons, overtaken } from '../core/ledger.ts'
 import type { CommittedArrival, Receipt } from '../core/target.ts'
-import { asJson, number, structure } from './books.ts'
+import { asJson, number, structure, structureOrNull } from './books.ts'
 import type { Books } from './books.ts'
 
 /**
@@ -25,7 +27,7 @@ export function complete(
   books: Books,
   table: bigint,
   seq: number,
-  content: { sha256: string | null; generation: number },
+  content: { sha256: string | null; generation: number; dates?: ByDate; covered?: Covered },
   counts: Balance | null,
   sameAs: number | null,
 ): void {
@@ -33,12 +35,25 @@ export function complete(
   const copy = first === seq ? null : first
   books.db.change(
     `UPDATE arrivals SET state = 'COMPLETED', sha256 = ?, generation = ?, same_as = ?, counts = ?, fault = NULL, ended_at = ?,
-       attempts = attempts - ? WHERE table_no = ? AND seq = ?`,
+       attempts = attempts - ?, via = NULL WHERE table_no = ? AND seq = ?`,
     [content.sha256, content.generation, copy, asJson(counts), books.clock.now(), counts === null ? 1 : 0, table, seq],
   )
+  // Of what was known the table has told what is in; a copy has nothing of its own.
+  if (counts === null && first !== null) cover(books, table, first, content.covered?.intervals ?? null)
+  if (counts !== null || copy !== null) cover(books, table, seq, counts === null || content.dates === undefined ? null : union([...(coveredBefore(books, table, seq) ?? []), content.dates]))
   const read = counts?.read ?? readOf(books, table, first)
   if (read === 0) return
   books.db.change('UPDATE paths SET brought = 1 WHERE no = (SELECT path_no FROM arrivals WHERE table_no = ? AND seq = ?)', [table, seq])
+}
+
+/** @param intervals null: everything */
+export function cover(books: Books, table: bigint, seq: number, intervals: readonly Interval[] | null): void {
+  books.db.change('UPDATE arrivals SET covered = ? WHERE table_no = ? AND seq = ? AND sha256 IS NOT NULL', [asJson(intervals), table, seq])
+}
+
+function coveredBefore(books: Books, table: bigint, seq: number): Interval[] | null {
+  const row = books.db.get('SELECT covered FROM arrivals WHERE table_no = ? AND seq = ?', [table, seq])
+  return row === undefined ? null : structureOrNull<Interval[]>(row, 'covered')
 }
 
 function firstOf(books: Books, table: bigint, sha256: string | null, seq: number): number | null {
@@ -56,18 +71,22 @@ function readOf(books: Books, table: bigint, seq: number | null): number {
 }
 
 export function fail(books: Books, table: bigint, seq: number, outcome: ArrivalOutcome): void {
-  books.db.change("UPDATE arrivals SET state = 'FAILED', sha256 = ?, fault = ?, ended_at = ? WHERE table_no = ? AND seq = ?", [
+  books.db.change("UPDATE arrivals SET state = 'FAILED', sha256 = CASE WHEN covered IS NULL THEN ? ELSE sha256 END, fault = ?, ended_at = ? WHERE table_no = ? AND seq = ?", [
     outcome.sha256, asJson(outcome.fault), books.clock.now(), table, seq,
   ])
 }
 
 /**
  * PENDING again; keeps the former fault when there is no new one. An arrival whose path meanwhile brought another can never
- * be read again: it is FAILED, and the answer is false.
+ * be read again: it is FAILED (COMPLETED as far as it is, when some of its dates are in), and the answer is false.
  */
 export function giveBack(books: Books, table: bigint, seq: number, fault: Fault | null): boolean {
-  const latest = books.db.get('SELECT p.seq, p.path FROM arrivals a JOIN paths p ON p.no = a.path_no WHERE a.table_no = ? AND a.seq = ?', [table, seq])
-  if (latest !== undefined && number(latest, 'seq') !== seq) {
+  const latest = books.db.get('SELECT p.seq, p.path, a.covered, a.via FROM arrivals a JOIN paths p ON p.no = a.path_no WHERE a.table_no = ? AND a.seq = ?', [table, seq])
+  if (latest !== undefined && number(latest, 'seq') !== seq && latest['via'] === null) {
+    if (latest['covered'] !== null) {
+      books.db.change("UPDATE arrivals SET state = 'COMPLETED', batch_no = NULL WHERE table_no = ? AND seq = ?", [table, seq])
+      return false
+    }
     const gone = overtaken(String(latest['path']), number(latest, 'seq'))
     books.db.change("UPDATE arrivals SET state = 'FAILED', fault = ?, ended_at = ? WHERE table_no = ? AND seq = ?", [asJson(gone), books.clock.now(), table, seq])
     return false

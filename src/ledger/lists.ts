@@ -3,6 +3,7 @@ import type { Balance } from '../core/balance.ts'
 import type { Death } from '../core/death.ts'
 import type { Definition } from '../core/definition.ts'
 import type { Fault } from '../core/errors.ts'
+import type { Interval } from '../core/interval.ts'
 import { readCursor } from '../core/ledger.ts'
 import type { ArrivalRow, ArrivalState, FileCounts, FilesQuery, RunRow, RunState, TableRow } from '../core/ledger.ts'
 import type { SqlValue } from '../core/effects.ts'
@@ -10,7 +11,7 @@ import type { SqliteRow } from '../sql/sqlite.ts'
 import { number, numberOrNull, structure, structureOrNull, textOrNull } from './books.ts'
 import type { Books } from './books.ts'
 
-const ARRIVAL = `SELECT t.uri, t.no AS table_no, a.*, p.path, b.id AS batch, b.worker, b.claimed_at, r.id AS run
+const ARRIVAL = `SELECT t.uri, t.no AS table_no, a.*, p.path, coalesce(a.covered, (SELECT f.covered FROM arrivals f WHERE f.table_no = a.table_no AND f.seq = a.same_as)) AS covers, b.id AS batch, b.worker, b.claimed_at, r.id AS run
   FROM tables t CROSS JOIN arrivals a ON a.table_no = t.no CROSS JOIN paths p ON p.no = a.path_no
   LEFT JOIN batches b ON b.no = a.batch_no LEFT JOIN runs r ON r.no = b.run_no`
 
@@ -59,7 +60,7 @@ function asArrivalRow(books: Books, row: SqliteRow): ArrivalRow {
   return {
     table: String(row['uri']), seq, state: String(row['state']) as ArrivalState, path, size: number(row, 'size'),
     sha256: textOrNull(row, 'sha256'), generation: number(row, 'generation'), sameAs: numberOrNull(row, 'same_as'),
-    attempts: number(row, 'attempts'), deaths: structureOrNull<Death[]>(row, 'deaths') ?? [], fault: structureOrNull<Fault>(row, 'fault'), counts: structureOrNull<Balance>(row, 'counts'),
+    attempts: number(row, 'attempts'), deaths: structureOrNull<Death[]>(row, 'deaths') ?? [], fault: structureOrNull<Fault>(row, 'fault'), counts: structureOrNull<Balance>(row, 'counts'), covered: structureOrNull<Interval[]>(row, 'covers'),
     batch: textOrNull(row, 'batch'), run: textOrNull(row, 'run'), worker: textOrNull(row, 'worker'),
     offeredAt: number(row, 'offered_at'), startedAt: numberOrNull(row, 'claimed_at'), endedAt: numberOrNull(row, 'ended_at'),
     paths: [...new Set([path, ...copies.map((copy) => String(copy['path']))])],

@@ -7,8 +7,9 @@ import { MAX_SEQ } from '../core/place.ts'
 import type { SqliteRow } from '../sql/sqlite.ts'
 import { nextNo, number, runNo, tableNo } from './books.ts'
 import type { Books } from './books.ts'
+import { datesOf, lackingOf } from './partly.ts'
 
-const LATEST = `SELECT p.no, p.seq, p.young, a.state, a.stamp, a.size, a.sha256, a.reload, b.run_no
+const LATEST = `SELECT p.no, p.seq, p.young, a.state, a.stamp, a.size, a.sha256, a.reload, a.covered, b.run_no
   FROM paths p JOIN arrivals a ON a.table_no = p.table_no AND a.seq = p.seq LEFT JOIN batches b ON b.no = a.batch_no
   WHERE p.table_no = ? AND p.path = ?`
 
@@ -37,6 +38,8 @@ class Numbering {
   private readonly run: bigint
   private readonly reload: boolean
   private readonly now: number
+  /** Contents of which not all is in that the run asks for. */
+  private readonly lacking: ReadonlyMap<string, number>
   private seq: number
   private path: bigint
 
@@ -46,6 +49,7 @@ class Numbering {
     this.run = runNo(books, run)
     this.reload = reload
     this.now = books.clock.now()
+    this.lacking = lackingOf(books, this.table, datesOf(books, this.run))
     this.seq = Number(books.db.get('SELECT last_seq FROM tables WHERE no = ?', [this.table])?.['last_seq'])
     this.path = nextNo(books, 'paths')
   }
@@ -80,7 +84,8 @@ class Numbering {
         const same = sha256 === undefined ? unchanged : sha256 === latest['sha256']
         if (this.reload || !same) return this.next(sighting, latest, false)
         if (!unchanged || latest['young'] === 1n) this.repin(sighting, latest)
-        return { pin, state: 'known', seq }
+        // The next claim makes it PENDING again.
+        return { pin, state: this.lacking.has(String(latest['sha256'])) ? 'queued' : 'known', seq }
       }
       case 'IN_PROGRESS': {
         const reloading = latest['reload'] === 1n
@@ -88,12 +93,26 @@ class Numbering {
         return { pin, state: latest['run_no'] === this.run ? 'queued' : 'elsewhere', seq }
       }
       default:
+        if (latest['covered'] !== null) return this.goOn(sighting, latest, sha256 === undefined ? unchanged : sha256 === latest['sha256'])
         // PENDING or FAILED: never committed, so it keeps its number, whatever it holds now.
         this.repin(sighting, latest)
         if (this.reload) this.books.db.change('UPDATE arrivals SET reload = 1 WHERE table_no = ? AND seq = ?', [this.table, seq])
         if (latest['state'] === 'FAILED') this.retry(seq)
         return { pin, state: 'queued', seq }
     }
+  }
+
+  /** Some of its dates are in, so its number belongs to the bytes of before, whatever stands in its way now. */
+  private goOn(sighting: Sighting, latest: SqliteRow, same: boolean): Offer {
+    const seq = number(latest, 'seq')
+    const lacking = this.lacking.has(String(latest['sha256']))
+    if (same && !this.reload) {
+      this.repin(sighting, latest)
+      this.books.db.change('UPDATE arrivals SET via = NULL WHERE table_no = ? AND seq = ?', [this.table, seq])
+    }
+    const state = same && !this.reload && lacking ? 'PENDING' : 'COMPLETED'
+    this.books.db.change('UPDATE arrivals SET state = ?, fault = NULL, batch_no = NULL, ended_at = NULL WHERE table_no = ? AND seq = ?', [state, this.table, seq])
+    return !same || this.reload ? this.next(sighting, latest, false) : { pin: sighting.pin, state: lacking ? 'queued' : 'known', seq }
   }
 
   /** A failed arrival gets one more turn. A run in which it failed does not claim it again. */

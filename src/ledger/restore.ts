@@ -1,8 +1,11 @@
 /** A lost ledger takes back what the tables remember. */
 import type { TableRow } from '../core/ledger.ts'
+import { joinCovered } from '../core/interval.ts'
+import type { Covered } from '../core/interval.ts'
 import type { CommittedArrival } from '../core/target.ts'
 import { asJson, nextNo, number, tableNo } from './books.ts'
 import type { Books } from './books.ts'
+import { cover } from './endings.ts'
 
 /** Takes over the id of a lost ledger. False: this one knows tables, so it has an identity of its own. */
 export function adopt(books: Books, id: string): boolean {
@@ -23,18 +26,24 @@ function enter(books: Books, table: TableRow): void {
   ])
 }
 
+/** An arrival's newest commit, and what all of them brought; undefined: everything. */
+interface Told {
+  arrival: CommittedArrival
+  covered: Covered | undefined
+}
+
 /**
  * Answers how many arrivals were written back. One transaction: a ledger that died half-way is still empty and begins
  * again.
  */
 export async function restore(books: Books, table: TableRow, arrivals: AsyncIterable<CommittedArrival>, lanes: ReadonlyMap<number, number>): Promise<number> {
-  const all: CommittedArrival[] = []
-  for await (const arrival of arrivals) all.push(arrival)
+  const all = new Map<number, Told>()
+  for await (const arrival of arrivals) all.set(arrival.seq, { arrival, covered: joinCovered(all.get(arrival.seq)?.covered, arrival.dates, arrival.counts.read) })
   return books.db.transaction('ledger.restore', () => {
     enter(books, table)
     const no = tableNo(books, table.uri)
     let written = 0
-    for (const arrival of all) written += writeBack(books, no, arrival) ? 1 : 0
+    for (const told of all.values()) written += writeBack(books, no, told) ? 1 : 0
     for (const [lane, fence] of lanes) {
       books.db.change(
         `INSERT INTO lanes (table_no, lane, fence) VALUES (?, ?, ?)
@@ -52,7 +61,7 @@ export function forget(books: Books, table: string): number {
   return books.db.transaction('ledger.forget', () => {
     const found = books.db.get(
       `SELECT no FROM tables t WHERE uri = ?1 AND NOT EXISTS (SELECT 1 FROM batches WHERE table_no = t.no AND open = 1)
-         AND EXISTS (SELECT 1 FROM arrivals WHERE table_no = t.no AND state = 'COMPLETED' AND json_extract(counts, '$.read') > 0)`,
+         AND EXISTS (SELECT 1 FROM arrivals WHERE table_no = t.no AND state = 'COMPLETED' AND (covered IS NOT NULL OR json_extract(counts, '$.read') > 0))`,
       [table],
     )
     if (found === undefined) return 0
@@ -78,9 +87,16 @@ export function lanes(books: Books, table: string): Map<number, number> {
 }
 
 /** The stamp is empty: nobody saw the file, so it is hashed at the next look. */
-function writeBack(books: Books, table: bigint, arrival: CommittedArrival): boolean {
-  const there = books.db.get('SELECT state FROM arrivals WHERE table_no = ? AND seq = ?', [table, arrival.seq])?.['state']
-  if (there === 'COMPLETED' || there === 'IN_PROGRESS') return false
+function writeBack(books: Books, table: bigint, { arrival, covered }: Told): boolean {
+  const row = books.db.get('SELECT state, covered FROM arrivals WHERE table_no = ? AND seq = ?', [table, arrival.seq])
+  const there = row?.['state']
+  if (there === 'IN_PROGRESS') return false
+  if (there === 'COMPLETED' || (there !== undefined && row?.['covered'] !== null)) {
+    // The table may have more of it than this ledger knew.
+    cover(books, table, arrival.seq, covered?.intervals ?? null)
+    books.db.change("UPDATE arrivals SET state = 'COMPLETED', fault = NULL, batch_no = CASE WHEN state = 'COMPLETED' THEN batch_no END WHERE table_no = ? AND seq = ?", [table, arrival.seq])
+    return false
+  }
   if (there !== undefined) giveWay(books, table, arrival.seq)
   const former = books.db.get('SELECT no, seq FROM paths WHERE table_no = ? AND path = ?', [table, arrival.path])
   const path = former === undefined ? nextNo(books, 'paths') : BigInt(String(former['no']))
@@ -92,9 +108,9 @@ function writeBack(books: Books, table: bigint, arrival: CommittedArrival): bool
   }
   const now = books.clock.now()
   books.db.change(
-    `INSERT INTO arrivals (table_no, seq, path_no, state, size, stamp, modified, sha256, generation, counts, offered_at, ended_at)
-     VALUES (?, ?, ?, 'COMPLETED', ?, '', 0, ?, ?, ?, ?, ?)`,
-    [table, arrival.seq, path, arrival.size, arrival.sha256, arrival.generation, asJson(arrival.counts), now, now],
+    `INSERT INTO arrivals (table_no, seq, path_no, state, size, stamp, modified, sha256, generation, counts, offered_at, ended_at, covered)
+     VALUES (?, ?, ?, 'COMPLETED', ?, '', 0, ?, ?, ?, ?, ?, ?)`,
+    [table, arrival.seq, path, arrival.size, arrival.sha256, arrival.generation, asJson(arrival.counts), now, now, asJson(covered?.intervals ?? null)],
   )
   return true
 }

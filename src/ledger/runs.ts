@@ -1,16 +1,19 @@
 /** Runs: opened, counted by paths, ended, and closed for those who died. */
 import { noBalance } from '../core/balance.ts'
 import type { Fault } from '../core/errors.ts'
+import type { Interval } from '../core/interval.ts'
 import type { FileCounts, RunState } from '../core/ledger.ts'
 import { asJson, nextNo, number, runNo } from './books.ts'
 import type { Books } from './books.ts'
+import { lackingOffers } from './partly.ts'
 
 const NO_FILES: FileCounts = { total: 0, loaded: 0, known: 0, waiting: 0, failed: 0, ignored: 0 }
 
-export function begin(books: Books, run: { id: string; table: string; command: string }): void {
+export function begin(books: Books, run: { id: string; table: string; command: string; dates?: Interval }): void {
   books.db.transaction('ledger.begin', () => {
-    books.db.change("INSERT INTO runs (no, id, table_uri, command, worker, state, balance, files, started_at) VALUES (?, ?, ?, ?, ?, 'RUNNING', ?, ?, ?)", [
+    books.db.change("INSERT INTO runs (no, id, table_uri, command, worker, state, balance, files, started_at, dates) VALUES (?, ?, ?, ?, ?, 'RUNNING', ?, ?, ?, ?)", [
       nextNo(books, 'runs'), run.id, run.table, run.command, books.workers.own, asJson(noBalance()), asJson(NO_FILES), books.clock.now(),
+      asJson(run.dates ?? null),
     ])
   })
 }
@@ -37,7 +40,7 @@ export function countFiles(books: Books, run: string): Omit<FileCounts, 'ignored
   }
 }
 
-/** Arrivals of the run that are in an open claim of another run. */
+/** Arrivals of the run that are in an open claim of another run, or came out of it without what this one asks for. */
 export function elsewhere(books: Books, run: string): number {
   const row = books.db.get(
     `SELECT count(*) AS n FROM runs r JOIN tables t ON t.uri = r.table_uri JOIN batches b ON b.table_no = t.no AND b.open = 1 AND b.run_no <> r.no
@@ -45,7 +48,9 @@ export function elsewhere(books: Books, run: string): number {
      WHERE r.no = ?`,
     [runNo(books, run)],
   )
-  return row === undefined ? 0 : number(row, 'n')
+  const table = books.db.get('SELECT t.no FROM runs r JOIN tables t ON t.uri = r.table_uri WHERE r.id = ?', [run])
+  const lacking = table === undefined ? [] : lackingOffers(books, BigInt(String(table['no'])), runNo(books, run))
+  return (row === undefined ? 0 : number(row, 'n')) + lacking.length
 }
 
 export function end(books: Books, run: string, state: RunState, files: FileCounts, exit: number | null, fault: Fault | null): void {

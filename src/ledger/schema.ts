@@ -5,11 +5,13 @@ import { SluiceError } from '../core/errors.ts'
 import { SqliteSession, openForReading } from '../sql/sqlite.ts'
 
 /** Grows with every change of the tables below; kept as SQLite's user_version. */
-const LEDGER_FORMAT = 3
+const LEDGER_FORMAT = 4
 /** What makes a ledger of the format before into one of this format, by the format it leads to. */
 const STEPS: Readonly<Record<number, string>> = {
   2: 'ALTER TABLE arrivals ADD COLUMN deaths TEXT; ALTER TABLE arrivals ADD COLUMN former INTEGER',
   3: 'ALTER TABLE runs ADD COLUMN known INTEGER NOT NULL DEFAULT 0',
+  4: `ALTER TABLE arrivals ADD COLUMN covered TEXT; ALTER TABLE arrivals ADD COLUMN via INTEGER; ALTER TABLE runs ADD COLUMN dates TEXT;
+    CREATE INDEX arrivals_partly ON arrivals (table_no, seq) WHERE covered IS NOT NULL`,
 }
 
 // States are words, times are milliseconds since 1970, structures are JSON. `_no` refers to the `no` of another table.
@@ -22,22 +24,25 @@ CREATE TABLE tables (no INTEGER PRIMARY KEY, uri TEXT NOT NULL UNIQUE, name TEXT
 CREATE TABLE paths (no INTEGER PRIMARY KEY, table_no INTEGER NOT NULL, path TEXT NOT NULL, seq INTEGER NOT NULL,
   young INTEGER NOT NULL, brought INTEGER NOT NULL DEFAULT 0, UNIQUE (table_no, path));
 -- counts is null for contents that were known; deaths: worker processes that died over it, or null; former: seq of the
--- arrival that its path had before.
+-- arrival that its path had before. covered: intervals that are in, when not everything is; its sha256 is that of the rows
+-- then, whatever the state. via: seq of the copy at whose path the rest is read.
 CREATE TABLE arrivals (table_no INTEGER NOT NULL, seq INTEGER NOT NULL, path_no INTEGER NOT NULL, state TEXT NOT NULL,
   reload INTEGER NOT NULL DEFAULT 0, replaced INTEGER NOT NULL DEFAULT 0,
   size INTEGER NOT NULL, stamp TEXT NOT NULL, modified INTEGER NOT NULL,
   sha256 TEXT, generation INTEGER NOT NULL DEFAULT 0, same_as INTEGER, attempts INTEGER NOT NULL DEFAULT 0,
   fault TEXT, counts TEXT, batch_no INTEGER, offered_at INTEGER NOT NULL, ended_at INTEGER, deaths TEXT, former INTEGER,
+  covered TEXT, via INTEGER,
   PRIMARY KEY (table_no, seq)) WITHOUT ROWID;
 CREATE INDEX arrivals_by_state ON arrivals (table_no, state, seq);
 CREATE INDEX arrivals_by_batch ON arrivals (batch_no) WHERE batch_no IS NOT NULL;
 CREATE INDEX arrivals_by_content ON arrivals (table_no, sha256) WHERE sha256 IS NOT NULL;
 CREATE INDEX arrivals_by_copy ON arrivals (table_no, same_as) WHERE same_as IS NOT NULL;
--- known: paths that were known when a running run looked, beside its offers.
+CREATE INDEX arrivals_partly ON arrivals (table_no, seq) WHERE covered IS NOT NULL;
+-- known: paths that were known when a running run looked, beside its offers; dates: the interval that it asks for, or null.
 CREATE TABLE runs (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, table_uri TEXT NOT NULL, command TEXT NOT NULL,
   worker TEXT NOT NULL, state TEXT NOT NULL, balance TEXT NOT NULL, evicted INTEGER NOT NULL DEFAULT 0,
   reasons TEXT NOT NULL DEFAULT '{}', files TEXT NOT NULL, fault TEXT, exit INTEGER,
-  started_at INTEGER NOT NULL, ended_at INTEGER, known INTEGER NOT NULL DEFAULT 0);
+  started_at INTEGER NOT NULL, ended_at INTEGER, known INTEGER NOT NULL DEFAULT 0, dates TEXT);
 CREATE INDEX runs_by_table ON runs (table_uri, no);
 CREATE INDEX runs_running ON runs (table_uri) WHERE state = 'RUNNING';
 -- What a running run is to see to; tried: it had its turn and is not claimed again.

@@ -167,7 +167,7 @@ test('a ledger of an older format becomes one of this format and goes on', async
   await before.begin({ id: 'r_1', table: T, command: 'load' })
   await before.close()
   const db = new SqliteSession(join(folder, 'ledger.db'))
-  db.exec('test', 'ALTER TABLE runs DROP COLUMN known; ALTER TABLE arrivals DROP COLUMN deaths; ALTER TABLE arrivals DROP COLUMN former; PRAGMA user_version = 1')
+  db.exec('test', 'DROP INDEX arrivals_partly; ALTER TABLE runs DROP COLUMN dates; ALTER TABLE arrivals DROP COLUMN covered; ALTER TABLE arrivals DROP COLUMN via; ALTER TABLE runs DROP COLUMN known; ALTER TABLE arrivals DROP COLUMN deaths; ALTER TABLE arrivals DROP COLUMN former; PRAGMA user_version = 1')
   db.close()
   const ledger = await openLedger(folder, at())
   await ledger.offer('r_1', T, [sight('a')], { reload: false, known: 2 })

@@ -9,6 +9,7 @@ import type { Mourned } from '../core/death.ts'
 import type { Batch } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
+import type { Interval } from '../core/interval.ts'
 import type { Claim, FileCounts, FilesQuery, Ledger, Offering, RunState, Sighting, TableRow } from '../core/ledger.ts'
 import type { CommittedArrival, Receipt } from '../core/target.ts'
 import { localFs } from '../storage/local.ts'
@@ -82,14 +83,14 @@ class SqliteLedger implements Ledger {
   async forget(table: string) {
     return forget(this.books, table)
   }
-  async begin(run: { id: string; table: string; command: string }) {
+  async begin(run: { id: string; table: string; command: string; dates?: Interval }) {
     runs.begin(this.books, run)
   }
   async offer(run: string, table: string, sightings: readonly Sighting[], options: Offering) {
     return offer(this.books, run, table, sightings, options)
   }
-  async sift(table: string, pins: readonly Pin[]) {
-    return sift(this.books, table, pins)
+  async sift(table: string, pins: readonly Pin[], dates?: Interval) {
+    return sift(this.books, table, pins, dates ?? null)
   }
   async recognise(table: string, sightings: readonly Sighting[]) {
     return recognise(this.books, table, sightings)

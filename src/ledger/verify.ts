@@ -13,7 +13,7 @@ const CHECKS: readonly string[] = [
   `SELECT 'arrival ' || seq || ' is COMPLETED without a hash' AS what FROM arrivals WHERE state = 'COMPLETED' AND sha256 IS NULL`,
   `SELECT 'arrival ' || seq || ' is FAILED without a reason' AS what FROM arrivals WHERE state = 'FAILED' AND fault IS NULL`,
   `SELECT 'arrival ' || a.seq || ' is a copy of ' || a.same_as || ', which is not COMPLETED' AS what FROM arrivals a
-   LEFT JOIN arrivals f ON f.table_no = a.table_no AND f.seq = a.same_as WHERE a.same_as IS NOT NULL AND f.state IS NOT 'COMPLETED'`,
+   LEFT JOIN arrivals f ON f.table_no = a.table_no AND f.seq = a.same_as WHERE a.same_as IS NOT NULL AND f.state IS NOT 'COMPLETED' AND f.covered IS NULL`,
   `SELECT 'lane ' || lane || ' has ' || count(*) || ' open batches' AS what FROM batches WHERE open = 1 GROUP BY table_no, lane HAVING count(*) > 1`,
   `SELECT 'lane ' || l.lane || ' is not held by its open batch ' || b.id AS what FROM batches b
    JOIN lanes l ON l.table_no = b.table_no AND l.lane = b.lane WHERE b.open = 1 AND (l.batch_no IS NOT b.no OR l.fence <> b.fence)`,

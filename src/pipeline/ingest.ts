@@ -14,11 +14,12 @@ import { DEADLY, poisoned } from '../core/death.ts'
 import type { LastSeen } from '../core/death.ts'
 import type { Definition } from '../core/definition.ts'
 import type { Clock, Fs } from '../core/effects.ts'
-import type { Batch, Engine, StageJob, Staged } from '../core/engine.ts'
+import type { Batch, Engine, StageJob, Staged, Standing } from '../core/engine.ts'
 import { SluiceError, asSluiceError, cleanFault } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
 import type { Model } from '../core/model.ts'
+import type { Aside, ByDate, Covered } from '../core/interval.ts'
 import type { Ledger } from '../core/ledger.ts'
 import { rowOf, seqOf } from '../core/place.ts'
 import type { CommittedArrival, Receipt, Table } from '../core/target.ts'
@@ -48,6 +49,10 @@ export interface Ingest {
   onBad: StageJob['onBad']
   maxBad: StageJob['maxBad']
   grace: number
+  /** Only records of these dates; null: all of them. */
+  dates: ByDate | null
+  /** Table of what this run brings; null: none is asked for. */
+  delta: string | null
   /** Under replace: so many arrivals are to take the place of the table, all of them in one commit; else null. */
   whole: number | null
   /** Models of the table, for targets that refresh them with the rows. */
@@ -68,6 +73,8 @@ export interface Tally {
   interrupted: boolean
   /** The table was not there before a commit of this run. */
   madeTable: boolean
+  /** Records of files that were loaded by date, left out for theirs. */
+  aside: Aside
 }
 
 /** What batches of one run tell each other. */
@@ -85,7 +92,7 @@ interface Course {
  * @throws SluiceError what stopped the run: its batches are given back, nothing of them is lost
  */
 export async function ingest(work: Ingest): Promise<Tally> {
-  const tally: Tally = { faults: [], interrupted: false, madeTable: false }
+  const tally: Tally = { faults: [], interrupted: false, madeTable: false, aside: { outside: 0, undated: 0 } }
   const course: Course = { reloaded: new Set(), suspected: new Set(), condemned: 0 }
   const inWork = new Map<Promise<void>, number>()
   let failure: SluiceError | null = null
@@ -243,8 +250,8 @@ async function isolate(work: Ingest, batch: Batch, why: string, last: LastSeen, 
 }
 
 /** What a commit says of its arrivals, for a batch whose staged outcomes are lost. */
-function asLoaded({ seq, sha256, generation, size, counts }: CommittedArrival): ArrivalOutcome {
-  return { seq, state: 'loaded', sha256, generation, sameAs: null, bytes: size, read: counts.read, skipped: counts.skipped, rejected: counts.quarantined, fault: null }
+function asLoaded({ seq, sha256, generation, size, counts, dates }: CommittedArrival): ArrivalOutcome {
+  return { seq, state: 'loaded', sha256, generation, sameAs: null, bytes: size, read: counts.read, skipped: counts.skipped, rejected: counts.quarantined, fault: null, ...(dates === undefined ? {} : { dates }) }
 }
 
 async function madeMeanwhile(work: Ingest, before: Before): Promise<boolean> {
@@ -262,12 +269,14 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
   const paths = pathsOf(batch)
   await work.fs.makeFolder('spool.make', folder)
   const head = await work.table.head()
+  const covered = await coveredBefore(work.table, batch)
   const clean = (outcome: ArrivalOutcome): ArrivalOutcome => (outcome.fault === null ? outcome : { ...outcome, fault: cleanFault(outcome.fault) })
   const answer = await work.engine.stage(
     {
       batch, attempt, folder, definition: work.definition,
       pinned: head.exists ? head.schema : null,
       reading: work.reading, onBad: work.onBad, maxBad: work.maxBad, now: work.clock.now(), grace: work.grace, reloaded, suspected: suspected.has(batch.id),
+      ...(work.dates === null ? {} : { dates: work.dates }), ...(covered.size === 0 ? {} : { covered }),
       standing: (shas) => work.table.standing(shas),
     },
     (event) => {
@@ -293,10 +302,21 @@ async function attemptBatch(work: Ingest, batch: Batch, attempt: number, folder:
   await sayReturns(work, staged)
 }
 
+/** What the table has of arrivals of which some dates are in: it is asked anew for every attempt. */
+async function coveredBefore(table: Table, { arrivals }: Batch): Promise<Map<number, Covered>> {
+  const partly = arrivals.flatMap(({ seq, content }) => (content === undefined ? [] : [{ seq, ...content }]))
+  const standing = partly.length === 0 ? new Map<string, Standing>() : await table.standing(partly.map(({ sha256 }) => sha256))
+  return new Map(partly.flatMap(({ seq, sha256, generation }) => {
+    const stands = standing.get(sha256)
+    return stands?.covered === undefined || stands.seq !== seq || stands.generation !== generation ? [] : [[seq, stands.covered] as const]
+  }))
+}
+
 async function commit(work: Ingest, staged: Staged): Promise<Receipt> {
   const began = work.clock.monotonic()
   const models = work.models.length === 0 ? {} : { models: { models: work.models, now: work.clock.now() } }
-  const receipt = await work.table.apply(staged, work.definition, { signal: work.now, ...models })
+  const delta = work.delta === null ? {} : { delta: { table: work.delta, run: work.run } }
+  const receipt = await work.table.apply(staged, work.definition, { signal: work.now, ...models, ...delta })
   work.on({ kind: 'phase', batch: staged.batch.id, phase: 'committed', ms: work.clock.monotonic() - began, detail: `version ${receipt.version}` })
   for (const outcome of receipt.models ?? []) if (outcome.how !== 'none') work.on({ kind: 'model', outcome })
   return receipt
@@ -335,6 +355,11 @@ function report(work: Ingest, staged: Staged, receipt: Receipt | null, tally: Ta
       code: isCode(reject.code) ? reject.code : 'KEY_REPEATED', path: paths.get(seqOf(reject.place)) ?? '', row: rowOf(reject.place), message: reject.message,
       ...(reject.offset === null ? {} : { offset: reject.offset }), ...(reject.column === null ? {} : { column: reject.column }),
     })
+  }
+  for (const { state, aside } of staged.outcomes) {
+    if (state !== 'loaded' || aside === undefined) continue
+    tally.aside.outside += aside.outside
+    tally.aside.undated += aside.undated
   }
   for (const text of staged.notices) work.on({ kind: 'notice', text })
   for (const { member, records } of staged.leftOut) work.on({ kind: 'notice', text: `The member ${member} of ${records} records is not among the declared columns and was left out.` })

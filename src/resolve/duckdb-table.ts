@@ -64,9 +64,9 @@ export function columnOf(schema: Schema, name: string): Column {
 }
 
 /** Every column of the schema with its exact type (others read JSON, UUID or wide integers wrongly), then `_place`. */
-export function castSql(schema: Schema): string {
-  const casts = schema.map(({ name, type }) => `CAST(${quoteName(name)} AS ${duckType(type)}) AS ${quoteName(name)}`)
-  return [...casts, 'CAST(_place AS BIGINT) AS _place'].join(', ')
+export function castSql(schema: Schema, of = ''): string {
+  const casts = schema.map(({ name, type }) => `CAST(${of}${quoteName(name)} AS ${duckType(type)}) AS ${quoteName(name)}`)
+  return [...casts, `CAST(${of}_place AS BIGINT) AS _place`].join(', ')
 }
 
 /** A relation of no rows that has every column: old files read as NULL what they do not have. */
@@ -285,7 +285,8 @@ export function rewriteSql(job: Resolution, n: number, columns: Schema): string 
 function leavingSql(job: Resolution, keep: Keep, hits: readonly number[] | null): { losers: string[]; rejects: string[] } {
   const losers: string[] = []
   const rejects: string[] = []
-  const cast = castSql(job.schema)
+  // A column of the user's may have the name of one of ours.
+  const cast = castSql(job.schema, 't.')
   const join = (relation: string, table: string, on: 'place' | 's_row', outcome: string, where: string): string =>
     `SELECT ${cast}, CAST(${outcome} AS VARCHAR) AS ${OUTCOME_COLUMN} FROM (${relation}) AS t JOIN ${table} AS d ON d.${on} = t.${on === 'place' ? '_place' : ROW_COLUMN}${where}`
   // What lost in the batch and what lost to the table are copied in one pass over the records.

@@ -2,6 +2,7 @@
 import { hashPinned } from '../connectors/files/source.ts'
 import type { LoadEvent } from '../core/events.ts'
 import { SluiceError } from '../core/errors.ts'
+import type { Interval } from '../core/interval.ts'
 import type { Ledger, Sighting } from '../core/ledger.ts'
 import type { Table } from '../core/target.ts'
 import type { Discovery, Source } from '../core/source.ts'
@@ -12,6 +13,8 @@ export interface Offering {
   lookedAt: number
   /** Order of numbers. */
   compare: Source['compare']
+  /** What is asked for of each file; null: everything. */
+  dates: Interval | null
   /** The table that the files are to replace; null: none. */
   replacing: Table | null
   on: (event: LoadEvent) => void
@@ -24,7 +27,7 @@ export interface Offering {
  */
 export async function offerAll(ledger: Ledger, run: string, table: string, discovery: Discovery, options: Offering): Promise<number> {
   const { lookedAt, compare, replacing } = options
-  const sifted = options.reload ? { known: 0, rest: discovery.pins, young: new Set<string>() } : await ledger.sift(table, discovery.pins)
+  const sifted = options.reload ? { known: 0, rest: discovery.pins, young: new Set<string>() } : await ledger.sift(table, discovery.pins, options.dates ?? undefined)
   let { known } = sifted
   let { reload } = options
   let sightings: Sighting[] = []

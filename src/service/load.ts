@@ -10,6 +10,7 @@ import type { Engine } from '../core/engine.ts'
 import { SluiceError, asSluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
+import type { Aside, ByDate } from '../core/interval.ts'
 import type { FileCounts, RunState } from '../core/ledger.ts'
 import type { Model, ModelOutcome } from '../core/model.ts'
 import { describeSchema } from '../core/schema.ts'
@@ -22,6 +23,7 @@ import { SHOWN_FAULTS, ingest } from '../pipeline/ingest.ts'
 import type { Tally } from '../pipeline/ingest.ts'
 import { recover } from '../pipeline/recover.ts'
 import { takeOver } from './adopt.ts'
+import { datesOf } from './dates.ts'
 import { offerAll } from './discover.ts'
 import { closeFolder, openEngine, openFolder, rebuildLedger, restoreTable, sweepSpool } from './folder.ts'
 import type { DataFolder } from './folder.ts'
@@ -48,6 +50,10 @@ export interface LoadResult {
   version: number | null
   balance: Balance & { evicted: number; balances: boolean }
   files: FileCounts
+  /** The dates that were asked for; null: all. */
+  dates: ByDate | null
+  /** Of the skipped records, those that were left out for their date, and those without one. */
+  aside: Aside
   /** Quarantined and skipped records, by code. */
   reasons: Record<string, number>
   /** What became of each model of the table. */
@@ -78,6 +84,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     if (rebuilt !== null) options.onEvent?.({ kind: 'notice', text: rebuilt })
     const place = await choosePlace(folder, options.into, options.to)
     const target = await openTarget(place, folder.clock, folder.random)
+    if (options.delta?.includes('.') === true && !target.schemas) throw new SluiceError('TARGET_INVALID', `--delta ${options.delta}: ${place.scheme} tables lie in no schemas.`, { hint: 'Take a name without a dot, or load into PostgreSQL.' })
     if (options.into.includes('.') && !target.schemas) {
       throw new SluiceError('TARGET_INVALID', `--into ${options.into}: ${place.scheme} tables lie in no schemas.`, { hint: 'Take a name without a dot, or load into PostgreSQL.' })
     }
@@ -124,6 +131,10 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const address = addressOf(options.paths)
   const definition = before.definition === null ? define(options.into, { ...options, ...modeFor(address, true, options) }) : agree(before.definition, options)
   table.suits(definition)
+  const dates = await datesOf(options, work.settings.asked, table, before, definition)
+  if (options.delta !== undefined && table.settleDelta === undefined) {
+    throw new SluiceError('TARGET_INVALID', `${work.place.scheme} tables have no --delta: two of them cannot be written in one commit.`, { hint: 'Load into a database, as with --to sqlite:FILE or --to postgres://HOST/DB.' })
+  }
   if (definition.partition !== undefined && !work.partitions) {
     throw new SluiceError('TARGET_INVALID', `${work.place.scheme} tables have no partitions.`, { hint: 'Leave --partition-by out, or load into a Delta table with --to delta:.' })
   }
@@ -145,11 +156,11 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   await ledger.putTable({ uri: key, name: options.into, definition })
 
   const run = `r_${clock.now().toString(36)}${folder.random.id(4)}`
-  await ledger.begin({ id: run, table: key, command: describeCommand(options) })
+  await ledger.begin({ id: run, table: key, command: describeCommand(options), ...(dates === null ? {} : { dates: { since: dates.since, until: dates.until } }) })
   on({ kind: 'run.started', run, table: options.into, target: table.uri })
   const beating = setInterval(() => void ledger.beat().catch(() => {}), 5000)
   beating.unref()
-  let tally: Tally = { faults: [], interrupted: true, madeTable: false }
+  let tally: Tally = { faults: [], interrupted: true, madeTable: false, aside: nothingAside() }
   let failure: SluiceError | null = null
   let models: ModelOutcome[] = []
   try {
@@ -167,10 +178,10 @@ async function loadInto(work: Loading): Promise<LoadResult> {
     const later = discovery.later ?? []
     // What is replaced is replaced in one commit.
     if (replaces) discovery.pins.push(...later.splice(0))
-    const offering = { reload: options.reload === true, lookedAt, compare: source.compare, replacing: replaces ? table : null, on }
+    const offering = { dates, reload: options.reload === true, lookedAt, compare: source.compare, replacing: replaces ? table : null, on }
     const ingestAll = async (offered: number): Promise<Tally> => ingest({
       run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
-      reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, whole: replaces ? offered : null, models: work.models, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? never,
+      reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, dates, delta: options.delta ?? null, whole: replaces ? offered : null, models: work.models, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? never,
     })
     const offered = await offerAll(ledger, run, key, discovery, offering)
     // 0.3 kB per path, which would be held until the end.
@@ -179,18 +190,20 @@ async function loadInto(work: Loading): Promise<LoadResult> {
     if (later.length > 0 && !stop.aborted) {
       const first = tally
       const rest = await ingestAll(await offerAll(ledger, run, key, { ...discovery, pins: later }, offering))
-      tally = { faults: [...first.faults, ...rest.faults].slice(0, SHOWN_FAULTS), interrupted: rest.interrupted, madeTable: first.madeTable || rest.madeTable }
+      const aside = { outside: first.aside.outside + rest.aside.outside, undated: first.aside.undated + rest.aside.undated }
+      tally = { faults: [...first.faults, ...rest.faults].slice(0, SHOWN_FAULTS), interrupted: rest.interrupted, madeTable: first.madeTable || rest.madeTable, aside }
     }
     await windows?.tidy()
+    if (options.delta !== undefined && !tally.interrupted) await table.settleDelta?.({ table: options.delta, run })
     models = await refreshAfter({ models: work.models, keeper: work.keeper, engine: work.engine, clock, signal: options.now }, on)
   } catch (thrown) {
     // Stopped at once, whatever was in work fails; a graceful stop hides no fault.
     failure = options.now?.aborted === true ? null : asSluiceError(thrown)
-    tally = { faults: [], interrupted: stop.aborted, madeTable: false }
+    tally = { faults: [], interrupted: stop.aborted, madeTable: false, aside: nothingAside() }
   } finally {
     clearInterval(beating)
   }
-  return finish(work, { run, tally, failure, models: told(models, refreshed), ignored: discovery.ignored, ms: clock.monotonic() - began })
+  return finish(work, { run, tally, failure, dates, models: told(models, refreshed), ignored: discovery.ignored, ms: clock.monotonic() - began })
 }
 
 /** @throws SluiceError INTERRUPTED, and what the source throws */
@@ -213,6 +226,7 @@ interface Ending {
   tally: Tally
   failure: SluiceError | null
   models: ModelOutcome[]
+  dates: ByDate | null
   ignored: number
   ms: number
 }
@@ -245,8 +259,12 @@ async function finish(work: Loading, ending: Ending): Promise<LoadResult> {
     schema: 'sluice.load/1', run: ending.run, state, exit, table: options.into, target: table.uri,
     version: head.exists ? head.version : null,
     balance: { ...(row?.balance ?? noBalance()), evicted: row?.evicted ?? 0, balances: !broken && failure?.code !== 'BALANCE_BROKEN' },
-    files, reasons: row?.reasons ?? {}, models: ending.models, errors: errors.slice(0, 100), ms: Math.round(ending.ms),
+    files, dates: ending.dates, aside: ending.tally.aside, reasons: row?.reasons ?? {}, models: ending.models, errors: errors.slice(0, 100), ms: Math.round(ending.ms),
   }
+}
+
+function nothingAside(): Aside {
+  return { outside: 0, undated: 0 }
 }
 
 /** 130 for Ctrl-C, 143 when the signal's reason names SIGTERM. */

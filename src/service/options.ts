@@ -9,6 +9,8 @@ import { DEFAULT_MEMORY } from '../config/load.ts'
 import type { LoadSettings } from '../config/load.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
+import { parseInterval } from '../core/interval.ts'
+import type { Interval } from '../core/interval.ts'
 import { FORMATS } from '../core/reading.ts'
 import type { Reading } from '../core/reading.ts'
 import { isTableName } from '../core/schema.ts'
@@ -37,6 +39,8 @@ export interface Settings {
   reading: StageJob['reading']
   onBad: StageJob['onBad']
   maxBad: StageJob['maxBad']
+  /** What --since and --until enclose; null: neither is given. */
+  asked: Interval | null
 }
 
 const MIN_MEMORY = 512e6
@@ -59,6 +63,9 @@ export function settingsOf(options: LoadOptions): Settings {
     throw new SluiceError('USAGE', `--mode ${options.mode}: expected one of ${MODES.join(', ')}.`)
   }
   if (options.jobs !== undefined && !(Number.isSafeInteger(options.jobs) && options.jobs >= 1)) throw new SluiceError('USAGE', `--jobs ${options.jobs}: expected a number from 1.`)
+  if (options.delta !== undefined && !isTableName(options.delta)) {
+    throw new SluiceError('DEFINITION_INVALID', `--delta ${options.delta} is not a table name.`, { hint: 'Letters, digits and _, not beginning with a digit, at most 63.' })
+  }
   const memory = parseSize('--memory', options.memory ?? DEFAULT_MEMORY)
   if (memory < MIN_MEMORY) throw new SluiceError('MEMORY_TOO_SMALL', `--memory ${options.memory ?? ''} is less than 512MB.`)
   // A path that is no pattern must be there; said before a data folder is made for nothing.
@@ -74,6 +81,7 @@ export function settingsOf(options: LoadOptions): Settings {
     reading: readingOf(options),
     onBad,
     maxBad: onBad === 'fail' ? { count: 0 } : maxBad,
+    asked: options.since === undefined && options.until === undefined ? null : parseInterval(options.since, options.until),
   }
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { noBalance } from '../../src/core/balance.ts'
 import type { Ledger } from '../../src/core/ledger.ts'
+import { dates } from './ledger-dates.ts'
 import { deaths } from './ledger-deaths.ts'
 import { ALL, KEPT, NOW, T, begun, claimAll, committed, load, outcome, receipt, seqs, sight } from './ledger-scene.ts'
 import type { It, LedgerWorld } from './ledger-scene.ts'
@@ -22,6 +23,7 @@ export function ledgerContract(name: string, make: () => Promise<LedgerWorld>): 
   describe(`${name}: offers`, () => offers(it))
   describe(`${name}: claims`, () => claims(it))
   describe(`${name}: processes`, () => processes(it))
+  describe(`${name}: dates`, () => dates(it))
   describe(`${name}: deaths`, () => deaths(it))
   describe(`${name}: memory`, () => memory(it))
 }

@@ -9,8 +9,9 @@ import { define } from '../../src/core/definition.ts'
 import type { Definition, DefinitionRequest } from '../../src/core/definition.ts'
 import type { Batch, Engine, Staged } from '../../src/core/engine.ts'
 import type { ModelWork } from '../../src/core/model.ts'
+import type { ByDate, Covered } from '../../src/core/interval.ts'
 import type { Row } from '../../src/core/schema.ts'
-import type { Receipt, RejectRow, Table, Target } from '../../src/core/target.ts'
+import type { ApplyOptions, Receipt, RejectRow, Table, Target } from '../../src/core/target.ts'
 import { lookAt } from '../../src/storage/pin.ts'
 import { contentOf, model, showRow } from '../reference.ts'
 import type { ModelArrival } from '../reference.ts'
@@ -31,6 +32,8 @@ export interface Variant {
   exactDecimals?: false
   /** False: a text cannot hold a NUL there, so a record that has one is put aside. */
   nulText?: false
+  /** Rows of a delta as `id v`; only where the target fills deltas. */
+  deltaRows?(name: string, scene: Scene): Promise<string[]>
   /** Folder for input files and parts; removed by `dispose`. */
   folder: string
   dispose(): Promise<void>
@@ -41,6 +44,8 @@ export interface Delivery {
   seq: number
   records: readonly unknown[]
   reload?: boolean
+  /** It is partly in already, under this number. */
+  again?: true
   /** Bytes of a JSON document in place of lines; `records` says what it holds. */
   document?: string
 }
@@ -52,6 +57,8 @@ export interface BatchOptions {
   engine?: Engine
   table?: Table
   models?: ModelWork
+  dates?: ByDate
+  apply?: ApplyOptions
 }
 
 let files = 0
@@ -86,17 +93,17 @@ export class Scene {
   }
 
   batch(deliveries: readonly Delivery[], options: BatchOptions = {}): Batch {
-    const arrivals = deliveries.toSorted((a, b) => a.seq - b.seq).map(({ seq, records, reload = false, document }) => {
+    const arrivals = deliveries.toSorted((a, b) => a.seq - b.seq).map(({ seq, records, reload = false, again = false, document }) => {
       const texts = records.map((record) => (typeof record === 'string' ? record : JSON.stringify(record)))
       const bytes = document ?? texts.map((text) => `${text}\n`).join('')
       const uri = join(this.variant.folder, `${this.definition.table}-${seq}-${++files}${document === undefined ? '.ndjson' : '.json'}`)
       writeFileSync(uri, bytes)
       // Blank lines are no records; a test that needs other bytes for the same records adds one.
       const parsed = texts.filter((text) => text.trim() !== '').map(parsedOr)
-      this.#delivered.set(seq, { seq, content: contentOf(bytes, reload ? seq : 0), records: parsed })
+      if (!again) this.#delivered.set(seq, { seq, content: contentOf(bytes, reload ? seq : 0), records: parsed })
       const pin = lookAt(uri)
       assert.ok(pin !== null)
-      return { seq, pin, reload, replaced: false }
+      return { seq, pin, reload, replaced: false, ...(again ? { content: { sha256: contentOf(bytes).slice(0, 64), generation: 0 } } : {}) }
     })
     const fence = options.fence ?? ++this.#fence
     return { id: options.id ?? `b_${this.definition.table}${fence}x${files}`, lane: options.lane ?? 0, fence, table: this.definition.table, arrivals }
@@ -107,7 +114,9 @@ export class Scene {
     const head = await table.head()
     const folder = join(this.variant.folder, `${batch.id}-${++files}`)
     mkdirSync(folder)
+    const covered = await coveredBefore(table, batch)
     const job = {
+      ...(options.dates === undefined ? {} : { dates: options.dates }), covered,
       batch, attempt: files, definition: this.definition, pinned: head.exists ? head.schema : null, folder,
       reading: BY_ITSELF, onBad: 'quarantine' as const, maxBad: null, now: Date.now(), grace: 0,
       standing: (shas: readonly string[]) => table.standing(shas), reloaded: new Set<string>(),
@@ -121,9 +130,11 @@ export class Scene {
   }
 
   async commit(staged: Staged, options: BatchOptions = {}): Promise<Receipt> {
-    const receipt = await (options.table ?? this.table).apply(staged, this.definition, options.models === undefined ? {} : { models: options.models })
-    for (const { seq } of receipt.arrivals) {
+    const models = options.models === undefined ? {} : { models: options.models }
+    const receipt = await (options.table ?? this.table).apply(staged, this.definition, { ...models, ...options.apply })
+    for (const { seq, dates } of receipt.arrivals) {
       const arrival = this.#delivered.get(seq)
+      if (arrival !== undefined && (dates !== undefined || arrival.commits !== undefined)) arrival.commits = [...(arrival.commits ?? []), dates]
       if (arrival !== undefined && !this.committed.includes(arrival)) this.committed.push(arrival)
     }
     return receipt
@@ -163,6 +174,16 @@ export class Scene {
     const broken = (await table.verify()).filter((finding) => finding.grade === 'broken')
     assert.deepEqual(broken, [])
   }
+}
+
+/** What the table has of arrivals of which some dates are in. */
+async function coveredBefore(table: Table, { arrivals }: Batch): Promise<Map<number, Covered>> {
+  const shas = arrivals.flatMap(({ content }) => content?.sha256 ?? [])
+  const standing = await table.standing(shas)
+  return new Map(arrivals.flatMap(({ seq, content }) => {
+    const covered = standing.get(content?.sha256 ?? '')?.covered
+    return covered === undefined ? [] : [[seq, covered] as const]
+  }))
 }
 
 function parsedOr(text: string): ReturnType<typeof parseJson> {

@@ -155,6 +155,18 @@ export function valueCases(get: () => Variant): void {
       await scene.check()
     })
 
+    test('names of columns may be those that a statement of ours uses', async () => {
+      const names = ['place', 'file', 's_row', 'outcome', 'equal', 'path', 'code', 'message', 'raw', 'offset', 'value', 'winner', 'target', 'row', 'c0', 'n', 'h', 'v']
+      const record = (id: number, value: string): object => Object.fromEntries([['place', id], ...names.slice(1).map((name) => [name, value])])
+      for (const keep of ['first', 'last', 'error', 'max:v']) {
+        const scene = await Scene.open(get(), { key: 'place', mode: keep === 'first' || keep === 'error' ? 'dedupe' : 'upsert', keep })
+        await scene.load([{ seq: 2, records: [record(1, 'b'), record(2, 'b'), record(2, 'c'), record(3, 'b')] }])
+        await scene.load([{ seq: 3, records: [record(1, 'c'), record(1, 'd'), record(2, 'b')] }])
+        await scene.load([{ seq: 1, records: [record(1, 'a'), record(3, 'b'), record(4, 'a')] }])
+        await scene.check()
+      }
+    })
+
     test('-0.0 and 0.0 are equal content; names of columns may be words of SQL', async () => {
       const scene = await Scene.open(get(), { columns: 'select:int64,order by:double,"q\'é:string', key: 'select', mode: 'upsert' })
       await scene.load([{ seq: 1, records: ['{"select":1,"order by":-0.0,"\\"q\'é":"a"}'] }])

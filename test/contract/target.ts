@@ -4,6 +4,7 @@ import type { Variant } from './scene.ts'
 import { adoptCases } from './target-adopt.ts'
 import { alterCases } from './target-alter.ts'
 import { commitCases } from './target-commit.ts'
+import { dateCases } from './target-dates.ts'
 import { lateCases } from './target-late.ts'
 import { rejectCases } from './target-rejects.ts'
 import { replaceCases } from './target-replace.ts'
@@ -36,6 +37,7 @@ export function targetContract(name: string, open: () => Promise<Variant>): void
     replaceCases(get)
     lateCases(get)
     rejectCases(get)
+    dateCases(get)
     valueCases(get)
     alterCases(get)
     tamperCases(get)

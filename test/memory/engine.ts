@@ -12,12 +12,14 @@ import type { Engine, Part, Session, StageEvent, StageJob, Staged, Standing } fr
 import { SluiceError, asSluiceError } from '../../src/core/errors.ts'
 import type { Code, Fault } from '../../src/core/errors.ts'
 import { tampering } from '../../src/core/failpoint.ts'
+import { isCovered, joinCovered, sameCovered } from '../../src/core/interval.ts'
 import { placeOf, seqOf } from '../../src/core/place.ts'
 import { columnName, findColumn, fold, rankOf } from '../../src/core/schema.ts'
 import type { Row, Schema, Value } from '../../src/core/schema.ts'
 import type { LeftOut } from '../../src/core/proposal.ts'
 import { beats, compareValues } from '../../src/resolve/rule.ts'
 import { openPinned } from '../../src/storage/pin.ts'
+import { takenBy } from '../dates.ts'
 import { minify, typeRecord } from '../typing.ts'
 import type { Json } from '../typing.ts'
 import { schemaOf, typeOf } from './infer.ts'
@@ -167,20 +169,40 @@ function readArrival(arrival: Arrival, job: StageJob): Read {
 
 /** Which of the arrivals that were read are known, and which generation the others bring. Changes the outcomes. */
 function decideKnown(reads: readonly Read[], standing: ReadonlyMap<string, Standing>, job: StageJob): void {
-  const earlier = new Map<string, number>()
+  const earlier = new Map<string, { seq: number; covered: Standing['covered'] }>()
   for (const { arrival, outcome } of reads) {
     if (outcome.state !== 'loaded' || outcome.sha256 === null) continue
     const sha = outcome.sha256
     const there = standing.get(sha)
+    const after = job.covered?.get(arrival.seq)
+    if (arrival.content !== undefined && arrival.content.sha256 !== sha) {
+      Object.assign(outcome, { state: 'waiting', fault: { code: 'FILE_CHANGING', message: `${arrival.pin.uri} holds other bytes.`, path: arrival.pin.uri } })
+      continue
+    }
+    if (after !== undefined) {
+      if (there?.seq !== arrival.seq || !sameCovered(there.covered, after)) throw new SluiceError('ARRIVAL_COMMITTED', `More of ${arrival.seq} is in by now.`)
+      outcome.generation = there.generation
+      const isKnown = isCovered(after.intervals, job.dates ?? null)
+      if (isKnown) Object.assign(outcome, { state: 'known', sameAs: arrival.seq, covered: after })
+      else if (after.read !== outcome.read) {
+        Object.assign(outcome, { state: 'failed', fault: { code: 'READ_DIFFERS', message: 'Other records.', path: arrival.pin.uri } })
+        continue
+      } else Object.assign(outcome, { after, ...(job.dates === undefined ? {} : { dates: job.dates }) })
+      earlier.set(sha, { seq: arrival.seq, covered: isKnown ? after : joinCovered(after, job.dates, outcome.read) })
+      continue
+    }
     const returned = job.definition.identity === 'revision' && arrival.replaced && arrival.former !== sha
     const again = (arrival.reload || returned) && !job.reloaded.has(sha) && !earlier.has(sha)
     if (earlier.has(sha) || (there !== undefined && !again)) {
       outcome.state = 'known'
-      outcome.sameAs = earlier.get(sha) ?? there?.seq ?? null
+      const covered = earlier.has(sha) ? earlier.get(sha)?.covered : there?.covered
+      if (covered !== undefined) outcome.covered = covered
+      outcome.sameAs = earlier.get(sha)?.seq ?? there?.seq ?? null
       outcome.generation = there?.generation ?? 0
       continue
     }
-    earlier.set(sha, arrival.seq)
+    if (job.dates !== undefined) outcome.dates = job.dates
+    earlier.set(sha, { seq: arrival.seq, covered: joinCovered(undefined, job.dates, outcome.read) })
     outcome.generation = there === undefined ? 0 : there.generation + 1
     if (arrival.replaced && job.definition.mode === 'append') {
       outcome.state = 'failed'
@@ -192,7 +214,11 @@ function decideKnown(reads: readonly Read[], standing: ReadonlyMap<string, Stand
 function typeArrival(read: Read, schema: Schema, job: StageJob, records: Row[], rejects: Row[]): void {
   const { arrival, outcome } = read
   const bad: Row[] = []
+  const aside = { outside: 0, undated: 0 }
+  const before = job.covered?.get(arrival.seq)
   read.split.forEach((one, index) => {
+    const taken = takenBy(one.json, job.dates, before)
+    if (taken !== 'taken') return void aside[taken]++
     const place = placeOf(arrival.seq, index + 1)
     const typed = one.json === undefined ? { code: one.code ?? 'JSON_INVALID', column: null, value: null } : typeRecord(one.json, schema, job.definition.key)
     if (Array.isArray(typed)) records.push([...typed, place, BigInt(one.offset ?? 0)])
@@ -212,6 +238,9 @@ function typeArrival(read: Read, schema: Schema, job: StageJob, records: Row[], 
     outcome.rejected = bad.length
     rejects.push(...bad)
   }
+  if (job.dates === undefined && before === undefined) return
+  outcome.skipped += aside.outside + aside.undated
+  outcome.aside = aside
 }
 
 /** Winners and losers among the records of the batch itself. */

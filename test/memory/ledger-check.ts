@@ -1,4 +1,9 @@
 /** How the ledger in memory shows its arrivals, and what must hold in its state, table by table. */
+import type { ArrivalOutcome } from '../../src/core/arrival.ts'
+import { missing, noBalance } from '../../src/core/balance.ts'
+import type { Balance } from '../../src/core/balance.ts'
+import { SluiceError } from '../../src/core/errors.ts'
+import type { Receipt } from '../../src/core/target.ts'
 import type { ArrivalRow } from '../../src/core/ledger.ts'
 import type { Entry, TableState } from './ledger-state.ts'
 
@@ -23,11 +28,20 @@ export function inOrder(table: TableState): Entry[] {
 }
 
 export function rowOf(table: TableState, entry: Entry): ArrivalRow {
-  const { seq, state, pin, sha256, generation, sameAs, attempts, deaths, fault, counts, claim, offeredAt, endedAt } = entry
+  const { seq, state, pin, sha256, generation, sameAs, attempts, deaths, fault, counts, covered, claim, offeredAt, endedAt } = entry
   const copies = inOrder(table).filter((other) => other.sameAs === seq).map((other) => other.pin.uri)
   return {
     table: table.row.uri, seq, state, path: pin.uri, size: pin.size, sha256, generation, sameAs, attempts, deaths, fault, counts, offeredAt, endedAt,
+    covered: covered ?? table.arrivals.get(sameAs ?? 0)?.covered ?? null,
     batch: claim?.batch.id ?? null, run: claim?.run ?? null, worker: claim?.worker ?? null, startedAt: claim?.startedAt ?? null,
     paths: [...new Set([pin.uri, ...copies])],
   }
+}
+
+/** Of a loaded arrival; without a commit there is nothing to count but what was left out. */
+export function countsOf(outcome: ArrivalOutcome, receipt: Receipt | null): Balance {
+  const committed = receipt?.arrivals.find((arrival) => arrival.seq === outcome.seq)
+  const counts = committed?.counts ?? { ...noBalance(), read: outcome.read, skipped: outcome.skipped }
+  if (missing(counts) !== 0) throw new SluiceError('INTERNAL', `No commit holds the records of arrival ${outcome.seq}.`)
+  return counts
 }

@@ -4,6 +4,7 @@ import type { Balance } from '../../src/core/balance.ts'
 import type { Death } from '../../src/core/death.ts'
 import type { Batch } from '../../src/core/engine.ts'
 import type { Fault } from '../../src/core/errors.ts'
+import type { Interval } from '../../src/core/interval.ts'
 import type { ArrivalState, RunRow, TableRow } from '../../src/core/ledger.ts'
 
 export interface Entry {
@@ -21,6 +22,10 @@ export interface Entry {
   deaths: Death[]
   fault: Fault | null
   counts: Balance | null
+  /** What is in when not everything is; then sha256 and number are bound to one another. */
+  covered: Interval[] | null
+  /** Where the rest is read; null: at its own pin. */
+  via: Pin | null
   claim: OpenClaim | null
   offeredAt: number
   endedAt: number | null
@@ -49,6 +54,7 @@ export interface TableState {
 export interface RunEntry {
   row: RunRow
   worker: string
+  dates: Interval | null
   /** Numbers offered to the run, and whether they had their turn. */
   offers: Map<number, boolean>
   /** Paths beside them that were known. */

@@ -3,7 +3,7 @@
  * processes share a folder; `declareDead` makes one of them look dead to the others.
  */
 import type { Arrival, ArrivalOutcome, Pin } from '../../src/core/arrival.ts'
-import { addBalance, missing, noBalance } from '../../src/core/balance.ts'
+import { addBalance, noBalance } from '../../src/core/balance.ts'
 import type { Balance } from '../../src/core/balance.ts'
 import type { Clock, Random } from '../../src/core/effects.ts'
 import { KEPT_DEATHS } from '../../src/core/death.ts'
@@ -11,10 +11,13 @@ import type { Mourned } from '../../src/core/death.ts'
 import type { Batch } from '../../src/core/engine.ts'
 import { SluiceError } from '../../src/core/errors.ts'
 import type { Fault } from '../../src/core/errors.ts'
+import { union } from '../../src/core/interval.ts'
+import type { ByDate, Covered, Interval } from '../../src/core/interval.ts'
 import { YOUNG_MS, addReasons, overtaken, readCursor } from '../../src/core/ledger.ts'
 import type { Claim, FileCounts, FilesQuery, Ledger, Offer, Offering, RunRow, RunState, Sifted, Sighting, TableRow } from '../../src/core/ledger.ts'
 import type { CommittedArrival, Receipt } from '../../src/core/target.ts'
-import { checkState, inOrder, rowOf } from './ledger-check.ts'
+import { checkState, countsOf, inOrder, rowOf } from './ledger-check.ts'
+import { arrivalOf, holderOf, lacking, reopen } from './ledger-partly.ts'
 import type { Entry, MemoryState, OpenClaim, RunEntry, TableState } from './ledger-state.ts'
 
 export class MemoryLedger implements Ledger {
@@ -41,9 +44,7 @@ export class MemoryLedger implements Ledger {
   async tables() {
     return [...this.state.tables.values()].map((table) => ({ ...table.row }))
   }
-  async isEmpty() {
-    return this.state.tables.size === 0
-  }
+  async isEmpty() { return this.state.tables.size === 0 }
   async putTable(row: TableRow) {
     const table = this.state.tables.get(row.uri)
     if (table !== undefined) table.row.definition = row.definition
@@ -54,14 +55,25 @@ export class MemoryLedger implements Ledger {
     await this.putTable(row)
     const table = this.table(row.uri)
     let written = 0
+    const told = new Map<number, Interval[] | null>()
+    const own = new Set<number>()
     for await (const arrival of arrivals) {
-      const there = table.arrivals.get(arrival.seq)
-      if (there?.state === 'COMPLETED' || there?.state === 'IN_PROGRESS') continue
+      const { seq, dates } = arrival
+      told.set(seq, dates === undefined ? null : union([...(told.get(seq) ?? []), dates]))
+      const there = table.arrivals.get(seq)
+      if (there?.state === 'IN_PROGRESS') continue
+      if (there?.state === 'COMPLETED' || (there !== undefined && there.covered !== null)) {
+        if (there.state !== 'COMPLETED') Object.assign(there, { state: 'COMPLETED', claim: null, fault: null })
+        there.covered = told.get(seq) ?? null
+        if (own.has(seq)) there.counts = arrival.counts
+        continue
+      }
+      own.add(seq)
       for (const [path, { seq }] of table.paths) if (seq === arrival.seq) table.paths.delete(path)
       for (const run of this.state.runs.values()) if (run.row.table === row.uri) run.offers.delete(arrival.seq)
       const pin = { uri: arrival.path, size: arrival.size, stamp: '', modified: 0 }
       const entry = this.enter(table, arrival.seq, pin, false)
-      Object.assign(entry, { state: 'COMPLETED', sha256: arrival.sha256, generation: arrival.generation, counts: arrival.counts, endedAt: this.clock.now() })
+      Object.assign(entry, { state: 'COMPLETED', sha256: arrival.sha256, generation: arrival.generation, counts: arrival.counts, covered: told.get(seq) ?? null, endedAt: this.clock.now() })
       const path = table.paths.get(arrival.path)
       const brought = arrival.counts.read > 0 || path?.brought === true
       table.paths.set(arrival.path, { seq: Math.max(path?.seq ?? 0, arrival.seq), young: false, brought })
@@ -81,7 +93,7 @@ export class MemoryLedger implements Ledger {
   }
   async forget(uri: string) {
     const table = this.state.tables.get(uri)
-    const brought = [...(table?.arrivals.values() ?? [])].some((arrival) => arrival.state === 'COMPLETED' && (arrival.counts?.read ?? 0) > 0)
+    const brought = [...(table?.arrivals.values() ?? [])].some((arrival) => arrival.state === 'COMPLETED' && ((arrival.counts?.read ?? 0) > 0 || arrival.covered !== null))
     if (table === undefined || table.claims.some((claim) => claim.open) || !brought) return 0
     const forgotten = table.arrivals.size
     table.arrivals.clear()
@@ -92,12 +104,12 @@ export class MemoryLedger implements Ledger {
     return forgotten
   }
 
-  async begin(run: { id: string; table: string; command: string }) {
+  async begin({ dates, ...run }: { id: string; table: string; command: string; dates?: Interval }) {
     const files = { total: 0, loaded: 0, known: 0, waiting: 0, failed: 0, ignored: 0 }
     const row: RunRow = {
       ...run, state: 'RUNNING', balance: noBalance(), evicted: 0, files, reasons: {}, fault: null, exit: null, startedAt: this.clock.now(), endedAt: null,
     }
-    this.state.runs.set(run.id, { row, worker: this.worker, offers: new Map(), known: 0 })
+    this.state.runs.set(run.id, { row, worker: this.worker, dates: dates ?? null, offers: new Map(), known: 0 })
   }
 
   async offer(runId: string, uri: string, sightings: readonly Sighting[], { reload, known = 0 }: Offering): Promise<Offer[]> {
@@ -128,11 +140,21 @@ export class MemoryLedger implements Ledger {
         if (!unchanged) latest.deaths = []
         path.young = isYoung || (path.young && unchanged && sha256 === undefined)
         latest.pin = pin
-        return answer('known', latest.seq)
+        return answer(holderOf(table, run.dates, latest) === null ? 'known' : 'queued', latest.seq)
       }
       if (latest.state === 'IN_PROGRESS') {
         if (reload ? !latest.reload : !unchanged) return add()
         return answer(latest.claim?.run === runId ? 'queued' : 'elsewhere', latest.seq)
+      }
+      if (latest.covered !== null) {
+        // Its number belongs to the bytes of before.
+        Object.assign(latest, { state: 'COMPLETED', claim: null, fault: null, endedAt: null })
+        if (reload || !(sha256 === undefined ? unchanged : sha256 === latest.sha256)) return add()
+        latest.pin = pin
+        path.young = isYoung || (path.young && unchanged && sha256 === undefined)
+        if (holderOf(table, run.dates, latest) === null) return answer('known', latest.seq)
+        Object.assign(latest, { state: 'PENDING', via: null })
+        return answer('queued', latest.seq)
       }
       if (!unchanged) latest.deaths = []
       path.young = isYoung || (path.young && unchanged && sha256 === undefined)
@@ -143,7 +165,7 @@ export class MemoryLedger implements Ledger {
     })
   }
 
-  async sift(uri: string, pins: readonly Pin[]): Promise<Sifted> {
+  async sift(uri: string, pins: readonly Pin[], dates?: Interval): Promise<Sifted> {
     const table = this.table(uri)
     const young = new Set<string>()
     const rest = pins.filter((pin) => {
@@ -151,7 +173,7 @@ export class MemoryLedger implements Ledger {
       const latest = path === undefined ? undefined : table.arrivals.get(path.seq)
       if (latest?.state !== 'COMPLETED') return true
       const unchanged = latest.pin.stamp === pin.stamp && pin.stamp !== ''
-      if (unchanged && path?.young === false) return false
+      if (unchanged && path?.young === false) return holderOf(table, dates ?? null, latest) !== null
       if (unchanged || (latest.pin.stamp === '' && latest.pin.size === pin.size)) young.add(pin.uri)
       return true
     })
@@ -172,14 +194,15 @@ export class MemoryLedger implements Ledger {
   async claim(runId: string, uri: string, limit: { bytes: number; files: number; whole?: boolean }): Promise<Batch | null> {
     const table = this.table(uri)
     const run = this.runOf(runId)
+    reopen(table, run)
     const arrivals: Arrival[] = []
     let bytes = 0
     for (const entry of inOrder(table)) {
       if (entry.state !== 'PENDING' || run.offers.get(entry.seq) !== false) continue
-      bytes += entry.pin.size
+      bytes += (entry.via ?? entry.pin).size
       if (limit.whole !== true && arrivals.length > 0 && (bytes > limit.bytes || arrivals.length >= limit.files || entry.deaths.length > 0)) break
       const brought = table.paths.get(entry.pin.uri)?.brought === true
-      arrivals.push(arrivalOf(table, entry, entry.replaced || brought))
+      arrivals.push(arrivalOf(table, entry, (entry.replaced || brought) && entry.covered === null))
       if (limit.whole !== true && entry.deaths.length > 0) break
     }
     return arrivals.length === 0 ? null : this.pin(table, runId, arrivals)
@@ -223,7 +246,7 @@ export class MemoryLedger implements Ledger {
       else {
         run.offers.set(seq, true)
         if (told.outcome.state === 'waiting') this.giveBack(table, entry, told.outcome.fault)
-        else Object.assign(entry, { state: 'FAILED', sha256: told.outcome.sha256, fault: told.outcome.fault, endedAt: this.clock.now() })
+        else Object.assign(entry, { state: 'FAILED', sha256: entry.covered === null ? told.outcome.sha256 : entry.sha256, fault: told.outcome.fault, endedAt: this.clock.now() })
       }
     }
     this.endClaim(table, claim, receipt)
@@ -292,7 +315,9 @@ export class MemoryLedger implements Ledger {
   }
 
   async elsewhere(runId: string) {
-    return this.offered(runId).filter((entry) => entry.state === 'IN_PROGRESS' && entry.claim?.run !== runId).length
+    const run = this.runOf(runId)
+    const claimed = this.offered(runId).filter((entry) => entry.state === 'IN_PROGRESS' && entry.claim?.run !== runId).length
+    return claimed + lacking(this.table(run.row.table), run).length
   }
 
   async countFiles(runId: string) {
@@ -344,9 +369,7 @@ export class MemoryLedger implements Ledger {
     const entry = table?.arrivals.get(seq)
     return table === undefined || entry === undefined ? null : rowOf(table, entry)
   }
-  async verify() {
-    return [...this.state.tables.values()].flatMap(checkState)
-  }
+  async verify() { return [...this.state.tables.values()].flatMap(checkState) }
   async beat() {}
   async close() {
     this.state.declareDead(this.worker)
@@ -382,7 +405,7 @@ export class MemoryLedger implements Ledger {
   private enter(table: TableState, seq: number, pin: Pin, reload: boolean): Entry {
     const entry: Entry = {
       seq, pin, reload, state: 'PENDING', replaced: false, former: null, sha256: null, generation: 0, sameAs: null, attempts: 0, deaths: [],
-      fault: null, counts: null, claim: null, offeredAt: this.clock.now(), endedAt: null,
+      fault: null, counts: null, covered: null, via: null, claim: null, offeredAt: this.clock.now(), endedAt: null,
     }
     table.arrivals.set(seq, entry)
     return entry
@@ -390,9 +413,14 @@ export class MemoryLedger implements Ledger {
   private openClaim(batch: Batch, worker: string): OpenClaim | null {
     return this.table(batch.table).claims.find((claim) => claim.open && claim.batch.id === batch.id && claim.batch.fence === batch.fence && claim.worker === worker) ?? null
   }
-  private complete(table: TableState, entry: Entry, content: { sha256: string | null; generation: number }, counts: Balance | null, sameAs: number | null): void {
+  private complete(table: TableState, entry: Entry, content: { sha256: string | null; generation: number; dates?: ByDate; covered?: Covered }, counts: Balance | null, sameAs: number | null): void {
     const first = inOrder(table).find((other) => other !== entry && other.state === 'COMPLETED' && other.sameAs === null && other.sha256 === content.sha256)
     const copy = counts === null ? (sameAs ?? first?.seq ?? null) : null
+    const { dates, covered } = content
+    if (counts === null && copy !== null) Object.assign(this.entry(table, copy), { covered: covered === undefined ? null : [...covered.intervals] })
+    if (counts !== null) entry.covered = dates === undefined ? null : union([...(entry.covered ?? []), dates])
+    else if (copy !== entry.seq) entry.covered = null
+    entry.via = null
     Object.assign(entry, {
       state: 'COMPLETED', sha256: content.sha256, generation: content.generation, counts, fault: null, endedAt: this.clock.now(),
       sameAs: copy === entry.seq ? null : copy, attempts: entry.attempts - (counts === null ? 1 : 0),
@@ -402,8 +430,9 @@ export class MemoryLedger implements Ledger {
     if (path !== undefined && read > 0) path.brought = true
   }
   private giveBack(table: TableState, entry: Entry, fault: Fault | null): boolean {
-    const latest = table.paths.get(entry.pin.uri)?.seq ?? entry.seq
+    const latest = entry.via !== null ? entry.seq : (table.paths.get(entry.pin.uri)?.seq ?? entry.seq)
     if (latest === entry.seq) Object.assign(entry, { state: 'PENDING', claim: null, fault: fault ?? entry.fault })
+    else if (entry.covered !== null) Object.assign(entry, { state: 'COMPLETED', claim: null })
     else Object.assign(entry, { state: 'FAILED', fault: overtaken(entry.pin.uri, latest), endedAt: this.clock.now() })
     return latest === entry.seq
   }
@@ -417,17 +446,4 @@ export class MemoryLedger implements Ledger {
     row.evicted += receipt?.evicted ?? 0
     addReasons(row.reasons, receipt?.reasons ?? {})
   }
-}
-
-function arrivalOf(table: TableState, { seq, pin, reload, deaths, former }: Entry, replaced: boolean): Arrival {
-  const before = former === null ? undefined : table.arrivals.get(former)
-  const sha256 = before?.state === 'COMPLETED' ? before.sha256 : null
-  return { seq, pin, reload, replaced, ...(sha256 === null ? {} : { former: sha256 }), ...(deaths.length === 0 ? {} : { deaths }) }
-}
-
-function countsOf(outcome: ArrivalOutcome, receipt: Receipt | null): Balance {
-  const committed = receipt?.arrivals.find((arrival) => arrival.seq === outcome.seq)
-  const counts = committed?.counts ?? { ...noBalance(), read: outcome.read, skipped: outcome.skipped }
-  if (missing(counts) !== 0) throw new SluiceError('INTERNAL', `No commit holds the records of arrival ${outcome.seq}.`)
-  return counts
 }

@@ -17,6 +17,7 @@ targetContract('memory', async () => {
     target: () => memoryTarget(store),
     tampered: () => memoryEngine(),
     folder,
+    deltaRows: async (name, { definition }) => (store.get(definition.table)?.deltas.get(name)?.rows ?? []).map((row) => `${String(row[0])} ${String(row[1])}`),
     dispose: async () => rmSync(folder, { recursive: true }),
   }
 })

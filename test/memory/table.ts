@@ -9,13 +9,14 @@ import type { Definition } from '../../src/core/definition.ts'
 import type { Engine, Staged, Standing } from '../../src/core/engine.ts'
 import { SluiceError } from '../../src/core/errors.ts'
 import { tampering } from '../../src/core/failpoint.ts'
+import { joinCovered, mayEnter } from '../../src/core/interval.ts'
 import { seqOf } from '../../src/core/place.ts'
 import { checkAlteration, joined } from '../../src/core/proposal.ts'
 import type { Alteration, LeftOut } from '../../src/core/proposal.ts'
 import { describeSchema, fits, fold, mergeSchema } from '../../src/core/schema.ts'
 import type { Row, Schema } from '../../src/core/schema.ts'
 import { isJsonText } from '../../src/core/types.ts'
-import type { ApplyOptions, CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../src/core/target.ts'
+import type { ApplyOptions, CommittedArrival, DeltaOf, Finding, Head, Receipt, RejectRow, Table, Target } from '../../src/core/target.ts'
 import { keyOf, resolve, splitRow } from './resolve.ts'
 import type { Outcome } from './resolve.ts'
 
@@ -34,6 +35,8 @@ export interface State {
   highest: bigint
   /** Rows that left the table because a batch replaced all of it. */
   gone: number
+  /** What a run brought, by the name of its delta. */
+  deltas: ReadonlyMap<string, { run: string; rows: readonly Row[] }>
 }
 
 /** Tables by name. Shared by targets that stand for several processes. */
@@ -87,6 +90,10 @@ class MemoryTable implements Table {
     return this.#head()
   }
 
+  async dateField(): Promise<string | null> {
+    return this.#arrivals().flatMap(({ dates }) => dates?.field ?? [])[0] ?? null
+  }
+
   async highest(): Promise<bigint> {
     return this.state()?.highest ?? 0n
   }
@@ -105,12 +112,22 @@ class MemoryTable implements Table {
   }
 
   async standing(shas: readonly string[]): Promise<Map<string, Standing>> {
-    const found = new Map<string, Standing>()
-    for (const { sha256, generation, seq } of this.#arrivals()) {
-      const known = found.get(sha256)
-      if (shas.includes(sha256) && (known === undefined || known.generation < generation)) found.set(sha256, { generation, seq })
-    }
-    return found
+    return new Map(shas.flatMap((sha) => {
+      const stands = this.#standing(sha)
+      return stands === undefined ? [] : [[sha, stands] as const]
+    }))
+  }
+
+  /** What is in of the newest generation of these bytes, by all of its commits. */
+  #standing(sha: string): Standing | undefined {
+    const all = this.#arrivals().filter((one) => one.sha256 === sha)
+    const generation = Math.max(...all.map((one) => one.generation))
+    const newest = all.filter((one) => one.generation === generation)
+    const [first] = newest
+    if (first === undefined) return undefined
+    let covered: Standing['covered']
+    for (const { dates, counts } of newest) covered = joinCovered(covered, dates, counts.read)
+    return { generation, seq: first.seq, ...(covered === undefined ? {} : { covered }) }
   }
 
   async latest(): Promise<readonly CommittedArrival[]> {
@@ -123,11 +140,11 @@ class MemoryTable implements Table {
   }
 
   #arrivals(): CommittedArrival[] {
-    const receipts = [...(this.state()?.receipts.values() ?? [])]
+    const receipts = [...(this.state()?.receipts.values() ?? [])].toSorted((a, b) => a.version - b.version)
     return receipts.flatMap((receipt) => receipt.arrivals).toSorted((a, b) => a.seq - b.seq)
   }
 
-  async apply(staged: Staged, definition: Definition, { signal }: ApplyOptions = {}): Promise<Receipt> {
+  async apply(staged: Staged, definition: Definition, { signal, delta }: ApplyOptions = {}): Promise<Receipt> {
     signal?.throwIfAborted()
     const before = this.state()
     const { batch } = staged
@@ -138,6 +155,7 @@ class MemoryTable implements Table {
     const nothing = { batch: batch.id, version: before?.version ?? 0, arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
     if (loaded.length === 0) return nothing
     this.#refuse(before, staged)
+    this.#refuseDelta(delta)
     if (before !== undefined) sameDefinition(before.definition, definition)
 
     const schema = mergeSchema(before?.schema ?? [], staged.schema)
@@ -191,8 +209,21 @@ class MemoryTable implements Table {
       lanes: new Map([...(before?.lanes ?? []), [batch.lane, batch.fence]]),
       highest,
       gone: (before?.gone ?? 0) + (replaces ? (before?.rows.length ?? 0) : 0),
+      deltas: deltasAfter(before?.deltas, delta, entering.map((one) => one.row), written.replaced),
     })
     return receipt
+  }
+
+  /** @throws SluiceError TARGET_INVALID */
+  #refuseDelta(delta: DeltaOf | undefined): void {
+    const others = [...this.#store].flatMap(([name, { deltas }]) => [name, ...(name === this.#name ? [] : deltas.keys())])
+    if (delta !== undefined && [this.#name, ...others].includes(delta.table)) throw new SluiceError('TARGET_INVALID', `--delta ${delta.table}: something else has this name.`)
+  }
+
+  async settleDelta(delta: DeltaOf): Promise<void> {
+    this.#refuseDelta(delta)
+    const state = this.state()
+    if (state !== undefined) this.#store.set(this.#name, { ...state, deltas: deltasAfter(state.deltas, delta, [], []) })
   }
 
   async adopt(_: Definition, fence: number): Promise<void> {
@@ -212,8 +243,8 @@ class MemoryTable implements Table {
     }
     const inside = this.#arrivals()
     for (const outcome of staged.outcomes.filter((one) => one.state === 'loaded')) {
-      const there = inside.find((one) => one.seq === outcome.seq || (one.sha256 === outcome.sha256 && one.generation >= outcome.generation))
-      if (there !== undefined) throw new SluiceError('ARRIVAL_COMMITTED', `${this.uri}: arrival ${outcome.seq} is in as ${there.seq}.`)
+      const stands = outcome.sha256 === null ? undefined : this.#standing(outcome.sha256)
+      if (!mayEnter(outcome, stands, inside.some((one) => one.seq === outcome.seq))) throw new SluiceError('ARRIVAL_COMMITTED', `${this.uri}: arrival ${outcome.seq} is in already.`)
     }
     if (before !== undefined && !fits(staged.schema, before.schema)) {
       throw new SluiceError('SCHEMA_MOVED', `${this.uri} has ${describeSchema(before.schema)}, the batch ${describeSchema(staged.schema)}.`)
@@ -275,6 +306,16 @@ class MemoryTable implements Table {
   }
 
   async close(): Promise<void> {}
+}
+
+/** Deltas after a commit: rows that came in, less those of the run that left the table again. */
+function deltasAfter(before: State['deltas'] | undefined, delta: DeltaOf | undefined, came: readonly Row[], left: readonly Row[]): State['deltas'] {
+  const after = new Map(before ?? [])
+  if (delta === undefined) return after
+  const known = after.get(delta.table)
+  const gone = new Set(left.map((row) => splitRow(row).place))
+  const stay = known?.run === delta.run ? known.rows.filter((row) => !gone.has(splitRow(row).place)) : []
+  return after.set(delta.table, { run: delta.run, rows: [...stay, ...came].toSorted(byPlace) })
 }
 
 /** Loses or doubles one element where a test asks for it. */
@@ -343,6 +384,6 @@ function arrivalsOf(staged: Staged, counts: ReadonlyMap<number, Balance>): Commi
     const pin = staged.batch.arrivals.find((arrival) => arrival.seq === outcome.seq)?.pin
     const balance = counts.get(outcome.seq)
     if (pin === undefined || balance === undefined || outcome.sha256 === null) return []
-    return [{ seq: outcome.seq, sha256: outcome.sha256, generation: outcome.generation, path: pin.uri, size: pin.size, counts: balance }]
+    return [{ seq: outcome.seq, sha256: outcome.sha256, generation: outcome.generation, path: pin.uri, size: pin.size, counts: balance, ...(outcome.dates === undefined ? {} : { dates: outcome.dates }) }]
   })
 }

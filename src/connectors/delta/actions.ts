@@ -56,7 +56,7 @@ export interface Txn {
 }
 /** Our part of commitInfo: names the batch record that counts because of this commit. */
 export interface Stamp {
-  format: 1
+  format: 1 | 2
   batch: string
   lane: number
   fence: number
@@ -107,6 +107,8 @@ export interface Action {
 }
 
 export const FORMAT = 1
+/** Of commits that brought some dates of an arrival: an older Sluice would take them for all of it. */
+export const DATED_FORMAT = 2
 export const BATCH_TAG = 'sluice'
 /** On a file of ours that holds rows of other writers: its places are not unique. */
 export const FOREIGN_TAG = 'sluice.foreign'

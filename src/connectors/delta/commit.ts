@@ -11,6 +11,7 @@ import type { Engine, Session, Staged } from '../../core/engine.ts'
 import { formatKeep, sameDefinition } from '../../core/definition.ts'
 import type { Definition } from '../../core/definition.ts'
 import { SluiceError } from '../../core/errors.ts'
+import { mayEnter } from '../../core/interval.ts'
 import { checkPartitions, partitionName } from '../../core/partition.ts'
 import type { Partition } from '../../core/partition.ts'
 import { findColumn, fits, mergeSchema } from '../../core/schema.ts'
@@ -18,7 +19,7 @@ import type { Schema } from '../../core/schema.ts'
 import type { Receipt } from '../../core/target.ts'
 import { noBalance, addBalance } from '../../core/balance.ts'
 import { localFs } from '../../storage/local.ts'
-import { FORMAT, laneApp, protocolFor, recordApp, recordMark, schemaString } from './actions.ts'
+import { DATED_FORMAT, FORMAT, laneApp, protocolFor, recordApp, recordMark, schemaString } from './actions.ts'
 import type { Action, CommitInfo, MetaData } from './actions.ts'
 import { AttemptWriter } from './attempt.ts'
 import type { Attempt } from './attempt.ts'
@@ -74,12 +75,11 @@ function checkTurn(state: TableState, staged: Staged, asked: Definition): Schema
   if (fence !== undefined && fence >= batch.fence) {
     throw new SluiceError('FENCED', `Lane ${batch.lane} of the table has seen fence ${fence}; the batch ${batch.id} holds ${batch.fence}.`)
   }
-  for (const { seq, state: outcome, sha256, generation } of staged.outcomes) {
-    if (outcome === 'loaded' && state.numbers.has(seq)) throw new SluiceError('ARRIVAL_COMMITTED', `The table has an arrival ${seq} already.`)
+  for (const outcome of staged.outcomes) {
+    const { seq, sha256 } = outcome
     const known = sha256 === null ? undefined : state.contents.get(sha256)
-    if (outcome === 'loaded' && known !== undefined && known.generation >= generation) {
-      throw new SluiceError('ARRIVAL_COMMITTED', `The bytes of arrival ${seq} are in the table as arrival ${known.seq}.`)
-    }
+    if (outcome.state !== 'loaded' || mayEnter(outcome, known, state.numbers.has(seq))) continue
+    throw new SluiceError('ARRIVAL_COMMITTED', known === undefined ? `The table has an arrival ${seq} already.` : `The bytes of arrival ${seq} are in the table as arrival ${known.seq}.`)
   }
   if (state.definition !== null) sameDefinition(state.definition, asked)
   if (!fits(staged.schema, state.schema)) throw new SluiceError('SCHEMA_MOVED', `The batch ${batch.id} was staged with other column types than the table has now.`)
@@ -176,7 +176,7 @@ function bodyOf(attempt: Attempt, head: readonly Action[], staged: Staged, ledge
     operation: attempt.removes.length > 0 ? 'MERGE' : 'WRITE',
     operationParameters: { batch: batch.id, counts: JSON.stringify(counts) },
     engineInfo: 'Sluice',
-    sluice: { format: FORMAT, batch: batch.id, lane: batch.lane, fence: batch.fence, attempt: staged.attempt, record: recordPath, sha256 },
+    sluice: { format: record.arrivals.some(({ dates }) => dates !== undefined) ? DATED_FORMAT : FORMAT, batch: batch.id, lane: batch.lane, fence: batch.fence, attempt: staged.attempt, record: recordPath, sha256 },
   }
   const actions: Action[] = [
     { commitInfo },

@@ -80,11 +80,11 @@ function setNew(counts: Map<number, Balance>, seq: number): Balance {
 function arrivalsOf(job: Resolution, counts: ReadonlyMap<number, Balance>): CommittedArrival[] {
   const { batch, outcomes } = job.staged
   const arrivals = new Map(batch.arrivals.map((arrival) => [arrival.seq, arrival]))
-  return outcomes.flatMap(({ seq, state, sha256, generation }) => {
+  return outcomes.flatMap(({ seq, state, sha256, generation, dates }) => {
     const arrival = arrivals.get(seq)
     const balance = counts.get(seq)
     if (state !== 'loaded' || arrival === undefined || balance === undefined || sha256 === null) return []
-    return [{ seq, sha256, generation, path: arrival.pin.uri, size: arrival.pin.size, counts: balance }]
+    return [{ seq, sha256, generation, path: arrival.pin.uri, size: arrival.pin.size, counts: balance, ...(dates === undefined ? {} : { dates }) }]
   })
 }
 

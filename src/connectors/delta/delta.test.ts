@@ -159,13 +159,13 @@ describe('refusals', () => {
       await assert.rejects(again(scene), { code, message: says })
     })
   }
-  for (const [property, says] of [['delta.enableChangeDataFeed', /enableChangeDataFeed/], ['sluice.format', /format 2 of a newer/]] as const) {
+  for (const [property, says] of [['delta.enableChangeDataFeed', /enableChangeDataFeed/], ['sluice.format', /format 3 of a newer/]] as const) {
     test(`the property ${property}`, async () => {
       const scene = await Scene.open(variant, KEYED)
       await scene.load([{ seq: 1, records: [r(1)] }])
       const lines = actions(scene, 0)
       const metaData = lines.find((action) => action.metaData)?.metaData
-      if (metaData !== undefined) metaData.configuration[property] = '2'
+      if (metaData !== undefined) metaData.configuration[property] = '3'
       rmSync(at(scene, '_delta_log', entry(0)))
       intrude(scene, 0, ...lines)
       await assert.rejects(again(scene), { code: 'TABLE_UNSUPPORTED', message: says })

@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import type { Random } from '../../core/effects.ts'
 import type { Standing } from '../../core/engine.ts'
+import type { Covered } from '../../core/interval.ts'
 import { localFs } from '../../storage/local.ts'
 import type { AddAction, MetaData, Protocol, RemoveAction, Txn } from './actions.ts'
 import { stampOf } from './foreign.ts'
@@ -16,15 +17,16 @@ import type { CommittedBatch, HeldPart } from './state.ts'
 
 /** Older folds are removed; the one before the newest stays, should the newest be damaged. */
 const KEPT = 2
-const FORMAT = 2
+const FORMAT = 3
 
 interface Line {
-  fold?: { format: 2; version: number; highest: string; expected: number; protocol: Protocol; metaData: MetaData }
+  fold?: { format: 2 | 3; version: number; highest: string; expected: number; protocol: Protocol; metaData: MetaData; dateField?: string | null }
   add?: AddAction
   remove?: RemoveAction
   txn?: Txn
   batch?: CommittedBatch
-  content?: [sha256: string, generation: number, seq: number]
+  /** The last one: when not everything of it is in. */
+  content?: [sha256: string, generation: number, seq: number, covered?: Covered]
   /** First and last of a run of committed arrival numbers. */
   numbers?: [from: number, to: number]
   losers?: HeldPart
@@ -35,12 +37,12 @@ interface Line {
 
 function* linesOf(state: TableState, now: number): Generator<Line> {
   if (state.protocol === null || state.metaData === null) return
-  yield { fold: { format: 2, version: state.version, highest: String(state.highest), expected: state.expected, protocol: state.protocol, metaData: state.metaData } }
+  yield { fold: { format: FORMAT, version: state.version, highest: String(state.highest), expected: state.expected, protocol: state.protocol, metaData: state.metaData, dateField: state.dateField } }
   for (const { add } of state.files.values()) yield { add }
   for (const remove of state.tombstones.values()) if (remove.deletionTimestamp > now - TOMBSTONE_MS) yield { remove }
   for (const txn of state.txns.values()) yield { txn }
   for (const batch of state.batches.values()) yield { batch }
-  for (const [sha256, { generation, seq }] of state.contents) yield { content: [sha256, generation, seq] }
+  for (const [sha256, { generation, seq, covered }] of state.contents) yield { content: [sha256, generation, seq, ...(covered === undefined ? [] : [covered])] as Line['content'] & {} }
   for (const numbers of runsOf(state.numbers)) yield { numbers }
   for (const losers of state.losers) yield { losers }
   for (const rejects of state.rejects) yield { rejects }
@@ -106,10 +108,12 @@ function parseFold(text: string, path: string): TableState | null {
 function takeLine(state: TableState, line: Line, path: string): void {
   if (line.fold !== undefined) {
     // A fold of another make is no fold: the log tells.
-    if (line.fold.format !== FORMAT) throw new SyntaxError('another format')
+    // Format 2 knew no dates.
+    if (line.fold.format !== FORMAT && line.fold.format !== 2) throw new SyntaxError('another format')
     state.version = line.fold.version
     state.highest = BigInt(line.fold.highest)
     state.expected = line.fold.expected
+    state.dateField = line.fold.dateField ?? null
     state.protocol = line.fold.protocol
     state.setMetaData(line.fold.metaData, path)
   }
@@ -120,7 +124,7 @@ function takeLine(state: TableState, line: Line, path: string): void {
     state.batches.set(line.batch.id, line.batch)
     state.last = { record: line.batch.record, sha256: line.batch.sha256 }
   }
-  if (line.content !== undefined) state.contents.set(line.content[0], { generation: line.content[1], seq: line.content[2] } satisfies Standing)
+  if (line.content !== undefined) state.contents.set(line.content[0], { generation: line.content[1], seq: line.content[2], ...(line.content[3] === undefined ? {} : { covered: line.content[3] }) } satisfies Standing)
   if (line.numbers !== undefined) for (let seq = line.numbers[0]; seq <= line.numbers[1]; seq += 1) state.numbers.add(seq)
   if (line.losers !== undefined) state.losers.push(line.losers)
   if (line.rejects !== undefined) state.rejects.push(line.rejects)

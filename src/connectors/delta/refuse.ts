@@ -1,7 +1,7 @@
 /** Tables that this writer must not touch, each refused by the name of what is strange about it. */
 import { SluiceError } from '../../core/errors.ts'
 import type { Action, AddAction, MetaData, Protocol } from './actions.ts'
-import { FORMAT } from './actions.ts'
+import { DATED_FORMAT } from './actions.ts'
 
 const READER_FEATURES = new Set(['timestampNtz'])
 const WRITER_FEATURES = new Set(['timestampNtz', 'appendOnly', 'invariants'])
@@ -35,7 +35,7 @@ export function checkMetaData(path: string, metaData: MetaData): void {
   if (strange !== undefined) throw unsupported(path, `the Delta property ${strange[0]}`)
   if (metaData.format.provider !== 'parquet') throw unsupported(path, `the file format ${metaData.format.provider}`)
   const format = metaData.configuration['sluice.format']
-  if (format !== undefined && Number(format) > FORMAT) throw unsupported(path, `format ${format} of a newer Sluice`)
+  if (format !== undefined && Number(format) > DATED_FORMAT) throw unsupported(path, `format ${format} of a newer Sluice`)
 }
 
 export function checkAdd(path: string, version: number, add: AddAction): void {
@@ -55,5 +55,5 @@ export function checkCommit(path: string, version: number, actions: readonly Act
     if (unknown !== undefined) throw unsupported(path, `the log action ${unknown} (version ${version})`)
   }
   const stamp = actions.find((action) => action.commitInfo !== undefined)?.commitInfo?.sluice
-  if (stamp !== undefined && stamp.format > FORMAT) throw unsupported(path, `format ${stamp.format} of a newer Sluice (version ${version})`)
+  if (stamp !== undefined && stamp.format > DATED_FORMAT) throw unsupported(path, `format ${stamp.format} of a newer Sluice (version ${version})`)
 }

@@ -7,6 +7,7 @@
 import type { Definition } from '../../core/definition.ts'
 import type { Standing } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
+import { joinCovered } from '../../core/interval.ts'
 import type { Column } from '../../core/schema.ts'
 import { BATCH_TAG, FOREIGN_TAG, parseSchema } from './actions.ts'
 import type { AddAction, Field, MetaData, Protocol, RemoveAction, Txn } from './actions.ts'
@@ -65,6 +66,8 @@ export class TableState {
   readonly numbers = new Set<number>()
   readonly losers: HeldPart[] = []
   readonly rejects: HeldPart[] = []
+  /** Column by whose dates it was loaded last; null: it never was. */
+  dateField: string | null = null
   /** Of the log since the last checkpoint. */
   logBytes = 0
   /** Version of the newest fold that this process knows. */
@@ -170,10 +173,13 @@ export class TableState {
   }
 
   takeRecord(record: BatchRecord): void {
-    for (const { sha256, generation, seq } of record.arrivals) {
+    for (const { sha256, generation, seq, dates, counts } of record.arrivals) {
       this.numbers.add(seq)
+      if (dates !== undefined) this.dateField = dates.field
       const known = this.contents.get(sha256)
-      if (known === undefined || known.generation < generation) this.contents.set(sha256, { generation, seq })
+      if (known !== undefined && known.generation > generation) continue
+      const covered = joinCovered(known?.generation === generation ? known.covered : undefined, dates, counts.read)
+      this.contents.set(sha256, { generation, seq, ...(covered === undefined ? {} : { covered }) })
     }
     for (const part of record.losers) this.losers.push({ ...part, batch: record.batch })
     for (const part of record.rejects) this.rejects.push({ ...part, batch: record.batch })

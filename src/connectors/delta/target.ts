@@ -71,6 +71,10 @@ class DeltaTable implements Table {
     return headOf(await this.table.glance())
   }
 
+  async dateField(): Promise<string | null> {
+    return (await this.table.forward()).dateField
+  }
+
   async highest(): Promise<bigint> {
     return (await this.table.forward()).highest
   }

@@ -20,6 +20,7 @@ targetContract('postgres, staged by DuckDB', async () => {
     tampered: (spec) => tamperedBy(spec, start),
     folder,
     nulText: false,
+    deltaRows: async (name) => (await database.ask(`SELECT id || ' ' || v AS row FROM ${name}`)).map(({ row }) => String(row)),
     async dispose() {
       await engine.close()
       await database.drop()

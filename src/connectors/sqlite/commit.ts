@@ -12,15 +12,17 @@ import type { Definition } from '../../core/definition.ts'
 import type { Staged } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { ModelWork } from '../../core/model.ts'
+import { mayEnter } from '../../core/interval.ts'
 import { describeSchema, fits, mergeSchema } from '../../core/schema.ts'
-import type { CommittedArrival, Receipt } from '../../core/target.ts'
+import type { CommittedArrival, DeltaOf, Receipt } from '../../core/target.ts'
 import type { SqliteSession } from '../../sql/sqlite.ts'
-import { FORMAT, OWN_TABLES, checkOrder, growTable, indexTable, namesOf, rowNumber } from './layout.ts'
+import { checkDelta, fillDelta, openDelta } from './delta.ts'
+import { FORMAT, checkOrder, growTable, indexTable, namesOf, rowNumber } from './layout.ts'
 import { refreshIn } from './models.ts'
 import { receiptFromJson, receiptToJson, rejectFromSql } from './record.ts'
 import { writeRows } from './resolution.ts'
 import type { Changes, Marks, Work } from './resolution.ts'
-import { readStanding, readState } from './state.ts'
+import { bringUp, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
 
 /** Rejects of a receipt, for the summary. */
@@ -35,6 +37,7 @@ export interface Commit {
   definition: Definition
   /** Refreshed in this transaction. */
   models?: ModelWork
+  delta?: DeltaOf | undefined
 }
 
 type Loaded = ArrivalOutcome & { sha256: string }
@@ -53,12 +56,14 @@ export function commit(job: Commit): { receipt: Receipt; known: boolean } {
   const definition = state.definition ?? job.definition
   const schema = mergeSchema(state.schema, staged.schema)
   checkOrder(definition, schema)
-  session.exec('sqlite.own', OWN_TABLES)
+  if (job.delta !== undefined) checkDelta(session, job.file, table, job.delta)
+  bringUp(session)
   for (const statement of growTable(table, state.exists ? state.schema : null, schema)) session.exec('sqlite.columns', statement)
   const indexes = indexTable(table, schema, definition.key)
   if (state.exists) for (const statement of indexes) session.exec('sqlite.index', statement)
-  session.run('sqlite.meta', 'INSERT INTO main._sluice_meta VALUES (?, ?, ?, ?, ?) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema', [table, FORMAT, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
+  session.run('sqlite.meta', 'INSERT INTO main._sluice_meta VALUES (?, ?, ?, ?, ?) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema, format = excluded.format', [table, FORMAT, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
 
+  if (job.delta !== undefined) openDelta(session, table, schema, job.delta)
   const replaces = definition.mode === 'replace'
   const late = !replaces && staged.places !== null && staged.places.lowest <= state.highest
   const work: Work = { session, table, batch: batch.id, definition, schema, staged: staged.schema, late, indexes: state.exists ? [] : indexes }
@@ -75,6 +80,8 @@ export function commit(job: Commit): { receipt: Receipt; known: boolean } {
   checkBalance(counts, { before: kept, after: kept + rows })
   if (changes.inserted !== rows || changes.updated !== updated) throw broken(`SQLite changed ${changes.inserted} + ${changes.updated} rows, ${rows} + ${updated} are found`)
   if (replaced + evicted !== updated) throw broken(`${updated} rows were updated, but ${replaced} of the old ones are kept and ${evicted} put aside`)
+  const filled = job.delta === undefined ? rows + updated : fillDelta(work, marks, job.delta)
+  if (filled !== rows + updated) throw broken(`${rows} + ${updated} rows came in, ${filled} of them into the delta`)
   const receipt = record(job, work, state, marks, { counts, rows, evicted, kept }, loaded)
   return { receipt: models === null ? receipt : { ...receipt, models: models.finish(receipt.version) }, known: false }
 }
@@ -92,8 +99,8 @@ function refuse({ session, table, staged }: Commit, state: State, loaded: readon
   const standing = readStanding(session, table, loaded.map((outcome) => outcome.sha256))
   for (const outcome of loaded) {
     const stands = standing.get(outcome.sha256)
-    const seq = session.get('SELECT seq FROM main._sluice_arrivals WHERE tbl = ? AND seq = ?', [table, outcome.seq])
-    if (seq === undefined && (stands === undefined || stands.generation < outcome.generation)) continue
+    const numbered = session.get('SELECT seq FROM main._sluice_arrivals WHERE tbl = ? AND seq = ? LIMIT 1', [table, outcome.seq]) !== undefined
+    if (mayEnter(outcome, stands, numbered)) continue
     throw new SluiceError('ARRIVAL_COMMITTED', `${table}: arrival ${outcome.seq} of the batch ${batch.id} is in already${stands === undefined ? '' : ` as arrival ${stands.seq}`}.`)
   }
   if (!fits(staged.schema, state.schema)) {
@@ -169,12 +176,12 @@ function count(work: Work, marks: Marks, loaded: readonly Loaded[]): Omit<Counte
 function record({ session, staged, table }: Commit, work: Work, state: State, marks: Marks, counted: Counted, loaded: readonly Loaded[]): Receipt {
   const { batch } = staged
   const pins = new Map(batch.arrivals.map((arrival) => [arrival.seq, arrival.pin]))
-  const arrivals: CommittedArrival[] = loaded.map(({ seq, sha256, generation }) => {
+  const arrivals: CommittedArrival[] = loaded.map(({ seq, sha256, generation, dates }) => {
     const pin = pins.get(seq)
-    return { seq, sha256, generation, path: pin?.uri ?? '', size: pin?.size ?? 0, counts: counted.counts.get(seq) ?? noBalance() }
+    return { seq, sha256, generation, path: pin?.uri ?? '', size: pin?.size ?? 0, counts: counted.counts.get(seq) ?? noBalance(), ...(dates === undefined ? {} : { dates }) }
   })
-  for (const { seq, sha256, generation, path, size, counts: c } of arrivals) {
-    session.run('sqlite.arrival', 'INSERT INTO main._sluice_arrivals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [table, seq, sha256, generation, batch.id, path, size, c.read, c.inserted, c.updated, c.duplicate, c.stale, c.skipped, c.quarantined])
+  for (const { seq, sha256, generation, path, size, counts: c, dates } of arrivals) {
+    session.run('sqlite.arrival', 'INSERT INTO main._sluice_arrivals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)', [table, seq, sha256, generation, batch.id, path, size, c.read, c.inserted, c.updated, c.duplicate, c.stale, c.skipped, c.quarantined, dates?.field ?? null, dates?.since ?? null, dates?.until ?? null])
   }
   const repeated = `FROM main._sluice_rejects WHERE rowid > ${marks.rejects} AND code = 'KEY_REPEATED' AND evicted = 0`
   const faults = session.all(`SELECT batch, place, offset, code, "column", value, message, raw ${repeated} ORDER BY place LIMIT ${SHOWN_FAULTS}`).map(rejectFromSql)

@@ -2,12 +2,22 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { tamperedBy } from '../../../test/contract/tampered.ts'
 import { targetContract } from '../../../test/contract/target.ts'
 import { memoryEngine } from '../../../test/memory/engine.ts'
 import type { Engine } from '../../core/engine.ts'
 import { openDuckdbEngine } from '../../engines/duckdb/engine.ts'
 import { openSqliteTarget } from './target.ts'
+
+async function deltaRows(file: string, name: string): Promise<string[]> {
+  const db = new DatabaseSync(file, { readOnly: true })
+  try {
+    return db.prepare(`SELECT id || ' ' || v AS row FROM ${name}`).all().map(({ row }) => String(row))
+  } finally {
+    db.close()
+  }
+}
 
 targetContract('sqlite, staged in memory', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-sqlite-contract-'))
@@ -17,6 +27,7 @@ targetContract('sqlite, staged in memory', async () => {
     tampered: () => memoryEngine(),
     folder,
     exactDecimals: false,
+    deltaRows: (name) => deltaRows(join(folder, 'data.db'), name),
     dispose: async () => rmSync(folder, { recursive: true }),
   }
 })
@@ -31,6 +42,7 @@ targetContract('sqlite, staged by DuckDB', async () => {
     tampered: (spec) => tamperedBy(spec, start),
     folder,
     exactDecimals: false,
+    deltaRows: (name) => deltaRows(join(folder, 'data.db'), name),
     async dispose() {
       await engine.close()
       rmSync(folder, { recursive: true })

@@ -5,8 +5,9 @@
  *   _sluice_losers_<table>   valid records that are not in the table: the same columns, batch, outcome
  *   _sluice_meta             per table: format, ledger, definition, schema
  *   _sluice_batches          one row per commit of a table
- *   _sluice_arrivals         one row per committed arrival
+ *   _sluice_arrivals         one row per committed arrival and commit: one that came by dates is in several
  *   _sluice_rejects          records that did not get in
+ *   _sluice_deltas           which tables hold what the last load brought, and the run that they are of
  *
  * Losers lie in columns of their own types, not in JSON: so every value is exact, and a late batch finds them by key.
  */
@@ -20,7 +21,7 @@ import type { SqlValue } from '../../core/effects.ts'
 import { quoteName } from '../../sql/quote.ts'
 
 /** Grows when the layout changes so that an older Sluice would read it wrongly. */
-export const FORMAT = 1
+export const FORMAT = 2
 
 /** SQLite takes 2,000 columns in a table; some of them are Sluice's own. */
 const SQLITE_COLUMNS = 1990
@@ -42,6 +43,16 @@ export function sqlType(type: ColumnType): string {
   return kind === 'decimal' || kind === 'list' || kind === 'struct' ? 'TEXT' : SQL_TYPE[kind]
 }
 
+const ARRIVALS = `
+CREATE TABLE IF NOT EXISTS main._sluice_arrivals (
+  tbl TEXT NOT NULL, seq INTEGER NOT NULL, sha256 TEXT NOT NULL, generation INTEGER NOT NULL, batch TEXT NOT NULL,
+  path TEXT NOT NULL, size INTEGER NOT NULL, read INTEGER NOT NULL, inserted INTEGER NOT NULL, updated INTEGER NOT NULL,
+  duplicate INTEGER NOT NULL, stale INTEGER NOT NULL, skipped INTEGER NOT NULL, quarantined INTEGER NOT NULL,
+  field TEXT, since TEXT, until TEXT,
+  PRIMARY KEY (tbl, seq, batch)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS main._sluice_arrivals_by_content ON _sluice_arrivals (tbl, sha256, generation);`
+
 /** Sluice's tables that all tables of a file share. */
 export const OWN_TABLES = `
 CREATE TABLE IF NOT EXISTS main._sluice_meta (
@@ -52,18 +63,23 @@ CREATE TABLE IF NOT EXISTS main._sluice_batches (
   highest INTEGER NOT NULL, rows INTEGER NOT NULL, receipt TEXT NOT NULL,
   PRIMARY KEY (tbl, version), UNIQUE (tbl, id), UNIQUE (tbl, lane, fence)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS main._sluice_arrivals (
-  tbl TEXT NOT NULL, seq INTEGER NOT NULL, sha256 TEXT NOT NULL, generation INTEGER NOT NULL, batch TEXT NOT NULL,
-  path TEXT NOT NULL, size INTEGER NOT NULL, read INTEGER NOT NULL, inserted INTEGER NOT NULL, updated INTEGER NOT NULL,
-  duplicate INTEGER NOT NULL, stale INTEGER NOT NULL, skipped INTEGER NOT NULL, quarantined INTEGER NOT NULL,
-  PRIMARY KEY (tbl, seq), UNIQUE (tbl, sha256, generation)
-) STRICT, WITHOUT ROWID;
+${ARRIVALS}
+CREATE TABLE IF NOT EXISTS main._sluice_deltas (name TEXT PRIMARY KEY COLLATE NOCASE, tbl TEXT NOT NULL, run TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS main._sluice_rejects (
   tbl TEXT NOT NULL, place INTEGER NOT NULL, batch TEXT NOT NULL, offset INTEGER, code TEXT NOT NULL, "column" TEXT,
   value TEXT, message TEXT NOT NULL, raw TEXT, evicted INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS main._sluice_rejects_by_place ON _sluice_rejects (tbl, place);
 CREATE INDEX IF NOT EXISTS main._sluice_rejects_by_batch ON _sluice_rejects (tbl, batch, place);
+`
+
+/** What brings a file of format 1 to this one: an arrival was in one commit there, and by no dates. */
+export const FROM_1 = `
+ALTER TABLE main._sluice_arrivals RENAME TO _sluice_arrivals_1;
+${ARRIVALS}
+INSERT INTO main._sluice_arrivals SELECT *, NULL, NULL, NULL FROM main._sluice_arrivals_1;
+DROP TABLE main._sluice_arrivals_1;
+UPDATE main._sluice_meta SET format = ${FORMAT};
 `
 
 /** Names of a table's parts, quoted, with the database they lie in. */

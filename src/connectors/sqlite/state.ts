@@ -4,10 +4,12 @@ import { SluiceError } from '../../core/errors.ts'
 import { describeSchema } from '../../core/schema.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { Standing } from '../../core/engine.ts'
+import { joinCovered } from '../../core/interval.ts'
+import type { ByDate, Covered } from '../../core/interval.ts'
 import type { Head } from '../../core/target.ts'
 import { quoteName } from '../../sql/quote.ts'
-import type { SqliteSession } from '../../sql/sqlite.ts'
-import { FORMAT, sqlType } from './layout.ts'
+import type { SqliteRow, SqliteSession } from '../../sql/sqlite.ts'
+import { FORMAT, FROM_1, OWN_TABLES, sqlType } from './layout.ts'
 
 /** A table as it stands in one state of the file. */
 export interface State extends Head {
@@ -49,6 +51,32 @@ export function readState(session: SqliteSession, file: string, table: string, l
   return { exists: true, version: Number(last['version']), made, rows: Number(last['rows']), highest: BigInt(last['highest'] as bigint), lanes, ...meta }
 }
 
+/** The file's arrivals are as format 1 has them; the next commit brings them to this one. */
+function isOld(session: SqliteSession): boolean {
+  const columns = session.all(`PRAGMA main.table_info('_sluice_arrivals')`).map((column) => column['name'])
+  return columns.length > 0 && !columns.includes('since')
+}
+
+/** Sluice's own tables as this format has them. Inside a transaction. */
+export function bringUp(session: SqliteSession): void {
+  if (isOld(session)) session.exec('sqlite.format', FROM_1)
+  session.exec('sqlite.own', OWN_TABLES)
+}
+
+/** Column by whose dates arrivals came in; null: none did. */
+export function readDateField(session: SqliteSession, table: string): string | null {
+  if (isOld(session)) return null
+  const row = session.get('SELECT field FROM main._sluice_arrivals WHERE tbl = ? AND field IS NOT NULL LIMIT 1', [table])
+  return row === undefined ? null : String(row['field'])
+}
+
+/** What a commit brought of an arrival; undefined: everything that was not in. */
+export function datesOf(row: SqliteRow): ByDate | undefined {
+  const { field, since, until } = row
+  const text = (value: unknown): string | null => (typeof value === 'string' ? value : null)
+  return typeof field === 'string' ? { field, since: text(since), until: text(until) } : undefined
+}
+
 interface Meta {
   ledger: string
   definition: Definition
@@ -83,8 +111,12 @@ function checkColumns(session: SqliteSession, file: string, table: string, schem
 export function readStanding(session: SqliteSession, table: string, shas: readonly string[]): Map<string, Standing> {
   const found = new Map<string, Standing>()
   for (const sha of new Set(shas)) {
-    const row = session.get('SELECT generation, seq FROM main._sluice_arrivals WHERE tbl = ? AND sha256 = ? ORDER BY generation DESC LIMIT 1', [table, sha])
-    if (row !== undefined) found.set(sha, { generation: Number(row['generation']), seq: Number(row['seq']) })
+    const rows = session.all('SELECT * FROM main._sluice_arrivals WHERE tbl = ?1 AND sha256 = ?2 AND generation = (SELECT max(generation) FROM main._sluice_arrivals WHERE tbl = ?1 AND sha256 = ?2)', [table, sha])
+    const [first] = rows
+    if (first === undefined) continue
+    const whole = rows.some((row) => row['field'] === null || row['field'] === undefined)
+    const covered = whole ? undefined : rows.reduce((before: Covered | undefined, row) => joinCovered(before, datesOf(row), Number(row['read'])), undefined)
+    found.set(sha, { generation: Number(first['generation']), seq: Number(first['seq']), ...(covered === undefined ? {} : { covered }) })
   }
   return found
 }

@@ -13,18 +13,19 @@ import { crash } from '../../core/failpoint.ts'
 import { joined } from '../../core/proposal.ts'
 import type { Alteration, LeftOut } from '../../core/proposal.ts'
 import type { ColumnType, Row } from '../../core/schema.ts'
-import type { ApplyOptions, CommittedArrival, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
+import type { ApplyOptions, CommittedArrival, DeltaOf, Finding, Head, Receipt, RejectRow, Table, Target } from '../../core/target.ts'
 import { SqliteSession, openForReading } from '../../sql/sqlite.ts'
 import type { SqliteRow } from '../../sql/sqlite.ts'
 import { localFs } from '../../storage/local.ts'
 import { takeOver } from './adopt.ts'
 import { alterTable, sameText } from './alter.ts'
 import { commit, readReceipt } from './commit.ts'
+import { settleDelta } from './delta.ts'
 import { bringIn } from './incoming.ts'
 import { LATEST_BATCH, checkOrder, checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
 import { sqliteModels } from './models.ts'
 import { receiptFromJson, rejectFromSql } from './record.ts'
-import { nothing, readStanding, readState } from './state.ts'
+import { datesOf, nothing, readDateField, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
 import { damage, verifyTable } from './verify.ts'
 
@@ -96,6 +97,10 @@ class SqliteTable implements Table {
     return this.look((_, { highest }) => highest, 0n)
   }
 
+  dateField(): Promise<string | null> {
+    return this.look((session) => readDateField(session, this.table), null)
+  }
+
   async committed(batch: string): Promise<Receipt | null> {
     return this.look((session) => readReceipt(session, this.table, batch), null, true)
   }
@@ -109,11 +114,11 @@ class SqliteTable implements Table {
   }
 
   async *arrivals(): AsyncIterable<CommittedArrival> {
-    const sql = 'SELECT * FROM main._sluice_arrivals WHERE tbl = ? ORDER BY seq'
+    const sql = 'SELECT * FROM main._sluice_arrivals WHERE tbl = ?1 ORDER BY seq, (SELECT version FROM main._sluice_batches b WHERE b.tbl = ?1 AND b.id = batch)'
     for await (const rows of this.list(() => sql, [this.table], (row) => arrivalOf(row), true)) yield* rows
   }
 
-  async apply(staged: Staged, definition: Definition, { signal, models }: ApplyOptions = {}): Promise<Receipt> {
+  async apply(staged: Staged, definition: Definition, { signal, models, delta }: ApplyOptions = {}): Promise<Receipt> {
     const { ledger, engine } = this
     if (ledger === null || engine === null) throw new SluiceError('INTERNAL', `${this.uri} was opened without a ledger, for reading only.`)
     const done = await this.committed(staged.batch.id)
@@ -122,7 +127,7 @@ class SqliteTable implements Table {
     const session = await this.openForWriting()
     try {
       await bringIn(session, engine, staged, signal)
-      const job = { session, file: this.file, table: this.table, ledger, staged, definition, ...(models === undefined ? {} : { models }) }
+      const job = { session, file: this.file, table: this.table, ledger, staged, definition, delta, ...(models === undefined ? {} : { models }) }
       const { receipt, known } = await this.locked(session, () => commit(job), signal)
       if (known) await this.settle()
       return receipt
@@ -135,6 +140,16 @@ class SqliteTable implements Table {
   private async unchanged(batch: string): Promise<Receipt> {
     const { version } = await this.head()
     return { batch, version: version ?? 0, arrivals: [], evicted: 0, reasons: {}, faults: [], rewritten: 0 }
+  }
+
+  async settleDelta(delta: DeltaOf): Promise<void> {
+    if (!(await this.head()).exists) return
+    const session = await this.openForWriting()
+    try {
+      await this.locked(session, () => settleDelta(session, this.file, this.table, this.ledger, delta), undefined)
+    } finally {
+      session.close()
+    }
   }
 
   async adopt(_: Definition, fence: number): Promise<void> {
@@ -332,7 +347,9 @@ class SqliteTable implements Table {
 
 function arrivalOf(row: SqliteRow): CommittedArrival {
   const number = (name: string): number => Number(row[name])
+  const dates = datesOf(row)
   return {
+    ...(dates === undefined ? {} : { dates }),
     seq: number('seq'),
     sha256: String(row['sha256']),
     generation: number('generation'),

@@ -60,7 +60,7 @@ function verifyArrivals(session: SqliteSession, table: string, state: State): st
       UNION ALL SELECT _place >> 32, _sluice_outcome = 'replaced', _sluice_outcome = 'duplicate', _sluice_outcome = 'stale', 0 FROM ${names.losers}
       UNION ALL SELECT place >> 32, evicted, 0, 0, 1 - evicted FROM main._sluice_rejects WHERE tbl = ?1),
     found AS (SELECT seq, sum(stands) AS stands, sum(duplicate) AS duplicate, sum(stale) AS stale, sum(quarantined) AS quarantined FROM lies GROUP BY seq),
-    said AS (SELECT seq, CASE WHEN true${ofLatest(state)} THEN inserted + updated ELSE 0 END AS stands, duplicate, stale, quarantined FROM main._sluice_arrivals WHERE tbl = ?1)
+    said AS (SELECT seq, sum(CASE WHEN true${ofLatest(state)} THEN inserted + updated ELSE 0 END) AS stands, sum(duplicate) AS duplicate, sum(stale) AS stale, sum(quarantined) AS quarantined FROM main._sluice_arrivals WHERE tbl = ?1 GROUP BY seq)
     SELECT coalesce(s.seq, f.seq) AS seq,
       format('%d in, %d duplicate, %d stale, %d quarantined', coalesce(s.stands, 0), coalesce(s.duplicate, 0), coalesce(s.stale, 0), coalesce(s.quarantined, 0)) AS said,
       format('%d, %d, %d, %d', coalesce(f.stands, 0), coalesce(f.duplicate, 0), coalesce(f.stale, 0), coalesce(f.quarantined, 0)) AS found

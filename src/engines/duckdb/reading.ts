@@ -126,6 +126,7 @@ async function splitBytes(arrival: Arrival, file: PinnedFile, bytes: HashedBytes
     skipped: end.skipped,
     rejected: end.rejected,
     fault: end.fault,
+    ...(end.aside === undefined ? {} : { aside: end.aside }),
   }
 }
 

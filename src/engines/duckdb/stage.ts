@@ -42,10 +42,11 @@ export async function stage(job: PlainJob, around: Surroundings, done: Read | nu
   const shas = [...new Set(read.flatMap(({ state, sha256 }) => (state === 'loaded' && sha256 !== null ? [sha256] : [])))]
   const standing = shas.length === 0 ? new Map<string, Standing>() : await around.standing(shas)
   for (const { pin } of batch.arrivals) poison(pin.uri, 'after')
-  const { outcomes, excluded } = decide(batch.arrivals, read, standing, job.reloaded, { append: definition.mode === 'append', revision: definition.identity === 'revision' })
+  const { outcomes, excluded } = decide(batch.arrivals, read, standing, job.reloaded, { append: definition.mode === 'append', revision: definition.identity === 'revision' }, job)
   for (const outcome of outcomes) around.on({ kind: 'arrival.end', outcome })
 
   checkDefinition(job, outcomes, split)
+  checkDateField(job, outcomes, split)
   const left = new Set(batch.arrivals.filter(({ seq }) => excluded.includes(seq)).map(({ pin }) => pin.uri))
   const connection = await (await around.database()).connect()
   try {
@@ -71,6 +72,9 @@ export async function stage(job: PlainJob, around: Surroundings, done: Read | nu
   }
 }
 
+/** Types of columns whose values have a date. */
+const DATED: readonly string[] = ['date', 'timestamp', 'timestamp_local']
+
 /** How a range of a batch is read. */
 export interface Range {
   /** From 1; part of the names of its parts. */
@@ -87,9 +91,9 @@ export async function readHere(job: PlainJob, around: Pick<Surroundings, 'memory
 
 /** Reads the batch; again from the start when a type that was supposed turned out too narrow. */
 export async function readBatch(job: PlainJob, around: Pick<Surroundings, 'openSplitter' | 'on' | 'pulse'>, { range, hypothesis, ...more }: Pick<SplitOptions, 'window' | 'parquetRows'> & Range = {}): Promise<Read> {
-  const { batch, attempt, folder, definition, reading, pinned, onBad, maxBad, grace, now } = job
+  const { batch, attempt, folder, definition, reading, pinned, onBad, maxBad, grace, now, dates, covered } = job
   const prefix = range === undefined ? prefixOf(job) : `${prefixOf(job)}-r${range}`
-  const options: SplitOptions = { folder, prefix, definition, reading, pinned, onBad, maxBad, grace, now, range: range !== undefined, ...more }
+  const options: SplitOptions = { folder, prefix, definition, reading, pinned, onBad, maxBad, grace, now, range: range !== undefined, ...(dates === undefined ? {} : { dates }), ...(covered === undefined ? {} : { covered }), ...more }
   if (hypothesis !== undefined && hypothesis !== null) {
     options.hypothesis = hypothesis
     await removeParts(folder, prefix)
@@ -121,6 +125,17 @@ async function removeParts(folder: string, prefix: string): Promise<void> {
 const NO_RECORD: readonly Code[] = ['JSON_INVALID', 'UTF8_INVALID', 'RECORD_NOT_OBJECT', 'FIELDS_MISMATCH', 'QUOTE_INVALID', 'LINE_INVALID', 'HEADER_REPEATED', 'ENCODING_INVALID']
 
 /** What only the first records can tell: that the key and the column of the rule exist and can serve. */
+/** By what is no date nothing can be loaded. @throws SluiceError DEFINITION_INVALID */
+function checkDateField({ batch, dates }: PlainJob, outcomes: readonly ArrivalOutcome[], { schema }: Split): void {
+  const loaded = outcomes.find(({ state, read }) => state === 'loaded' && read > 0)
+  if (dates === undefined || loaded === undefined) return
+  const column = findColumn(schema, dates.field)
+  if (column !== undefined && DATED.includes(column.type)) return
+  const path = batch.arrivals.find(({ seq }) => seq === loaded.seq)?.pin.uri ?? ''
+  if (column === undefined) throw new SluiceError('DEFINITION_INVALID', `--date-field ${dates.field}: no record has a value for it, from ${path} on. Columns: ${schema.map(({ name }) => name).join(', ')}.`, { where: { path, column: dates.field } })
+  throw new SluiceError('DEFINITION_INVALID', `--date-field ${dates.field}: its values are ${column.type}, which is no date.`, { where: { path, column: column.name }, hint: 'Declare the column as date or timestamp with --columns, so that what is none is put aside; or name another one.' })
+}
+
 function checkDefinition({ batch, definition, pinned }: PlainJob, outcomes: readonly ArrivalOutcome[], split: Split): void {
   const records = outcomes.reduce((sum, { state, read }) => sum + (state === 'loaded' ? read : 0), 0)
   if (pinned !== null || records === 0) return

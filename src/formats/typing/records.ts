@@ -54,6 +54,8 @@ export class Records {
   private anyFixed = false
   /** Only flags are collected: the pass will be repeated. */
   collecting = false
+  /** The record is left out: nothing of it is written. */
+  private taught = false
   notices = new Set<string>()
   private readonly left = new Undeclared(MOST_LEFT_OUT)
   private saved: Snapshot | null = null
@@ -110,6 +112,13 @@ export class Records {
     return null
   }
 
+  /** For a record that is left out: types do not depend on what is loaded first. */
+  teach(s: RecordView, seq: number, row: number): void {
+    this.taught = true
+    this.add(s, seq, row, 0, 1)
+    this.taught = false
+  }
+
   private check(s: RecordView): BadRecord | null {
     if (s.depth > MAX_DEPTH) return { code: 'DEPTH_EXCEEDED', message: `The record is nested ${s.depth} levels deep; ${MAX_DEPTH} are allowed.` }
     if (s.lone) return { code: 'TEXT_INVALID', message: 'A string of the record holds half of a surrogate pair.' }
@@ -162,16 +171,16 @@ export class Records {
           return refused(slot, result, s, i)
         }
       }
-      for (const path of inside.left) this.left.inside(path, seq, row)
+      if (!this.taught) for (const path of inside.left) this.left.inside(path, seq, row)
     }
     for (let i = 0; i < s.count; i++) {
       const slot = found[i] as Slot | null
       if (slot === null) continue
-      if (slot.role === 'left') slot.type = this.left.note(slot.original ?? slot.name, s, i, seq, row)
+      if (slot.role === 'left' && !this.taught) slot.type = this.left.note(slot.original ?? slot.name, s, i, seq, row)
       else if (slot.role === 'open' && !slot.told && this.infer(s, i, slot, at)) assumed = true
     }
     if (assumed) this.notices.add('Timestamps without a zone were taken as UTC.')
-    if (this.collecting) {
+    if (this.collecting || this.taught) {
       parts.undoRow()
       return null
     }
