@@ -1,8 +1,9 @@
 /** `sluice load`: files into a table. The balance line is the last line of stdout. */
 import { Command } from 'commander'
 import { isAddress, parseAddress } from '../core/address.ts'
-import { SluiceError } from '../core/errors.ts'
+import { SluiceError, asSluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
+import { redact } from '../core/secret.ts'
 import { effective } from '../config/effective.ts'
 import { LOAD_SETTINGS } from '../config/load.ts'
 import type { LoadSettings } from '../config/load.ts'
@@ -43,11 +44,35 @@ async function loadFiles(output: Output, { words, flags }: { words: string[]; fl
   const options = loadOptions(output, words, flags)
   if (output.surroundings !== null) tellMisspelt(output, output.surroundings.sources)
   for (const path of options.paths) if (!isAddress(path)) refuseLaterPlace('path', path)
-  if (options.to !== undefined) refuseLaterPlace('target', options.to)
-  const result = await runLoad(output, options)
+  const { to, ...rest } = options
+  for (const place of [to ?? []].flat()) refuseLaterPlace('target', place)
+  if (Array.isArray(to) && to.length > 1) return loadIntoEach(output, rest, to)
+  const [only] = [to].flat()
+  const result = await runLoad(output, { ...rest, ...(only === undefined ? {} : { to: only }) })
   output.document(result)
   summary(output, result)
   output.result(balanceLine(result.balance))
+  return result.exit
+}
+
+/** The same into several targets; each is told of under its name. */
+async function loadIntoEach(output: Output, options: Omit<LoadOptions, 'to' | 'dataDir'>, to: readonly string[]): Promise<number> {
+  const { loadEach } = await import('../service/fan.ts')
+  const result = await loadEach({ ...options, dataDir: output.dataDir, to }, async (one) => {
+    const name = redact(one.to ?? '')
+    output.note(output.style('bold', `→ ${name}`))
+    try {
+      const done = await runLoad(output, one, output.dataDir, name)
+      summary(output, done)
+      output.result(`${name}  ${balanceLine(done.balance)}`)
+      return done
+    } catch (thrown) {
+      if (!output.json) output.fail(asSluiceError(thrown))
+      output.result(`${name}  not loaded`)
+      throw thrown
+    }
+  })
+  output.document(result)
   return result.exit
 }
 
@@ -64,11 +89,11 @@ export function loadOptions(output: Output, words: readonly string[], flags: Loa
   return { ...values, paths: values.paths, into }
 }
 
-/** Loads with progress on stderr and with the signals in hand. Also used by the demo. */
-export async function runLoad(output: Output, options: Omit<LoadOptions, 'dataDir'>, dataDir = output.dataDir): Promise<LoadResult> {
+/** Loads with progress on stderr and with the signals in hand. Also used by the demo. `into`: the target, where there are several. */
+export async function runLoad(output: Output, options: Omit<LoadOptions, 'dataDir'>, dataDir = output.dataDir, into = ''): Promise<LoadResult> {
   const { load } = await import('../service/load.ts')
   const log = await openCommandLog(output, dataDir)
-  const progress = progressOf(output, systemClock)
+  const progress = progressOf(output, systemClock, process.env, into === '' ? 'load' : `load into ${into}`)
   let run: string | null = null
   const interruption = onInterruption((times) =>
     output.note(times === 1 ? 'Stopping: the batch in work is finished first. Once more stops at once; both can be resumed.' : 'Stopping at once. The same command goes on where it stopped.'),
@@ -85,7 +110,7 @@ export async function runLoad(output: Output, options: Omit<LoadOptions, 'dataDi
     log.ended(result)
     return result.state === 'INTERRUPTED' && interruption.by !== null ? { ...result, exit: EXIT_OF[interruption.by] } : result
   } catch (thrown) {
-    log.failed(thrown)
+    log.failed(thrown, into === '' ? {} : { target: into })
     // Stopped before the run began: there is no run to tell about, but it was the signal and no fault.
     if (interruption.by !== null && (interruption.now.aborted || !(thrown instanceof SluiceError))) throw new Stopped(interruption.by)
     throw thrown

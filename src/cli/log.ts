@@ -18,7 +18,7 @@ export function logFolder(output: Output, dataDir = output.dataDir): string {
 
 export interface CommandLog extends Log {
   /** An error that ended the command. Makes no data folder for it. */
-  failed(thrown: unknown): void
+  failed(thrown: unknown, fields?: Fields): void
 }
 
 /**
@@ -41,10 +41,10 @@ export async function openCommandLog(output: Output, dataDir = output.dataDir): 
   })
   return {
     ...log,
-    failed(thrown) {
+    failed(thrown, fields = {}) {
       if (!existsSync(resolve(dataDir)) && !existsSync(folder)) return
       const error = asSluiceError(thrown)
-      log.line('error', error.message, { code: error.code, ...error.where, exit: error.exit, ...(error.code === 'INTERNAL' && error.cause instanceof Error ? { stack: error.cause.stack } : {}) })
+      log.line('error', error.message, { ...fields, code: error.code, ...error.where, exit: error.exit, ...(error.code === 'INTERNAL' && error.cause instanceof Error ? { stack: error.cause.stack } : {}) })
     },
   }
 }

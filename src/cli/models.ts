@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { effective } from '../config/effective.ts'
 import { LOAD_SETTINGS } from '../config/load.ts'
 import type { SettingTable } from '../config/settings.ts'
-import { shorten } from '../core/errors.ts'
+import { SluiceError, shorten } from '../core/errors.ts'
 import { parseSize } from '../core/units.ts'
 import type { ModelBook, ModelItem, ModelSource } from '../service/models.ts'
 import { columns, number, time } from './format.ts'
@@ -41,13 +41,15 @@ function sourcesOf(output: Output, flags: Flags): { sources: ModelSource[]; memo
   const around = output.surroundings?.sources ?? { env: {}, envFile: null, config: null }
   const { values } = effective(SETTINGS, { ...around, flags })
   const bytes = parseSize('--memory', values.memory ?? '1GB')
+  if (Array.isArray(values.to)) throw new SluiceError('USAGE', 'One --to at a time.')
   const named = values.to === undefined ? {} : { to: values.to }
   if (values.models !== undefined) return { sources: [{ models: values.models, ...named }], memory: bytes, ...named }
   const sources = [...(around.config?.pipelines.values() ?? [])].flatMap(({ verb, members }): ModelSource[] => {
     const paths = members['models']
     if (verb !== 'load' || !Array.isArray(paths)) return []
     const place = members['to'] ?? around.config?.defaults['to']
-    return [{ models: paths, into: String(members['into']), ...(typeof place === 'string' ? { to: place } : {}), ...named }]
+    const places = Array.isArray(place) ? place : [place]
+    return places.map((one) => ({ models: paths, into: String(members['into']), ...(typeof one === 'string' ? { to: one } : {}), ...named }))
   })
   return { sources, memory: bytes, ...named }
 }

@@ -18,6 +18,7 @@ export function addSettings<T>(command: Command, table: SettingTable<T>): Comman
     const flag = flagOf(name)
     const text = setting.fallback === undefined ? setting.help : `${setting.help} (default: ${setting.fallback})`
     const option = new Option(`${setting.short === undefined ? '' : `${setting.short}, `}${setting.kind === 'switch' ? flag : `${flag} <${setting.value ?? 'value'}>`}`, text)
+    if (setting.kind === 'target') option.argParser((value: string, before: string | string[] | undefined) => (before === undefined ? value : [before, value].flat()))
     command.addOption(setting.choices === undefined ? option : option.choices(setting.choices))
     if (setting.kind === 'switch' && setting.lasting !== false) command.addOption(new Option(flag.replace('--', '--no-')).hideHelp())
   }

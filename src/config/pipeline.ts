@@ -19,6 +19,8 @@ import type { AnyTable } from './settings.ts'
 type Size = `${number}${'B' | 'KB' | 'kB' | 'MB' | 'GB' | 'TB' | 'KiB' | 'MiB' | 'GiB'}`
 type Time = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
+type Place = `delta:${string}` | `sqlite:${string}` | `postgres://${string}` | `postgresql://${string}`
+
 /** Members that a configuration may write in more ways than a flag, or that are worth a closer type. */
 interface Typed {
   key: string | readonly string[]
@@ -26,7 +28,7 @@ interface Typed {
   mode: 'append' | 'dedupe' | 'upsert' | 'replace'
   format: Format
   keep: 'first' | 'last' | 'error' | `max:${string}` | `min:${string}`
-  to: `delta:${string}` | `sqlite:${string}` | `postgres://${string}` | `postgresql://${string}`
+  to: Place | readonly Place[]
   maxBad: number | `${number}` | `${number}%`
   grace: Time
   memory: Size

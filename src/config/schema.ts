@@ -36,8 +36,9 @@ function zodOf(setting: Setting): z.ZodType {
       const written = z.string().regex(pattern, `expected ${expected}`)
       return setting.kind === 'limit' ? z.union([written, z.int().min(0)]) : written
     }
-    case 'text':
     case 'target':
+      return z.union([text, z.array(text).min(1)])
+    case 'text':
     case 'path':
       return setting.choices === undefined ? text : z.enum(setting.choices as [string, ...string[]])
   }

@@ -15,7 +15,7 @@ export type TextKind =
   | 'names'
   /** `id:string,ts:timestamp`, or an object in a configuration. */
   | 'columns'
-  /** A target such as `sqlite:FILE`; a relative path in it belongs to the file that it is written in. */
+  /** A target such as `sqlite:FILE`, or several; a relative path in one belongs to the file that it is written in. */
   | 'target'
   /** A file or folder; relative like a target. */
   | 'path'
@@ -114,7 +114,7 @@ export function readMember(setting: Setting, value: unknown, folder: string): Pl
     case 'columns':
       return typeof value === 'object' && value !== null ? Object.entries(value).map(([name, type]) => `${name}:${String(type)}`).join(',') : String(value)
     case 'target':
-      return absoluteTarget(String(value), folder)
+      return Array.isArray(value) ? value.map((one) => absoluteTarget(String(one), folder)) : absoluteTarget(String(value), folder)
     case 'path':
       return resolve(folder, String(value))
     case 'paths':

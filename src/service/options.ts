@@ -17,7 +17,9 @@ import { isTableName } from '../core/schema.ts'
 import { parseDuration, parseLimit, parseSize } from '../core/units.ts'
 
 /** Options of `load()`: its settings, and what only a program can give. */
-export interface LoadOptions extends LoadSettings {
+export interface LoadOptions extends Omit<LoadSettings, 'to'> {
+  /** One target; `loadEach()` takes several. */
+  to?: string
   /** Default: SLUICE_DATA_DIR, else ./sluice-data. */
   dataDir?: string
   onEvent?: (event: LoadEvent) => void

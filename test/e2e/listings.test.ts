@@ -101,6 +101,7 @@ test('documents and json.md agree', async (t) => {
   await run('config', 'show')
   await run('config', 'validate')
   rmSync(join(room, 'sluice.config.mjs'))
+  await run('load', 'in', '--into', 'each', '--to', 'delta:', '--to', 'sqlite:each.db', '--data-dir', 'elsewhere')
   await run('demo')
   const missed = [...pages.keys()].filter((schema) => !seen.has(schema))
   assert.deepEqual(missed, [], 'no command was run for these pages')
