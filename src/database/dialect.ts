@@ -17,9 +17,9 @@ export type OwnTable = 'meta' | 'batches' | 'arrivals' | 'rejects' | 'deltas'
 export interface Names {
   table: string
   losers: string
-  /** `name` as an index is made, `on` as it names its table. */
-  keyIndex: { name: string; on: string }
-  lateIndex: { name: string; on: string }
+  /** `name` as an index is made, `on` as it names its table; absent where keys are not held by indexes. */
+  keyIndex?: { name: string; on: string }
+  lateIndex?: { name: string; on: string }
 }
 
 export interface Dialect {
@@ -28,6 +28,8 @@ export interface Dialect {
   /** Type of whole numbers in own tables. */
   readonly integer: 'BIGINT' | 'INTEGER'
   readonly mostColumns: number
+  /** Are keys held, and rejects found, by indexes? */
+  readonly indexes: boolean
   own(table: OwnTable): string
   names(table: string): Names
   /** Type of a column that Sluice makes. */

@@ -22,7 +22,7 @@ import type { SqlRow } from './session.ts'
 export const FORMAT = 1
 
 /** Sluice's tables that all tables of a database share. */
-export function ownTables({ own, integer }: Dialect): string[] {
+export function ownTables({ own, integer, indexes }: Dialect): string[] {
   return [
     `CREATE TABLE IF NOT EXISTS ${own('meta')} (tbl TEXT PRIMARY KEY, format ${integer} NOT NULL, ledger TEXT NOT NULL, definition TEXT NOT NULL, schema TEXT NOT NULL, adopted ${integer})`,
     `CREATE TABLE IF NOT EXISTS ${own('batches')} (
@@ -37,8 +37,7 @@ export function ownTables({ own, integer }: Dialect): string[] {
     `CREATE TABLE IF NOT EXISTS ${own('rejects')} (
       tbl TEXT NOT NULL, place ${integer} NOT NULL, batch TEXT NOT NULL, "offset" ${integer}, code TEXT NOT NULL, "column" TEXT,
       value TEXT, message TEXT NOT NULL, raw TEXT, evicted ${integer} NOT NULL)`,
-    `CREATE INDEX IF NOT EXISTS rejects_by_place ON ${own('rejects')} (tbl, place)`,
-    `CREATE INDEX IF NOT EXISTS rejects_by_batch ON ${own('rejects')} (tbl, batch, place)`,
+    ...(indexes ? [`CREATE INDEX IF NOT EXISTS rejects_by_place ON ${own('rejects')} (tbl, place)`, `CREATE INDEX IF NOT EXISTS rejects_by_batch ON ${own('rejects')} (tbl, batch, place)`] : []),
   ]
 }
 
@@ -100,16 +99,18 @@ export function keyIndexes(relation: Relation | null, key: readonly string[]): s
 /** The unique index on the key, as soon as the table has all its columns, and unless it has one. */
 export function keyIndex(dialect: Dialect, table: string, schema: Schema, key: readonly string[], relation: Relation | null): string[] {
   const columns = keyColumns(schema, key)
-  if (columns === null || keyIndexes(relation, key).length > 0) return []
-  const { name, on } = dialect.names(table).keyIndex
+  const { keyIndex: index } = dialect.names(table)
+  if (columns === null || index === undefined || keyIndexes(relation, key).length > 0) return []
+  const { name, on } = index
   return [`CREATE UNIQUE INDEX IF NOT EXISTS ${name} ON ${on} (${columns.join(', ')})`]
 }
 
 /** The index by which a late batch finds the losers of its keys; made for the first one that needs it. */
 export function lateIndex(dialect: Dialect, table: string, schema: Schema, key: readonly string[]): string[] {
   const columns = keyColumns(schema, key)
-  if (columns === null) return []
-  const { name, on } = dialect.names(table).lateIndex
+  const { lateIndex: index } = dialect.names(table)
+  if (columns === null || index === undefined) return []
+  const { name, on } = index
   return [`CREATE INDEX IF NOT EXISTS ${name} ON ${on} (${columns.join(', ')})`]
 }
 

@@ -174,6 +174,7 @@ export const postgres: Dialect = {
   product: 'PostgreSQL',
   integer: 'BIGINT',
   mostColumns: MOST_COLUMNS,
+  indexes: true,
   own: (table) => `${quoteName(OWN_SCHEMA)}.${quoteName(table)}`,
   names,
   sqlType,

@@ -1,0 +1,25 @@
+/** The contract of targets against DuckDB files. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { tamperedBy } from '../../../test/contract/tampered.ts'
+import { targetContract } from '../../../test/contract/target.ts'
+import type { Engine } from '../../core/engine.ts'
+import { openDuckdbEngine } from '../../engines/duckdb/engine.ts'
+import { openDuckdbTarget } from './target.ts'
+
+targetContract('duckdb', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-duckdb-contract-'))
+  const start = (): Engine => openDuckdbEngine({ memory: 512_000_000, jobs: 1, spool: folder })
+  const engine = start()
+  return {
+    engine,
+    target: () => openDuckdbTarget({ file: join(folder, 'data.duckdb') }),
+    tampered: (spec) => tamperedBy(spec, start),
+    folder,
+    async dispose() {
+      await engine.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+})

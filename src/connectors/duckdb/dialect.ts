@@ -1,0 +1,89 @@
+/**
+ * How DuckDB keeps and compares what Sluice writes: types of its own for everything, lists and structs too.
+ *
+ * No index, neither on the key nor elsewhere: loading through a primary key took five times as long and made the file
+ * seven times as large; joins find keys without, and `verify` looks for one that is there twice.
+ */
+import { SluiceError } from '../../core/errors.ts'
+import { findColumn } from '../../core/schema.ts'
+import type { ColumnType, Schema, Value } from '../../core/schema.ts'
+import type { SqlValue } from '../../core/effects.ts'
+import type { Dialect, Names } from '../../database/dialect.ts'
+import { valueSql } from '../../resolve/duckdb-batch.ts'
+import { duckType, jsonTextSql } from '../../resolve/nested.ts'
+import { quoteName } from '../../sql/quote.ts'
+
+/** Under this name a session has attached the file. */
+export const CATALOG = 'sluice_file'
+/** Where tables lie that are named without a schema. */
+export const DEFAULT_SCHEMA = 'main'
+export const OWN_SCHEMA = 'sluice'
+/** DuckDB itself has no limit; rows that wide take minutes. */
+const MOST_COLUMNS = 10_000
+
+/** `raw.events` → schema and table. */
+export function partsOf(table: string): { schema: string; name: string } {
+  const at = table.indexOf('.')
+  return at < 0 ? { schema: DEFAULT_SCHEMA, name: table } : { schema: table.slice(0, at), name: table.slice(at + 1) }
+}
+
+/** The one name of a table, with its schema. */
+export function fullName(table: string): string {
+  const { schema, name } = partsOf(table)
+  return `${schema}.${name}`
+}
+
+function within(schema: string, name: string): string {
+  return `${CATALOG}.${quoteName(schema)}.${quoteName(name)}`
+}
+
+function names(table: string): Names {
+  const { schema, name } = partsOf(table)
+  return { table: within(schema, name), losers: within(OWN_SCHEMA, `losers_${schema}.${name}`) }
+}
+
+/** JSON has a type that is a text by another name. */
+function sqlType(type: ColumnType): string {
+  return type === 'json' ? 'JSON' : duckType(type)
+}
+
+/** The catalog writes `TIMESTAMP WITH TIME ZONE`, and struct members without quotes where they need none. */
+function holds(stored: string, type: ColumnType): boolean {
+  const bare = (text: string): string => text.replaceAll('"', '').toUpperCase().replaceAll('TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ')
+  return bare(stored) === bare(sqlType(type)) || (type === 'json' && bare(stored) === 'VARCHAR') || (type === 'string' && /^VARCHAR/.test(bare(stored)))
+}
+
+function value(answer: SqlValue | undefined, _: ColumnType): Value {
+  return answer === undefined || answer instanceof Uint8Array ? null : answer
+}
+
+/** Lists and structs hold nothing that is equal and yet different but a NaN, which is equal to itself here. */
+function content(type: ColumnType, expression: string): string {
+  return type === 'json' ? `CAST(${expression} AS VARCHAR)` : expression
+}
+
+function rowId(schema: Schema): string {
+  if (findColumn(schema, 'rowid') === undefined) return 'rowid'
+  throw new SluiceError('TABLE_UNSUPPORTED', 'A table with a column named rowid cannot be kept in DuckDB.', { hint: 'Load it into a Delta table, or leave the column out with --columns.' })
+}
+
+export const duckdb: Dialect = {
+  product: 'DuckDB',
+  integer: 'BIGINT',
+  mostColumns: MOST_COLUMNS,
+  indexes: false,
+  own: (table) => within(OWN_SCHEMA, table),
+  names,
+  sqlType,
+  holds,
+  shown: (type, expression) => (type === 'json' ? `CAST(${expression} AS VARCHAR)` : valueSql({ name: '', type }, expression)),
+  value,
+  // Text compares by its UTF-8 bytes.
+  ordered: (_, expression) => expression,
+  content,
+  json: (type, expression) => (type === 'json' ? `CAST(${expression} AS VARCHAR)` : jsonTextSql(type, expression)),
+  rowId,
+  checkOrder(_, schema) {
+    rowId(schema)
+  },
+}

@@ -1,0 +1,154 @@
+/**
+ * A session with a DuckDB file, in a process of the engine: the file is attached to its database in memory, and let go when
+ * the session is closed. One process at a time may have a file that is written to.
+ */
+import type { Session } from '../../core/engine.ts'
+import type { SqlValue } from '../../core/effects.ts'
+import { SluiceError } from '../../core/errors.ts'
+import { crash } from '../../core/failpoint.ts'
+import type { Count, DatabaseSession, SqlRow, Writing } from '../../database/session.ts'
+import { quoteText } from '../../sql/quote.ts'
+import { CATALOG } from './dialect.ts'
+
+/** Rows that a listing holds at once. */
+const CHUNK = 1000
+const PAGES = '_sluice_pages'
+
+export class DuckdbSession implements DatabaseSession {
+  readonly engine: Session
+  private readonly path: string
+  private release: (() => void) | null
+
+  /** @param release lets others have the file */
+  constructor(engine: Session, path: string, release: () => void) {
+    this.engine = engine
+    this.path = path
+    this.release = release
+  }
+
+  async attach(writes: boolean): Promise<void> {
+    await this.ask(`ATTACH ${quoteText(this.path)} AS ${CATALOG}${writes ? '' : ' (READ_ONLY)'}`)
+    await this.ask(`USE ${CATALOG}`)
+  }
+
+  private async ask(sql: string): Promise<SqlRow[]> {
+    try {
+      return await this.engine.rows(sql)
+    } catch (thrown) {
+      throw fileError(thrown, this.path)
+    }
+  }
+
+  all(sql: string, values: readonly SqlValue[] = []): Promise<SqlRow[]> {
+    return this.ask(withValues(sql, values))
+  }
+
+  /** Laid aside first: so the file is free for others while the pages are looked at. */
+  async *pages(sql: string, values: readonly SqlValue[] = []): AsyncGenerator<SqlRow[]> {
+    await this.ask(`CREATE TEMP TABLE ${PAGES} AS ${withValues(sql, values)}`)
+    await this.detach()
+    for (let from = 0; ; from += CHUNK) {
+      const rows = await this.ask(`SELECT * FROM ${PAGES} WHERE rowid >= ${from} AND rowid < ${from + CHUNK} ORDER BY rowid`)
+      if (rows.length > 0) yield rows
+      if (rows.length < CHUNK) return
+    }
+  }
+
+  async run(point: string, sql: string, values: readonly SqlValue[] = []): Promise<number> {
+    crash(`${point}.before`)
+    const [row] = await this.ask(withValues(sql, values))
+    crash(`${point}.after`)
+    return Number(row?.['Count'] ?? 0)
+  }
+
+  async write({ point, sql, values = [], place, what, into, standing }: Writing): Promise<Count[]> {
+    const updates = sql.startsWith('UPDATE')
+    // Rows of before have lower numbers, also those that this transaction wrote; these lie above 2^53.
+    const [mark] = updates ? [] : await this.ask(`SELECT coalesce(max(rowid), -1) AS n FROM ${into}`)
+    await this.run(point, sql, values)
+    const where = updates ? (standing ?? 'false') : `t.rowid > ${String(mark?.['n'])}`
+    const kind = what === undefined ? `''` : `CAST(t.${what} AS VARCHAR)`
+    const rows = await this.ask(`SELECT t.${place} >> 32 AS seq, ${kind} AS what, count(*) AS n FROM ${into} AS t WHERE ${where} GROUP BY ALL`)
+    return rows.map((row) => ({ seq: Number(row['seq']), what: String(row['what']), n: Number(row['n']) }))
+  }
+
+  async transaction<T>(point: string, work: () => Promise<T>): Promise<T> {
+    await this.ask('BEGIN TRANSACTION')
+    let result: T
+    try {
+      result = await work()
+      crash(`${point}.before`)
+    } catch (thrown) {
+      await this.ask('ROLLBACK').catch(() => undefined)
+      throw thrown
+    }
+    await this.ask('COMMIT').catch((thrown: unknown) => {
+      // A process that died may have written it: only the file knows.
+      if (!(thrown instanceof SluiceError) || thrown.code !== 'ENGINE_DIED') throw thrown
+      throw new SluiceError('COMMIT_UNKNOWN', `The engine's process ended while the commit was under way: ${thrown.message}`, { cause: thrown })
+    })
+    crash(`${point}.after`)
+    return result
+  }
+
+  async snapshot<T>(work: () => Promise<T>): Promise<T> {
+    await this.ask('BEGIN TRANSACTION')
+    try {
+      return await work()
+    } finally {
+      await this.ask('ROLLBACK').catch(() => undefined)
+    }
+  }
+
+  private async detach(): Promise<void> {
+    const { release } = this
+    if (release === null) return
+    this.release = null
+    try {
+      await this.ask('USE memory')
+      await this.ask(`DETACH ${CATALOG}`)
+    } finally {
+      release()
+    }
+  }
+
+  async close(): Promise<void> {
+    // Of a session that failed nothing is to be had any more; its process lets the file go.
+    await this.detach().catch(() => undefined)
+    await this.engine.close()
+  }
+}
+
+/** `$1`, `$2`, … as literals, but not in what is quoted. */
+export function withValues(sql: string, values: readonly SqlValue[]): string {
+  if (values.length === 0) return sql
+  return sql.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\d+)/g, (found, number: string | undefined) => {
+    if (number === undefined) return found
+    const value = values[Number(number) - 1]
+    if (value === undefined || value instanceof Uint8Array) throw new SluiceError('INTERNAL', `A statement asks for value ${number}; there are ${values.length}.`)
+    return literal(value)
+  })
+}
+
+function literal(value: Exclude<SqlValue, Uint8Array>): string {
+  if (value === null) return 'NULL'
+  return typeof value === 'string' ? quoteText(value) : String(value)
+}
+
+/** What DuckDB says of a file, as codes of Sluice: it has no codes of its own. */
+export function fileError(thrown: unknown, path: string): SluiceError {
+  if (!(thrown instanceof SluiceError)) return new SluiceError('INTERNAL', String(thrown), { cause: thrown })
+  const { message } = thrown
+  const where = { path }
+  const said = message.split('\nin: ')[0] ?? message
+  if (/Could not set lock on file|Conflicting lock|Unique file handle conflict|already attached/.test(message)) return new SluiceError('BUSY', `${path} is in use by another process: ${said}`, { where, cause: thrown })
+  if (/is not a valid DuckDB database file/.test(message)) return new SluiceError('TABLE_FOREIGN', `${path} is no DuckDB file.`, { where, cause: thrown })
+  if (/with version number|newer version of DuckDB|storage version/i.test(message)) return new SluiceError('TABLE_UNSUPPORTED', `${path}: ${said}`, { where, cause: thrown, hint: 'Use the version of DuckDB that wrote it, or load into another file.' })
+  if (/Permission denied/.test(message)) return new SluiceError('PERMISSION_DENIED', `${path}: ${said}`, { where, cause: thrown })
+  return thrown
+}
+
+/** Was a row refused because its key is there already? */
+export function isRepeatedKey(thrown: unknown): boolean {
+  return thrown instanceof SluiceError && /Duplicate key|violates (primary key|unique) constraint/.test(thrown.message)
+}

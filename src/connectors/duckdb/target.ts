@@ -1,0 +1,183 @@
+/**
+ * The DuckDB target: tables of one file, rows, losers, rejects and commit records in the same transaction.
+ *
+ * The file is opened by a process of the engine, for one look or one commit at a time: DuckDB lets one process have a file
+ * that is written to, and others wait.
+ */
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Engine, Staged } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
+import { crash } from '../../core/failpoint.ts'
+import { fold } from '../../core/schema.ts'
+import type { Target } from '../../core/target.ts'
+import type { Relation, Store } from '../../database/dialect.ts'
+import { first } from '../../database/session.ts'
+import type { DatabaseSession } from '../../database/session.ts'
+import { DatabaseTable } from '../../database/table.ts'
+import { quoteName, quoteText } from '../../sql/quote.ts'
+import { localFs } from '../../storage/local.ts'
+import { CATALOG, DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf } from './dialect.ts'
+import { StagedParts } from './incoming.ts'
+import { DuckdbSession, isRepeatedKey } from './session.ts'
+
+/** A file that another process has is asked for again for a minute. */
+const TRIES = 600
+const WAIT_MS = 100
+
+/** @param options.file absolute path; need not exist */
+export function openDuckdbTarget(options: { file: string }): Target {
+  const { file } = options
+  return {
+    scheme: 'duckdb',
+    partitions: false,
+    schemas: true,
+    uri: (table) => uriOf(file, table),
+    async open(table, ledger, engine, { adopt = false } = {}) {
+      const store = new DuckdbStore(file, engine)
+      store.checkName(table)
+      const opened = new DatabaseTable({ store, table: fullName(table), ledger, adopt, takes: () => false })
+      await opened.head()
+      return opened
+    },
+  }
+}
+
+function uriOf(file: string, table: string): string {
+  return `duckdb:${file}#${fullName(table)}`
+}
+
+/** Who waits for a file in this process: each begins when the one before has let it go. */
+const queues = new Map<string, Promise<void>>()
+
+async function inTurn(file: string): Promise<() => void> {
+  const before = queues.get(file)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  queues.set(file, promise)
+  await before
+  return () => {
+    if (queues.get(file) === promise) queues.delete(file)
+    resolve()
+  }
+}
+
+class DuckdbStore implements Store {
+  readonly dialect = duckdb
+  readonly location: string
+  private readonly file: string
+  private readonly engine: Engine
+
+  constructor(file: string, engine: Engine) {
+    this.file = file
+    this.engine = engine
+    this.location = file
+  }
+
+  uri(table: string): string {
+    return uriOf(this.file, table)
+  }
+
+  checkName(table: string): void {
+    const { schema, name } = partsOf(table)
+    const taken = [OWN_SCHEMA, CATALOG, 'information_schema', 'pg_catalog', 'temp', 'memory', 'system'].includes(fold(schema))
+    if (!taken && !/^_sluice/i.test(name)) return
+    throw new SluiceError('TARGET_INVALID', `${this.file}: a table cannot be named ${table}.`, { hint: 'The schemas sluice, information_schema and pg_catalog, and names that begin with _sluice, are reserved; take another name with --into.' })
+  }
+
+  async reading(): Promise<DatabaseSession | null> {
+    const stat = await localFs.stat(this.file)
+    if (stat === null || (stat.kind === 'file' && stat.size === 0)) return null
+    if (stat.kind !== 'file') throw new SluiceError('TARGET_INVALID', `${this.file} is not a file.`, { where: { path: this.file } })
+    return this.open(false)
+  }
+
+  async writing(signal?: AbortSignal): Promise<DatabaseSession> {
+    const isNew = (await localFs.stat(this.file)) === null
+    if (!isNew) return this.open(true, signal)
+    // The folder entry of a new file is durable before anything is committed into it.
+    await localFs.makeFolder('duckdb.folder', dirname(this.file))
+    crash('duckdb.create.before')
+    const session = await this.open(true, signal)
+    crash('duckdb.create.after')
+    try {
+      await localFs.sync('duckdb.create', dirname(this.file))
+    } catch (thrown) {
+      await session.close()
+      throw thrown
+    }
+    return session
+  }
+
+  private async open(writes: boolean, signal?: AbortSignal): Promise<DuckdbSession> {
+    const release = await inTurn(this.file)
+    for (let tries = 1; ; tries++) {
+      let session: DuckdbSession | null = null
+      try {
+        signal?.throwIfAborted()
+        session = new DuckdbSession(await this.engine.session(signal), this.file, release)
+        await session.attach(writes)
+        return session
+      } catch (thrown) {
+        await session?.engine.close()
+        if (!(thrown instanceof SluiceError) || thrown.code !== 'BUSY' || tries >= TRIES) {
+          release()
+          throw thrown
+        }
+        await sleep(WAIT_MS)
+      }
+    }
+  }
+
+  async lock(): Promise<void> {
+    // The file is this process's own while it is attached for writing.
+  }
+
+  async hasOwn(session: DatabaseSession): Promise<boolean> {
+    const row = await first(session, `SELECT count(*) AS n FROM duckdb_columns() WHERE database_name = ${quoteText(CATALOG)} AND schema_name = ${quoteText(OWN_SCHEMA)} AND table_name = 'meta' AND column_name IN ('tbl', 'format')`)
+    if (Number(row?.['n']) === 2) return true
+    const there = await first(session, `SELECT 1 AS one FROM duckdb_tables() WHERE database_name = ${quoteText(CATALOG)} AND schema_name = ${quoteText(OWN_SCHEMA)} AND table_name = 'meta'`)
+    if (there === undefined) return false
+    throw new SluiceError('TABLE_FOREIGN', `${this.file} has a table ${OWN_SCHEMA}.meta that Sluice did not make.`, { where: { path: this.file } })
+  }
+
+  async makeOwn(session: DatabaseSession): Promise<void> {
+    await session.run('duckdb.schema', `CREATE SCHEMA IF NOT EXISTS ${CATALOG}.${quoteName(OWN_SCHEMA)}`)
+  }
+
+  async makeRoom(session: DatabaseSession, table: string): Promise<void> {
+    const { schema } = partsOf(table)
+    if (schema !== DEFAULT_SCHEMA) await session.run('duckdb.schema', `CREATE SCHEMA IF NOT EXISTS ${CATALOG}.${quoteName(schema)}`)
+  }
+
+  /** Names are matched without case, as DuckDB itself matches them. */
+  async relation(session: DatabaseSession, table: string): Promise<Relation | null> {
+    const { schema, name } = partsOf(table)
+    const at = (column: string): string => `database_name = ${quoteText(CATALOG)} AND lower(schema_name) = lower(${quoteText(schema)}) AND lower(${column}) = lower(${quoteText(name)})`
+    const found = await first(session, `SELECT 'table' AS kind FROM duckdb_tables() WHERE ${at('table_name')} UNION ALL SELECT 'view' FROM duckdb_views() WHERE ${at('view_name')}`)
+    if (found === undefined) return null
+    const columns = await session.all(`SELECT column_name AS name, data_type AS type FROM duckdb_columns() WHERE ${at('table_name')} ORDER BY column_index`)
+    return { kind: String(found['kind']), columns: columns.map((row) => ({ name: String(row['name']), type: String(row['type']) })), uniques: [] }
+  }
+
+  async bringIn(session: DatabaseSession, staged: Staged, fresh: boolean): Promise<StagedParts> {
+    const incoming = new StagedParts(session as DuckdbSession, staged)
+    await incoming.prepare()
+    if (!fresh) await incoming.bring()
+    return incoming
+  }
+
+  /** What a dead process wrote is visible before it is synced: sync it before anybody relies on it. */
+  async settle(): Promise<void> {
+    for (const path of [`${this.file}.wal`, this.file, dirname(this.file)]) {
+      if ((await localFs.stat(path)) !== null) await localFs.sync('duckdb.settle', path)
+    }
+  }
+
+  async close(): Promise<void> {
+    // Nothing is held between calls.
+  }
+
+  isRepeated(thrown: unknown): boolean {
+    return isRepeatedKey(thrown)
+  }
+}
