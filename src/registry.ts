@@ -23,12 +23,13 @@ export interface TargetSettings {
 export const TARGETS: Readonly<Record<string, (settings: TargetSettings) => Promise<Target>>> = {
   delta: async ({ location, clock, random }) => (await import('./connectors/delta/target.ts')).openDeltaTarget({ root: location, clock, random }),
   sqlite: async ({ location }) => (await import('./connectors/sqlite/target.ts')).openSqliteTarget({ file: location }),
+  duckdb: async ({ location }) => (await import('./connectors/duckdb/target.ts')).openDuckdbTarget({ file: location }),
   postgres: async ({ location, options, secret }) =>
     (await import('./connectors/postgres/target.ts')).openPostgresTarget({ url: options === undefined ? location : `${location}?${options}`, ...(secret === undefined ? {} : { secret }) }),
 }
 
 /** Targets of the design that are not built yet. */
-export const LATER_TARGETS: readonly string[] = ['duckdb', 'kafka', 's3', 'parquet', 'files']
+export const LATER_TARGETS: readonly string[] = ['kafka', 's3', 'parquet', 'files']
 
 export interface EngineSettings {
   /** Bytes that all processes together may hold (PSS). */

@@ -46,7 +46,7 @@ export function benchCommand(run: Run): Command {
     .option('--records <n>', 'records per file', '1000')
     .option('--dup <share>', 'share of records that repeat another of their round', '10%')
     .option('--dir <dir>', 'folder for files, table and report; must be new or left by an earlier bench', './sluice-bench')
-    .option('--to <target>', 'delta:, delta:DIR or sqlite:FILE (default: Delta in the folder)')
+    .option('--to <target>', 'delta:, delta:DIR, sqlite:FILE or duckdb:FILE (default: Delta in the folder)')
     .option('--jobs <n>', 'worker processes at most')
     .option('--memory <size>', 'what all processes together may hold (default: 1GB)')
     .action((flags: BenchFlags) => run(bench)(flags))

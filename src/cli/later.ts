@@ -69,7 +69,7 @@ export function refuseLaterPlace(role: 'path' | 'target', place: string): void {
   if (scheme === undefined || !SCHEMES.has(scheme)) return
   // A local folder may well be called `s3:`; a path is refused only when it is written as a URI.
   if (role === 'path' && !place.includes('://')) return
-  if (role === 'target' && scheme.startsWith('postgres')) return
+  if (role === 'target' && (scheme.startsWith('postgres') || scheme === 'duckdb')) return
   throw later(`${role === 'path' ? 'The path' : '--to'} ${place}`, role === 'path' ? `Reading from ${scheme}` : `A ${scheme} target`)
 }
 

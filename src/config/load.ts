@@ -15,7 +15,7 @@ export interface LoadSettings extends DefinitionRequest, CsvRequest {
   paths: string[]
   /** Name of the table. */
   into: string
-  /** `delta:`, `delta:DIR`, `sqlite:FILE` or `postgres://user@host:port/database`; several: the same into each; absent: where the table is, else Delta in the data folder. */
+  /** `delta:`, `delta:DIR`, `sqlite:FILE`, `duckdb:FILE` or `postgres://user@host:port/database`; several: the same into each; absent: where the table is, else Delta in the data folder. */
   to?: string | string[]
   /** Format of all files: json, ndjson, csv, tsv. Absent: told from name and content. */
   format?: string
@@ -50,7 +50,7 @@ export interface LoadSettings extends DefinitionRequest, CsvRequest {
 export const LOAD_SETTINGS: SettingTable<LoadSettings> = {
   paths: { kind: 'paths', of: 'table', flag: false, needed: true, help: 'files, folders or quoted patterns' },
   into: { kind: 'text', of: 'table', value: 'table', needed: true, help: 'name of the table (needed)' },
-  to: { kind: 'target', of: 'run', value: 'target', fallback: 'where the table is, else Delta in the data folder', help: 'delta:, delta:DIR, sqlite:FILE or postgres://user@host:port/database; given again: into this one, too' },
+  to: { kind: 'target', of: 'run', value: 'target', fallback: 'where the table is, else Delta in the data folder', help: 'delta:, delta:DIR, sqlite:FILE, duckdb:FILE or postgres://user@host:port/database; given again: into this one, too' },
   key: { kind: 'names', of: 'table', value: 'columns', help: 'columns that make two records the same, such as id,ts' },
   mode: { kind: 'text', of: 'table', value: 'mode', fallback: 'dedupe with a key, else append', help: `${MODES.slice(0, -1).join(', ')} or ${MODES.at(-1) ?? ''}` },
   keep: { kind: 'text', of: 'table', value: 'rule', help: 'which record of a key stays: first, last, max:COL, min:COL, error' },

@@ -19,7 +19,7 @@ import type { AnyTable } from './settings.ts'
 type Size = `${number}${'B' | 'KB' | 'kB' | 'MB' | 'GB' | 'TB' | 'KiB' | 'MiB' | 'GiB'}`
 type Time = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
-type Place = `delta:${string}` | `sqlite:${string}` | `postgres://${string}` | `postgresql://${string}`
+type Place = `delta:${string}` | `sqlite:${string}` | `duckdb:${string}` | `postgres://${string}` | `postgresql://${string}`
 
 /** Members that a configuration may write in more ways than a flag, or that are worth a closer type. */
 interface Typed {

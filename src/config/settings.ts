@@ -144,7 +144,7 @@ function absoluteSource(address: string, folder: string): string {
 /** `sqlite:x.db` in /etc/s → `sqlite:/etc/s/x.db`. What is no local place stays as it is. */
 function absoluteTarget(to: string, folder: string): string {
   if (/^postgres(ql)?:/i.test(to)) return to.replace(/([?&]password=file(?::|%3A))([^&]*)/i, (_, before: string, path: string) => `${before}${encodeURIComponent(resolve(folder, decodeURIComponent(path)))}`)
-  const [, scheme, rest = ''] = /^(delta|sqlite):(.*)$/s.exec(to) ?? []
+  const [, scheme, rest = ''] = /^(delta|sqlite|duckdb):(.*)$/s.exec(to) ?? []
   return scheme === undefined || rest === '' || rest.startsWith('//') ? to : `${scheme}:${resolve(folder, rest)}`
 }
 

@@ -47,7 +47,7 @@ async function lostTables(folder: DataFolder): Promise<string[]> {
   const lost: string[] = []
   for (const { uri, name } of await folder.ledger.tables()) {
     // Tables elsewhere may have been moved; those inside move with the folder.
-    if (!/^(sqlite:)?\.\//.test(uri) || (await isThere(folder.fs, placeOfTable(uri, name, folder.path), name))) continue
+    if (!/^(sqlite:|duckdb:)?\.\//.test(uri) || (await isThere(folder.fs, placeOfTable(uri, name, folder.path), name))) continue
     const brought = (await folder.ledger.files({ table: uri, state: 'COMPLETED', limit: 1000 })).items.some((row) => (row.counts?.read ?? 0) > 0 || row.covered !== null)
     if (brought) lost.push(uri)
   }
