@@ -3,15 +3,17 @@ import type { Engine } from '../../src/core/engine.ts'
 
 export function tamperedBy(spec: string, start: () => Engine): Engine {
   const inner = start()
+  const tampering = async <T>(work: () => Promise<T>): Promise<T> => {
+    process.env['SLUICE_TAMPER'] = spec
+    try {
+      return await work()
+    } finally {
+      delete process.env['SLUICE_TAMPER']
+    }
+  }
   return {
     ...inner,
-    async stage(job, on, signal) {
-      process.env['SLUICE_TAMPER'] = spec
-      try {
-        return await inner.stage(job, on, signal)
-      } finally {
-        delete process.env['SLUICE_TAMPER']
-      }
-    },
+    stage: (job, on, signal) => tampering(() => inner.stage(job, on, signal)),
+    session: (signal) => tampering(() => inner.session(signal)),
   }
 }
