@@ -8,7 +8,8 @@ import { SluiceError } from '../../core/errors.ts'
 import { findColumn } from '../../core/schema.ts'
 import type { ColumnType, Schema, Value } from '../../core/schema.ts'
 import type { SqlValue } from '../../core/effects.ts'
-import type { Dialect, Names } from '../../database/dialect.ts'
+import type { Dialect, Names, StoredColumn } from '../../database/dialect.ts'
+import type { Check } from '../../database/resolution.ts'
 import { valueSql } from '../../resolve/duckdb-batch.ts'
 import { duckType, jsonTextSql } from '../../resolve/nested.ts'
 import { quoteName } from '../../sql/quote.ts'
@@ -50,7 +51,27 @@ function sqlType(type: ColumnType): string {
 /** The catalog writes `TIMESTAMP WITH TIME ZONE`, and struct members without quotes where they need none. */
 function holds(stored: string, type: ColumnType): boolean {
   const bare = (text: string): string => text.replaceAll('"', '').toUpperCase().replaceAll('TIMESTAMP WITH TIME ZONE', 'TIMESTAMPTZ')
-  return bare(stored) === bare(sqlType(type)) || (type === 'json' && bare(stored) === 'VARCHAR') || (type === 'string' && /^VARCHAR/.test(bare(stored)))
+  return bare(stored) === bare(sqlType(type)) || (type === 'json' && bare(stored) === 'VARCHAR') || (type === 'string' && bare(stored).startsWith('VARCHAR'))
+}
+
+const SCALARS: Readonly<Record<string, ColumnType>> = {
+  VARCHAR: 'string', BOOLEAN: 'boolean', BIGINT: 'int64', INTEGER: 'int64', SMALLINT: 'int64', TINYINT: 'int64', DOUBLE: 'double', DATE: 'date',
+  'TIMESTAMP WITH TIME ZONE': 'timestamp', TIMESTAMP: 'timestamp_local', JSON: 'json',
+}
+
+function typeOf(stored: string): ColumnType | null {
+  const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(stored) ?? []
+  return precision === undefined || scale === undefined ? (SCALARS[stored] ?? null) : `decimal(${Number(precision)},${Number(scale)})`
+}
+
+const RANGES: Readonly<Record<string, string>> = { TINYINT: '127', SMALLINT: '32767', INTEGER: '2147483647' }
+
+function checks(type: ColumnType, { name, type: stored, notNull, filled }: StoredColumn): Check[] {
+  const found: Check[] = []
+  if (notNull === true) found.push({ column: name, when: (value) => `${value} IS NULL`, why: `${name} must not be null${filled === true ? ', and a record without it has null' : ''}.` })
+  const range = RANGES[stored]
+  if (type === 'int64' && range !== undefined) found.push({ column: name, when: (value) => `${value} NOT BETWEEN -${range} - 1 AND ${range}`, why: `${name} is ${stored}, and the number is beyond it.` })
+  return found
 }
 
 function value(answer: SqlValue | undefined, _: ColumnType): Value {
@@ -75,7 +96,10 @@ export const duckdb: Dialect = {
   own: (table) => within(OWN_SCHEMA, table),
   names,
   sqlType,
-  holds,
+  typeOf,
+  beside: sqlType,
+  checks,
+  holds: (stored, type) => holds(stored, type) || typeOf(stored) === type,
   shown: (type, expression) => (type === 'json' ? `CAST(${expression} AS VARCHAR)` : valueSql({ name: '', type }, expression)),
   value,
   // Text compares by its UTF-8 bytes.

@@ -91,6 +91,11 @@ export class DuckdbSession implements DatabaseSession {
     return result
   }
 
+  /** There are no savepoints: what is thrown ends the transaction. */
+  attempt<T>(work: () => Promise<T>): Promise<T> {
+    return work()
+  }
+
   async snapshot<T>(work: () => Promise<T>): Promise<T> {
     await this.ask('BEGIN TRANSACTION')
     try {

@@ -159,7 +159,7 @@ class DuckdbStore implements Store {
     return { kind: String(found['kind']), columns: columns.map((row) => ({ name: String(row['name']), type: String(row['type']) })), uniques: [] }
   }
 
-  async bringIn(session: DatabaseSession, staged: Staged, fresh: boolean): Promise<StagedParts> {
+  async bringIn(session: DatabaseSession, _: string, staged: Staged, fresh: boolean): Promise<StagedParts> {
     const incoming = new StagedParts(session as DuckdbSession, staged)
     await incoming.prepare()
     if (!fresh) await incoming.bring()
@@ -179,5 +179,10 @@ class DuckdbStore implements Store {
 
   isRepeated(thrown: unknown): boolean {
     return isRepeatedKey(thrown)
+  }
+
+  /** Without savepoints the rest of the batch could not go in. */
+  refusal(): string | null {
+    return null
   }
 }
