@@ -9,6 +9,10 @@ import { programOf } from './program.ts'
 
 /** @returns the exit code */
 export async function runCommand(args: readonly string[], version: string): Promise<number> {
+  if (args.length === 0 && process.stdin.isTTY && process.stdout.isTTY) {
+    const { menu } = await import('./menu.ts')
+    return menu((words) => runCommand(words, version))
+  }
   let exit = 0
   let output: Output | null = null
   let help = ''
