@@ -12,6 +12,7 @@ import { dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { define } from '../src/core/definition.ts'
 import type { Definition, DefinitionRequest } from '../src/core/definition.ts'
+import type { ByDate } from '../src/core/interval.ts'
 import { KEY_TYPES, canBeKey, hasOrder, isDecimal } from '../src/core/types.ts'
 import type { ColumnType } from '../src/core/types.ts'
 import { fileOf } from './history-files.ts'
@@ -34,6 +35,8 @@ export interface HistoryRun {
   batch: number
   /** Read everything again, under new numbers. Never in append. */
   reload: boolean
+  /** Only records of these dates, by the history's date field; null: all. Never with a reload. */
+  dates: { since?: string; until?: string } | null
   /** The (first) process dies, and the run is repeated. */
   kill: Kill | null
 }
@@ -51,6 +54,8 @@ export interface History {
   request: DefinitionRequest
   /** The definition that the request makes of a table `t`. */
   definition: Definition
+  /** A column that has dates; null: there is none. */
+  dateField: string | null
   /** Every content once. */
   files: HistoryFile[]
   runs: HistoryRun[]
@@ -102,13 +107,18 @@ function historyOf(drawn: Shape): fc.Arbitrary<History> {
   // Whole records come back in other files: a table must tell equal content from other content of the same key.
   return fc.array(dense ? fc.noBias(fresh) : fresh, dense ? { minLength: 3, maxLength: 3 } : { minLength: 1, maxLength: 4 }).chain((known) => {
     const again = fc.noBias(fc.constantFrom(...known))
-    return filesOf(request, definition, dense ? again : fc.oneof({ weight: 2, arbitrary: again }, { weight: 1, arbitrary: fresh }), dense)
+    const dated = types.findIndex((type) => DATED.includes(type))
+    return filesOf(request, definition, dated < 0 ? null : memberName(dated), dense ? again : fc.oneof({ weight: 2, arbitrary: again }, { weight: 1, arbitrary: fresh }), dense)
   })
 }
 
 const oneIn = (n: number): fc.Arbitrary<boolean> => fc.nat(n - 1).map((drawn) => drawn === 0)
 
-function filesOf(request: DefinitionRequest, definition: Definition, record: fc.Arbitrary<string>, dense: boolean): fc.Arbitrary<History> {
+/** Types of columns by whose dates a run may load, and the intervals that it may ask for: they part the values that are drawn. */
+const DATED: readonly ColumnType[] = ['date', 'timestamp', 'timestamp_local']
+const INTERVALS = [{ since: '2026-01-01' }, { until: '2026-01-01' }, { since: '1970-01-01', until: '2026-11-21T10:00:00Z' }, { since: '2024-02-29', until: '2024-03-01' }, { until: '1970-01-01' }]
+
+function filesOf(request: DefinitionRequest, definition: Definition, dateField: string | null, record: fc.Arbitrary<string>, dense: boolean): fc.Arbitrary<History> {
   const file = fc.record({
     form: fc.noBias(fc.constantFrom('wrapper', 'array', 'ndjson', 'jsonl', 'lines', 'single')),
     records: fc.array(record, dense ? { minLength: 1, maxLength: 1 } : { maxLength: 9 }),
@@ -124,6 +134,7 @@ function filesOf(request: DefinitionRequest, definition: Definition, record: fc.
     processes: rarely(15, fc.constant(1), fc.constantFrom(2, 2, 3, 4)),
     batch: dense ? fc.constantFrom(1, 1, 2) : fc.constantFrom(10_000, 1, 2, 3),
     reload: oneIn(13).map((drawn) => drawn && definition.mode !== 'append'),
+    dates: dateField === null ? fc.constant(null) : fc.oneof(fc.constant(null), fc.constantFrom(...INTERVALS)),
     kill: rarely<Kill | null>(12, fc.constant(null), fc.record({ point: fc.nat(10_000), hit: fc.constantFrom(1, 1, 1, 2), how: fc.constantFrom('self', 'self', 'parent'), once: fc.boolean() })),
   })
   const runs = fc.constantFrom(...(dense ? [2, 2, 3] : [1, 2, 2, 3])).chain((n) => fc.array(run, { minLength: n, maxLength: n }))
@@ -138,12 +149,12 @@ function filesOf(request: DefinitionRequest, definition: Definition, record: fc.
         names.push({ name: `${draft.folder}f${(draft.number + copy * 7) % 31}-${index}${'c'.repeat(copy)}${made.extension}`, bytes: made.bytes })
       }
     })
-    return { request, definition, files, runs: scheduleOf(names, runs) }
+    return { request, definition, dateField, files, runs: scheduleOf(names, runs.map((drawn) => (drawn.reload ? { ...drawn, dates: null } : drawn))) }
   })
 }
 
 type Fate = 'there' | 'empty' | 'absent' | 'moved'
-type Draw = Pick<HistoryRun, 'loseLedger' | 'processes' | 'batch' | 'reload' | 'kill'> & { fates: Fate[]; old: boolean }
+type Draw = Pick<HistoryRun, 'loseLedger' | 'processes' | 'batch' | 'reload' | 'dates' | 'kill'> & { fates: Fate[]; old: boolean }
 
 function rarely<T>(n: number, often: fc.Arbitrary<T>, seldom: fc.Arbitrary<T>): fc.Arbitrary<T> {
   return fc.oneof({ weight: n - 1, arbitrary: often }, { weight: 1, arbitrary: seldom })
@@ -208,11 +219,12 @@ export function contentsOf(history: History): Set<string> {
 }
 
 /** What the model takes as committed, from what the table says is in. @throws Error for a content that nobody wrote */
-export function committedOf(history: History, arrivals: readonly { seq: number; sha256: string; generation: number }[]): ModelArrival[] {
+export function committedOf(history: History, arrivals: readonly { seq: number; sha256: string; generation: number; dates?: ByDate }[]): ModelArrival[] {
   const bySha = new Map(history.files.map((file) => [shaOf(file.bytes), file]))
-  return arrivals.map(({ seq, sha256, generation }) => {
+  const commits = Map.groupBy(arrivals, ({ seq }) => seq)
+  return [...commits.values()].flatMap((all) => all.slice(0, 1)).map(({ seq, sha256, generation }) => {
     const file = bySha.get(sha256)
     if (file === undefined) throw new Error(`arrival ${seq} has a content that no file had: ${sha256}`)
-    return { seq, content: `${sha256}#${generation}`, records: file.records }
+    return { seq, content: `${sha256}#${generation}`, records: file.records, commits: (commits.get(seq) ?? []).map(({ dates }) => dates) }
   })
 }

@@ -30,6 +30,8 @@ export interface Seen {
   /** An arrival was committed after one with a higher number. */
   late: number
   reloaded: number
+  /** A run loaded by date. */
+  dated: number
 }
 
 export interface Stage {
@@ -48,6 +50,7 @@ export async function play(history: History, run: HistoryRun, stage: Stage, mark
   if (run.loseLedger) for (const end of ['', '-wal', '-shm']) rmSync(join(folder, 'data', `ledger.db${end}`), { force: true })
   arrange(join(folder, 'in'), run)
   if (run.reload) marks.add('reloaded')
+  if (run.dates !== null) marks.add('dated')
   if (run.kill === null && run.processes === 1) return alone(history, run, stage, marks)
   if (run.processes > 1) marks.add('several')
   const death = run.kill === null ? {} : deathOf(history, run, stage)
@@ -73,8 +76,18 @@ async function alone(history: History, run: HistoryRun, stage: Stage, marks: Mar
     if (event.outcome.seq < before) marks.add('late')
     stage.highest = Math.max(stage.highest, event.outcome.seq)
   }
-  const result = await load({ ...history.request, ...common(stage), jobs: 1, reload: run.reload, onEvent, now: AbortSignal.timeout(STUCK_MS) })
+  const result = await load({ ...history.request, ...common(stage), jobs: 1, reload: run.reload, ...datesOf(history, run), onEvent, now: AbortSignal.timeout(STUCK_MS) })
   if (!GOOD.has(result.exit) || !result.balance.balances) throw new Error(`a run ended with ${result.exit}: ${JSON.stringify(result)}`)
+}
+
+function datesOf({ dateField }: History, { dates }: HistoryRun): { dateField?: string; since?: string; until?: string } {
+  return dates === null || dateField === null ? {} : { ...dates, dateField }
+}
+
+/** After runs by date: what they left out. */
+export async function loadRest(history: History, stage: Stage): Promise<void> {
+  const result = await load({ ...history.request, ...common(stage), jobs: 1, now: AbortSignal.timeout(STUCK_MS) })
+  if (!GOOD.has(result.exit) || !result.balance.balances) throw new Error(`a load of the rest ended with ${result.exit}: ${JSON.stringify(result)}`)
 }
 
 /** After everything: one more load finds every file known. */
@@ -90,7 +103,8 @@ function common({ folder, to }: Stage): { paths: string[]; into: string; to: str
 async function command(history: History, run: HistoryRun, stage: Stage, env: NodeJS.ProcessEnv): Promise<Ended & { stuck: boolean }> {
   const { columns, key, mode, keep } = history.request
   const { paths, into, to, dataDir } = common(stage)
-  const flags = Object.entries({ into, to, 'data-dir': dataDir, jobs: '1', columns, key, mode, keep }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]))
+  const { dateField, ...asked } = datesOf(history, run)
+  const flags = Object.entries({ ...asked, 'date-field': dateField, into, to, 'data-dir': dataDir, jobs: '1', columns, key, mode, keep }).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]))
   const { child, ended } = start(['load', ...paths, ...flags, '--json', ...(run.reload ? ['--reload'] : [])], { SLUICE_PROOF_BATCH: String(run.batch), ...env }, false, PROGRAM)
   let stuck = false
   const timer = setTimeout(() => {

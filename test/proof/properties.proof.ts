@@ -18,7 +18,7 @@ import fc from 'fast-check'
 import { histories, historiesWithoutDecimalKeys } from '../histories.ts'
 import { close, inFolder } from './harness.ts'
 import { examine } from './history-check.ts'
-import { loadAgain, play } from './history-play.ts'
+import { loadAgain, loadRest, play } from './history-play.ts'
 import type { Seen, Stage } from './history-play.ts'
 
 const COUNT = Number(process.env['SLUICE_HISTORIES'] ?? 500)
@@ -35,7 +35,7 @@ interface Played {
   failure: string | null
 }
 
-const nothing = (): Seen => ({ ran: 0, several: 0, killed: 0, late: 0, reloaded: 0 })
+const nothing = (): Seen => ({ ran: 0, several: 0, killed: 0, late: 0, reloaded: 0, dated: 0 })
 
 async function prove(target: Target, count: number, seed: number): Promise<Played> {
   enableCompileCache()
@@ -46,6 +46,10 @@ async function prove(target: Target, count: number, seed: number): Promise<Playe
       const marks = new Set<Exclude<keyof Seen, 'ran'>>()
       for (const run of history.runs) await play(history, run, stage, marks)
       await examine(history, join(folder, 'data'))
+      if (marks.has('dated')) {
+        await loadRest(history, stage)
+        await examine(history, join(folder, 'data'))
+      }
       await loadAgain(history, stage)
       seen.ran++
       for (const mark of marks) seen[mark]++
@@ -100,14 +104,14 @@ async function main(): Promise<void> {
     (['delta', 'sqlite'] as const).map(async (target) => {
       const { seen, failures } = await all(target)
       // A proof that never met what is hard would prove little.
-      for (const rare of ['several', 'killed', 'late', 'reloaded'] as const) {
+      for (const rare of ['several', 'killed', 'late', 'reloaded', 'dated'] as const) {
         const least = rare === 'killed' ? COUNT / 40 : COUNT / 10
         if (failures.length === 0 && seen[rare] < least) failures.push(`only ${seen[rare]} histories were ${rare}`)
       }
       for (const failure of failures) console.log(`  failed: ${target}: ${failure}`)
       result.failed += failures.length
       result.passed += seen.ran
-      return `${target} ${seen.ran} histories (${seen.several} with several processes, ${seen.killed} with a death, ${seen.late} with late files, ${seen.reloaded} with a reload)`
+      return `${target} ${seen.ran} histories (${seen.several} with several processes, ${seen.killed} with a death, ${seen.late} with late files, ${seen.reloaded} with a reload, ${seen.dated} by date)`
     }),
   )
   close('properties', result, COUNT * 2, details.join('; '))
