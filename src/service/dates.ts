@@ -2,7 +2,7 @@
 import type { Definition } from '../core/definition.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { ByDate, Interval } from '../core/interval.ts'
-import { findColumn, fold } from '../core/schema.ts'
+import { columnName, findColumn, fold } from '../core/schema.ts'
 import type { Head, Table } from '../core/target.ts'
 import type { LoadOptions } from './options.ts'
 
@@ -13,7 +13,9 @@ const DATED: readonly string[] = ['date', 'timestamp', 'timestamp_local']
  * @throws SluiceError USAGE, DEFINITION_INVALID, DEFINITION_DIFFERS
  */
 export async function datesOf(options: LoadOptions, asked: Interval | null, table: Table, before: Head, definition: Definition): Promise<ByDate | null> {
-  const { dateField, into } = options
+  const { into } = options
+  // As the table names it: "order by" is the column order_by.
+  const dateField = options.dateField === undefined ? undefined : columnName(options.dateField)
   if (asked === null && dateField === undefined) return null
   const former = before.exists ? await table.dateField() : null
   if (dateField !== undefined && former !== null && fold(dateField) !== fold(former)) {
