@@ -17,6 +17,16 @@ targetContract('duckdb', async () => {
     target: () => openDuckdbTarget({ file: join(folder, 'data.duckdb') }),
     tampered: (spec) => tamperedBy(spec, start),
     folder,
+    async deltaRows(name) {
+      const session = await engine.session()
+      try {
+        await session.exec(`ATTACH '${join(folder, 'data.duckdb')}' AS delta_of (READ_ONLY)`)
+        return (await session.rows(`SELECT id || ' ' || v AS row FROM delta_of.main.${name}`)).map(({ row }) => String(row))
+      } finally {
+        await session.exec('DETACH delta_of').catch(() => undefined)
+        await session.close()
+      }
+    },
     async dispose() {
       await engine.close()
       rmSync(folder, { recursive: true })
