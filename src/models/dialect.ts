@@ -36,7 +36,7 @@ export interface ModelDialect {
   within(values: readonly string[], groups: string): string
   /** A column so that equal ones are equal. Of floating point the first digits: the last ones depend on the order of a sum. */
   comparable(column: string, type: string): string
-  /** Statements after many rows went into a temporary table, that plans need. */
+  /** Statements after many rows went into a table, that plans need. */
   settle(table: string): readonly string[]
   /** An index on expressions over a user's table, made when it is not there; null: it is not worth having. */
   index(name: string, table: string, expressions: readonly string[], how?: { unique?: boolean; types?: readonly string[] }): string | null

@@ -41,6 +41,7 @@ export function* rebuild(dialect: ModelDialect, model: Model, known: ModelRecord
     const index = model.grouping === null ? null : dialect.index(`_sluice_part_${bare(model)}`, model.name, resultValues(model.grouping, ''), { types: model.grouping.columns.map(({ output }) => types.get(fold(output)) ?? '') })
     if (index !== null) yield* run('models.index', index)
   }
+  for (const statement of dialect.settle(table)) yield* run('models.settle', statement)
   if (!dialect.uniqueIndexes && model.key.length > 0) yield* keyHolds(model, table)
   const proven = model.grouping !== null && (yield* prove(dialect, model, model.grouping, typesOf))
   return { rows: Number((yield* rows(`SELECT count(*) AS n FROM ${table}`))[0]?.['n']), proven }

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import { ModelScene } from '../../../test/contract/model-scene.ts'
 import type { ModelVariant } from '../../../test/contract/model-scene.ts'
 import { modelContract } from '../../../test/contract/models.ts'
+import { modelDeaths } from '../../../test/contract/models-deaths.ts'
 import { ask, ownDatabase } from '../../../test/postgres.ts'
 import { openDuckdbEngine } from '../../engines/duckdb/engine.ts'
 import { uuid5 } from '../../models/uuid.ts'
@@ -31,6 +32,13 @@ async function open(): Promise<ModelVariant & { url: string }> {
 }
 
 modelContract('postgres', open)
+
+const dying = await open()
+after(() => dying.dispose())
+await modelDeaths('postgres', dying, {
+  first: ['models.own', 'models.function', 'models.make', 'models.key', 'models.record'],
+  second: ['models.touched', 'models.touch', 'models.groups', 'models.settle', 'models.index', 'models.delete', 'models.insert', 'models.record'],
+})
 
 test('uuid5 without pgcrypto gives the same ids', async () => {
   const database = await ownDatabase()
