@@ -116,6 +116,19 @@ export interface ArrivalRow {
   paths: string[]
 }
 
+/**
+ * How long a run was at what, milliseconds, summed over its batches: several are staged at once, so the sum may be above the
+ * time of the run. `committed` is without the models, in whatever transaction they are computed.
+ */
+export interface Phases {
+  /** Looking for files and numbering them. */
+  discovered: number
+  staged: number
+  committed: number
+  models: number
+  settled: number
+}
+
 export interface RunRow {
   id: string
   table: string
@@ -129,6 +142,8 @@ export interface RunRow {
   exit: number | null
   startedAt: number
   endedAt: number | null
+  /** Null: it has not ended, or died. */
+  phases: Phases | null
 }
 
 export interface FilesQuery {
@@ -244,7 +259,7 @@ export interface Ledger {
   elsewhere(run: string): Promise<number>
   /** Paths of this run, by what became of them; `ignored` is the caller's. */
   countFiles(run: string): Promise<Omit<FileCounts, 'ignored'>>
-  end(run: string, state: RunState, files: FileCounts, exit: number, fault: Fault | null): Promise<RunRow>
+  end(run: string, state: RunState, files: FileCounts, exit: number, fault: Fault | null, phases?: Phases): Promise<RunRow>
 
   /** In order of tables and numbers. @throws SluiceError USAGE for an `after` that is no `next` */
   files(query: FilesQuery): Promise<{ items: ArrivalRow[]; next: string | null }>

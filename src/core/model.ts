@@ -59,6 +59,8 @@ export interface ModelOutcome {
   rows: number | null
   /** Why it failed or waits. */
   message: string | null
+  /** Milliseconds that it took; absent: there was nothing to do, or nobody asked. */
+  ms?: number
 }
 
 /** What a target remembers of a model. */
@@ -85,4 +87,6 @@ export interface ModelWork {
   full?: boolean
   /** Try those again that failed on the same inputs. */
   retry?: boolean
+  /** Milliseconds from any beginning, for `ms` of what becomes of them. */
+  clock?: () => number
 }

@@ -5,7 +5,7 @@ import type { Definition } from '../core/definition.ts'
 import type { Fault } from '../core/errors.ts'
 import type { Interval } from '../core/interval.ts'
 import { readCursor } from '../core/ledger.ts'
-import type { ArrivalRow, ArrivalState, FileCounts, FilesQuery, RunRow, RunState, TableRow } from '../core/ledger.ts'
+import type { ArrivalRow, ArrivalState, FileCounts, FilesQuery, Phases, RunRow, RunState, TableRow } from '../core/ledger.ts'
 import type { SqlValue } from '../core/effects.ts'
 import type { SqliteRow } from '../sql/sqlite.ts'
 import { number, numberOrNull, structure, structureOrNull, textOrNull } from './books.ts'
@@ -94,5 +94,6 @@ function asRunRow(row: SqliteRow): RunRow {
     balance: structure<Balance>(row, 'balance'), evicted: number(row, 'evicted'), files: structure<FileCounts>(row, 'files'),
     reasons: structure<Record<string, number>>(row, 'reasons'), fault: structureOrNull<Fault>(row, 'fault'),
     exit: numberOrNull(row, 'exit'), startedAt: number(row, 'started_at'), endedAt: numberOrNull(row, 'ended_at'),
+    phases: structureOrNull<Phases>(row, 'phases'),
   }
 }

@@ -2,7 +2,7 @@
 import { noBalance } from '../core/balance.ts'
 import type { Fault } from '../core/errors.ts'
 import type { Interval } from '../core/interval.ts'
-import type { FileCounts, RunState } from '../core/ledger.ts'
+import type { FileCounts, Phases, RunState } from '../core/ledger.ts'
 import { asJson, nextNo, number, runNo } from './books.ts'
 import type { Books } from './books.ts'
 import { lackingOffers } from './partly.ts'
@@ -53,15 +53,15 @@ export function elsewhere(books: Books, run: string): number {
   return (row === undefined ? 0 : number(row, 'n')) + lacking.length
 }
 
-export function end(books: Books, run: string, state: RunState, files: FileCounts, exit: number | null, fault: Fault | null): void {
-  books.db.transaction('ledger.end', () => close(books, run, state, files, exit, fault))
+export function end(books: Books, run: string, state: RunState, files: FileCounts, exit: number | null, fault: Fault | null, phases: Phases | null): void {
+  books.db.transaction('ledger.end', () => close(books, run, state, files, exit, fault, phases))
 }
 
 /** A run that has ended stays as it is. */
-function close(books: Books, run: string, state: RunState, files: FileCounts, exit: number | null, fault: Fault | null): void {
+function close(books: Books, run: string, state: RunState, files: FileCounts, exit: number | null, fault: Fault | null, phases: Phases | null): void {
   const no = runNo(books, run)
-  const changed = books.db.change("UPDATE runs SET state = ?, files = ?, exit = ?, fault = ?, ended_at = ? WHERE no = ? AND state = 'RUNNING'", [
-    state, asJson(files), exit, asJson(fault), books.clock.now(), no,
+  const changed = books.db.change("UPDATE runs SET state = ?, files = ?, exit = ?, fault = ?, phases = ?, ended_at = ? WHERE no = ? AND state = 'RUNNING'", [
+    state, asJson(files), exit, asJson(fault), asJson(phases), books.clock.now(), no,
   ])
   if (changed > 0) books.db.change('DELETE FROM offers WHERE run_no = ?', [no])
 }
@@ -75,7 +75,7 @@ export function closeDeadRuns(books: Books, table: string): string[] {
     for (const run of dead) {
       const open = books.db.get("SELECT r.state, (SELECT count(*) FROM batches b WHERE b.run_no = r.no AND b.open = 1) AS claims FROM runs r WHERE r.id = ?", [run])
       if (open?.['state'] !== 'RUNNING' || open['claims'] !== 0n) continue
-      close(books, run, 'INTERRUPTED', { ...countFiles(books, run), ignored: 0 }, null, null)
+      close(books, run, 'INTERRUPTED', { ...countFiles(books, run), ignored: 0 }, null, null, null)
       closed.push(run)
     }
   })

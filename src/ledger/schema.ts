@@ -5,13 +5,14 @@ import { SluiceError } from '../core/errors.ts'
 import { SqliteSession, openForReading } from '../sql/sqlite.ts'
 
 /** Grows with every change of the tables below; kept as SQLite's user_version. */
-const LEDGER_FORMAT = 4
+const LEDGER_FORMAT = 5
 /** What makes a ledger of the format before into one of this format, by the format it leads to. */
 const STEPS: Readonly<Record<number, string>> = {
   2: 'ALTER TABLE arrivals ADD COLUMN deaths TEXT; ALTER TABLE arrivals ADD COLUMN former INTEGER',
   3: 'ALTER TABLE runs ADD COLUMN known INTEGER NOT NULL DEFAULT 0',
   4: `ALTER TABLE arrivals ADD COLUMN covered TEXT; ALTER TABLE arrivals ADD COLUMN via INTEGER; ALTER TABLE runs ADD COLUMN dates TEXT;
     CREATE INDEX arrivals_partly ON arrivals (table_no, seq) WHERE covered IS NOT NULL`,
+  5: 'ALTER TABLE runs ADD COLUMN phases TEXT',
 }
 
 // States are words, times are milliseconds since 1970, structures are JSON. `_no` refers to the `no` of another table.
@@ -38,11 +39,13 @@ CREATE INDEX arrivals_by_batch ON arrivals (batch_no) WHERE batch_no IS NOT NULL
 CREATE INDEX arrivals_by_content ON arrivals (table_no, sha256) WHERE sha256 IS NOT NULL;
 CREATE INDEX arrivals_by_copy ON arrivals (table_no, same_as) WHERE same_as IS NOT NULL;
 CREATE INDEX arrivals_partly ON arrivals (table_no, seq) WHERE covered IS NOT NULL;
--- known: paths that were known when a running run looked, beside its offers; dates: the interval that it asks for, or null.
+-- known: paths that were known when a running run looked, beside its offers; dates: the interval that it asks for, or null;
+-- phases: how long it was at what, when it ended.
 CREATE TABLE runs (no INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, table_uri TEXT NOT NULL, command TEXT NOT NULL,
   worker TEXT NOT NULL, state TEXT NOT NULL, balance TEXT NOT NULL, evicted INTEGER NOT NULL DEFAULT 0,
   reasons TEXT NOT NULL DEFAULT '{}', files TEXT NOT NULL, fault TEXT, exit INTEGER,
-  started_at INTEGER NOT NULL, ended_at INTEGER, known INTEGER NOT NULL DEFAULT 0, dates TEXT);
+  started_at INTEGER NOT NULL, ended_at INTEGER, known INTEGER NOT NULL DEFAULT 0, dates TEXT,
+  phases TEXT);
 CREATE INDEX runs_by_table ON runs (table_uri, no);
 CREATE INDEX runs_running ON runs (table_uri) WHERE state = 'RUNNING';
 -- What a running run is to see to; tried: it had its turn and is not claimed again.

@@ -10,7 +10,7 @@ import type { Batch } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
 import type { Interval } from '../core/interval.ts'
-import type { Claim, FileCounts, FilesQuery, Ledger, Offering, RunState, Sighting, TableRow } from '../core/ledger.ts'
+import type { Claim, FileCounts, FilesQuery, Ledger, Offering, Phases, RunState, Sighting, TableRow } from '../core/ledger.ts'
 import type { CommittedArrival, Receipt } from '../core/target.ts'
 import { localFs } from '../storage/local.ts'
 import type { Books } from './books.ts'
@@ -125,8 +125,8 @@ class SqliteLedger implements Ledger {
   async countFiles(run: string) {
     return runs.countFiles(this.books, run)
   }
-  async end(run: string, state: RunState, files: FileCounts, exit: number, fault: Fault | null) {
-    runs.end(this.books, run, state, files, exit, fault)
+  async end(run: string, state: RunState, files: FileCounts, exit: number, fault: Fault | null, phases?: Phases) {
+    runs.end(this.books, run, state, files, exit, fault, phases ?? null)
     const row = lists.run(this.books, run)
     if (row === null) throw new SluiceError('NOT_FOUND', `The ledger does not know the run ${run}.`)
     return row

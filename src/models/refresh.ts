@@ -91,7 +91,11 @@ export class ModelRefresh {
   *finish(after: number | null): Steps<ModelOutcome[]> {
     if (this.change !== null && after !== null) this.versions.set(this.change.table, after)
     const outcomes: ModelOutcome[] = []
-    for (const model of this.work.models) outcomes.push(yield* this.refresh(model))
+    for (const model of this.work.models) {
+      const began = this.work.clock?.() ?? 0
+      const outcome = yield* this.refresh(model)
+      outcomes.push(outcome.how === 'none' || this.work.clock === undefined ? outcome : { ...outcome, ms: Math.round(this.work.clock() - began) })
+    }
     for (const table of this.touched.values()) yield* run('models.tidy', `DROP TABLE ${table}`)
     return outcomes
   }

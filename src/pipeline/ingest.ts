@@ -314,7 +314,7 @@ async function coveredBefore(table: Table, { arrivals }: Batch): Promise<Map<num
 
 async function commit(work: Ingest, staged: Staged): Promise<Receipt> {
   const began = work.clock.monotonic()
-  const models = work.models.length === 0 ? {} : { models: { models: work.models, now: work.clock.now() } }
+  const models = work.models.length === 0 ? {} : { models: { models: work.models, now: work.clock.now(), clock: () => work.clock.monotonic() } }
   const delta = work.delta === null ? {} : { delta: { table: work.delta, run: work.run } }
   const receipt = await work.table.apply(staged, work.definition, { signal: work.now, ...models, ...delta })
   work.on({ kind: 'phase', batch: staged.batch.id, phase: 'committed', ms: work.clock.monotonic() - began, detail: `version ${receipt.version}` })

@@ -11,7 +11,7 @@ import { SluiceError, asSluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
 import type { Aside, ByDate } from '../core/interval.ts'
-import type { FileCounts, RunState } from '../core/ledger.ts'
+import type { FileCounts, Phases, RunState } from '../core/ledger.ts'
 import type { Model, ModelOutcome } from '../core/model.ts'
 import { describeSchema } from '../core/schema.ts'
 import { redact } from '../core/secret.ts'
@@ -28,6 +28,7 @@ import { offerAll } from './discover.ts'
 import { closeFolder, openEngine, openFolder, rebuildLedger, restoreTable, sweepSpool } from './folder.ts'
 import type { DataFolder } from './folder.ts'
 import { modelsOf, refreshAfter, told } from './models.ts'
+import { PhaseTimes } from './phases.ts'
 import { rememberPlace } from './places.ts'
 import type { Place } from './places.ts'
 import { settingsOf } from './options.ts'
@@ -122,9 +123,11 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const on = (event: LoadEvent): void => {
     if (event.kind === 'model') refreshed.set(event.outcome.name, event.outcome)
     windows?.hear(event)
+    times.hear(event)
     options.onEvent?.(event)
   }
   let windows: WindowsSource | null = null
+  const times = new PhaseTimes()
   const began = clock.monotonic()
   if (options.adopt === true) await takeOver(folder, table, options, on)
   const before = await table.head()
@@ -146,7 +149,9 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const never = new AbortController().signal
   const stop = AbortSignal.any([options.signal ?? never, options.now ?? never])
   const lookedAt = clock.now()
+  const looking = clock.monotonic()
   const discovery = await discoverAll(source, stop, windows)
+  times.add('discovered', clock.monotonic() - looking)
   await rememberPlace(folder, options.into, work.place)
   // The table has seen batches that the ledger does not know: it was moved here, or the ledger is an older copy.
   if (before.exists && isBehind(await ledger.lanes(key), before.lanes)) {
@@ -179,23 +184,31 @@ async function loadInto(work: Loading): Promise<LoadResult> {
     // What is replaced is replaced in one commit.
     if (replaces) discovery.pins.push(...later.splice(0))
     const offering = { dates, reload: options.reload === true, lookedAt, compare: source.compare, replacing: replaces ? table : null, on }
+    const offerTimed = async (found: Discovery): Promise<number> => {
+      const from = clock.monotonic()
+      const count = await offerAll(ledger, run, key, found, offering)
+      times.add('discovered', clock.monotonic() - from)
+      return count
+    }
     const ingestAll = async (offered: number): Promise<Tally> => ingest({
       run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
       reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, dates, delta: options.delta ?? null, whole: replaces ? offered : null, models: work.models, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? never,
     })
-    const offered = await offerAll(ledger, run, key, discovery, offering)
+    const offered = await offerTimed(discovery)
     // 0.3 kB per path, which would be held until the end.
     discovery.pins.length = 0
     tally = await ingestAll(offered)
     if (later.length > 0 && !stop.aborted) {
       const first = tally
-      const rest = await ingestAll(await offerAll(ledger, run, key, { ...discovery, pins: later }, offering))
+      const rest = await ingestAll(await offerTimed({ ...discovery, pins: later }))
       const aside = { outside: first.aside.outside + rest.aside.outside, undated: first.aside.undated + rest.aside.undated }
       tally = { faults: [...first.faults, ...rest.faults].slice(0, SHOWN_FAULTS), interrupted: rest.interrupted, madeTable: first.madeTable || rest.madeTable, aside }
     }
     await windows?.tidy()
     if (options.delta !== undefined && !tally.interrupted) await table.settleDelta?.({ table: options.delta, run })
+    const refreshing = clock.monotonic()
     models = await refreshAfter({ models: work.models, keeper: work.keeper, engine: work.engine, clock, signal: options.now }, on)
+    times.add('models', clock.monotonic() - refreshing)
   } catch (thrown) {
     // Stopped at once, whatever was in work fails; a graceful stop hides no fault.
     failure = options.now?.aborted === true ? null : asSluiceError(thrown)
@@ -203,7 +216,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   } finally {
     clearInterval(beating)
   }
-  return finish(work, { run, tally, failure, dates, models: told(models, refreshed), ignored: discovery.ignored, ms: clock.monotonic() - began })
+  return finish(work, { run, tally, failure, dates, phases: times.phases(), models: told(models, refreshed), ignored: discovery.ignored, ms: clock.monotonic() - began })
 }
 
 /** @throws SluiceError INTERRUPTED, and what the source throws */
@@ -228,6 +241,7 @@ interface Ending {
   models: ModelOutcome[]
   dates: ByDate | null
   ignored: number
+  phases: Phases
   ms: number
 }
 
@@ -245,7 +259,7 @@ async function finish(work: Loading, ending: Ending): Promise<LoadResult> {
     return { state: 'COMPLETED', exit: partial && options.allowPartial !== true ? 3 : 0, fault: null }
   }
   const asked = ended()
-  const row = await folder.ledger.end(ending.run, asked.state, files, asked.exit, asked.fault).catch((thrown: unknown) => {
+  const row = await folder.ledger.end(ending.run, asked.state, files, asked.exit, asked.fault, ending.phases).catch((thrown: unknown) => {
     // On a full disk the ledger cannot note the end either; the next run closes this one. What stopped the work is said.
     failure ??= asSluiceError(thrown)
     return current

@@ -196,7 +196,9 @@ function claims(it: It): void {
     assert.equal(await ledger.settle(batch, all, receipt(batch, [1])), false)
     const files = await ledger.countFiles('r_1')
     assert.deepEqual(files, { total: 5, loaded: 1, known: 2, waiting: 1, failed: 1 })
-    const run = await ledger.end('r_1', 'COMPLETED', { ...files, ignored: 4 }, 3, null)
+    const phases = { discovered: 3, staged: 100, committed: 40, models: 7, settled: 2 }
+    const run = await ledger.end('r_1', 'COMPLETED', { ...files, ignored: 4 }, 3, null, phases)
+    assert.deepEqual(run.phases, phases)
     assert.deepEqual([run.state, run.exit, run.balance.read, run.balance.inserted, run.evicted, run.reasons, run.files.ignored], ['COMPLETED', 3, 3, 3, 1, { KEY_REPEATED: 2 }, 4])
     const first = await ledger.arrival(T, 1)
     assert.deepEqual([first?.state, first?.sha256, first?.paths, first?.attempts, first?.batch, first?.run], ['COMPLETED', 'sha-1', ['/in/a', '/in/b', '/in/e'], 1, batch.id, 'r_1'])

@@ -14,7 +14,7 @@ import type { Fault } from '../../src/core/errors.ts'
 import { union } from '../../src/core/interval.ts'
 import type { ByDate, Covered, Interval } from '../../src/core/interval.ts'
 import { YOUNG_MS, addReasons, overtaken, readCursor } from '../../src/core/ledger.ts'
-import type { Claim, FileCounts, FilesQuery, Ledger, Offer, Offering, RunRow, RunState, Sifted, Sighting, TableRow } from '../../src/core/ledger.ts'
+import type { Claim, FileCounts, FilesQuery, Ledger, Offer, Offering, Phases, RunRow, RunState, Sifted, Sighting, TableRow } from '../../src/core/ledger.ts'
 import type { CommittedArrival, Receipt } from '../../src/core/target.ts'
 import { checkState, countsOf, inOrder, rowOf } from './ledger-check.ts'
 import { arrivalOf, holderOf, lacking, reopen } from './ledger-partly.ts'
@@ -107,7 +107,7 @@ export class MemoryLedger implements Ledger {
   async begin({ dates, ...run }: { id: string; table: string; command: string; dates?: Interval }) {
     const files = { total: 0, loaded: 0, known: 0, waiting: 0, failed: 0, ignored: 0 }
     const row: RunRow = {
-      ...run, state: 'RUNNING', balance: noBalance(), evicted: 0, files, reasons: {}, fault: null, exit: null, startedAt: this.clock.now(), endedAt: null,
+      ...run, state: 'RUNNING', balance: noBalance(), evicted: 0, files, reasons: {}, fault: null, exit: null, startedAt: this.clock.now(), endedAt: null, phases: null,
     }
     this.state.runs.set(run.id, { row, worker: this.worker, dates: dates ?? null, offers: new Map(), known: 0 })
   }
@@ -334,9 +334,9 @@ export class MemoryLedger implements Ledger {
     }
   }
 
-  async end(runId: string, state: RunState, files: FileCounts, exit: number, fault: Fault | null) {
+  async end(runId: string, state: RunState, files: FileCounts, exit: number, fault: Fault | null, phases?: Phases) {
     const { row } = this.runOf(runId)
-    if (row.state === 'RUNNING') Object.assign(row, { state, files, exit, fault, endedAt: this.clock.now() })
+    if (row.state === 'RUNNING') Object.assign(row, { state, files, exit, fault, endedAt: this.clock.now(), phases: phases ?? null })
     return structuredClone(row)
   }
 
