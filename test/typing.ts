@@ -140,7 +140,7 @@ export function typeValue(type: ColumnType, json: Json): Value | { code: Code } 
     case 'json':
       return minify(json)
     case 'string':
-      return typeof json === 'string' ? json : json instanceof NumberText || typeof json === 'boolean' ? minify(json) : MISMATCH
+      return limited(typeof json === 'string' ? json : json instanceof NumberText || typeof json === 'boolean' ? minify(json) : MISMATCH, node.length)
     case 'boolean':
       return typeof json === 'boolean' ? json : MISMATCH
     case 'int64':
@@ -153,6 +153,10 @@ export function typeValue(type: ColumnType, json: Json): Value | { code: Code } 
     case 'timestamp_local':
       return typeof json === 'string' ? timestampOf(json, node.kind === 'timestamp') : MISMATCH
   }
+}
+
+function limited(typed: string | typeof MISMATCH, most = Infinity): string | { code: Code } {
+  return typeof typed === 'string' && [...typed].length > most ? { code: 'LENGTH_EXCEEDED' } : typed
 }
 
 const MISMATCH = { code: 'TYPE_MISMATCH' } as const

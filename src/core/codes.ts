@@ -111,6 +111,7 @@ export const CODES = {
   ROW_REFUSED: { kind: 'data', exit: 3, http: 422, means: 'The database that the table lies in refuses this row.', hint: 'The message is that of the database; correct the value, or load into a table without the rule.' },
   TYPE_MISMATCH: { kind: 'data', exit: 3, http: 422, means: 'The value does not fit the type of its column.', hint: 'Correct the value, or load into a table whose column has another type.' },
   PARTITION_INVALID: { kind: 'data', exit: 3, http: 422, means: 'The value of a partition column cannot lay files apart.', hint: 'Correct the value, or load into a table without --partition-by.' },
+  LENGTH_EXCEEDED: { kind: 'data', exit: 3, http: 422, means: 'The text is longer than its column allows.', hint: 'Deliver a shorter text, or load into a table whose column is wider.' },
   PRECISION_LOST: { kind: 'data', exit: 3, http: 422, means: 'The value has more fraction digits than its column keeps: six of a timestamp, those of a decimal.', hint: 'Deliver fewer digits, or declare a wider decimal, or string.' },
   // databases that are read
   SOURCE_INVALID: { kind: 'config', exit: 4, http: 422, means: 'The source cannot be understood, or names something that is not there.', hint: "Write --from 'sqlite:FILE?table=NAME&cursor=COLUMN&key=COLUMN', or query= instead of table=." },

@@ -90,7 +90,7 @@ function declarations(text: string): { name: string; type: string; whole: string
   for (let at = 0; at <= text.length; at++) {
     const sign = text[at]
     // A bracket in a column's name is no bracket of a type.
-    if ((sign === '<' || sign === '(') && (depth > 0 || /:\s*(decimal|list|struct)\s*$/i.test(text.slice(start, at)))) depth++
+    if ((sign === '<' || sign === '(') && (depth > 0 || /:\s*(string|decimal|list|struct)\s*$/i.test(text.slice(start, at)))) depth++
     else if ((sign === '>' || sign === ')') && depth > 0) depth--
     else if (sign === ':' && depth === 0) colon = at
     else if (sign === undefined || (sign === ',' && depth === 0)) {

@@ -6,7 +6,7 @@ import type { Definition } from './definition.ts'
 import { SluiceError } from './errors.ts'
 import { findColumn } from './schema.ts'
 import type { Column, Schema } from './schema.ts'
-import { isNested } from './types.ts'
+import { isNested, isString } from './types.ts'
 import type { ColumnType } from './types.ts'
 
 /** Examples that are kept of one member, and of one column. */
@@ -102,7 +102,7 @@ export type ValueKind = 'integer' | 'fraction' | 'boolean' | 'text' | 'nested'
 
 /** The type that would take these values as well and lose nothing; null: there is none, or nothing is known of them. */
 export function widenedBy(type: ColumnType, kinds: ReadonlySet<ValueKind>): ColumnType | null {
-  if (kinds.size === 0 || kinds.has('nested') || isNested(type) || type === 'json' || type === 'string') return null
+  if (kinds.size === 0 || kinds.has('nested') || isNested(type) || type === 'json' || isString(type)) return null
   const numbers = [...kinds].every((kind) => kind === 'integer' || kind === 'fraction')
   // int64 to double would change integers beyond 2^53.
   if (numbers && type === 'int64') return kinds.has('fraction') ? 'decimal(38,18)' : 'decimal(38,0)'

@@ -2,6 +2,7 @@
  * Types of columns. A type is a text, as it is declared, stored and shown; `nodeOf` gives it as a tree.
  *
  *   string boolean int64 double date timestamp timestamp_local json      scalars
+ *   string(n)                  text of at most n characters, 1 ≤ n ≤ 10,485,760; a column alone, not inside of lists and structs
  *   decimal(p,s)               1 ≤ p ≤ 38 digits in all, 0 ≤ s ≤ p of them after the point
  *   list<T>                    elements of one type, null among them
  *   struct<name:T,…>           members by name, matched without case
@@ -12,7 +13,8 @@ import { SluiceError } from './errors.ts'
 export const SCALARS = ['string', 'boolean', 'int64', 'double', 'date', 'timestamp', 'timestamp_local', 'json'] as const
 export type Scalar = (typeof SCALARS)[number]
 export type DecimalType = `decimal(${number},${number})`
-export type ColumnType = Scalar | DecimalType | `list<${string}>` | `struct<${string}>`
+export type TextType = `string(${number})`
+export type ColumnType = Scalar | TextType | DecimalType | `list<${string}>` | `struct<${string}>`
 
 export interface DecimalNode {
   kind: 'decimal'
@@ -27,15 +29,22 @@ export interface StructNode {
   kind: 'struct'
   members: readonly { name: string; type: TypeNode }[]
 }
-export type TypeNode = { kind: Scalar } | DecimalNode | ListNode | StructNode
+export interface ScalarNode {
+  kind: Scalar
+  /** Of a string: most characters (code points); absent: as many as there are. */
+  length?: number
+}
+export type TypeNode = ScalarNode | DecimalNode | ListNode | StructNode
 
 /** All types, for messages. */
-export const TYPE_WORDS = [...SCALARS, 'decimal(p,s)', 'list<T>', 'struct<name:T,…>'].join(', ')
+export const TYPE_WORDS = [...SCALARS, 'string(n)', 'decimal(p,s)', 'list<T>', 'struct<name:T,…>'].join(', ')
 
 /** Scalars that may be a key: they compare exactly. So does a decimal. */
 export const KEY_TYPES: readonly Scalar[] = ['string', 'boolean', 'int64', 'date', 'timestamp', 'timestamp_local']
 export const KEY_WORDS = [...KEY_TYPES, 'decimal(p,s)'].join(', ')
 
+/** Most characters that a declared length may allow: what PostgreSQL takes. */
+export const MAX_LENGTH = 10_485_760
 /** Digits that a decimal may have. */
 export const MAX_PRECISION = 38
 /** Levels of lists and structs in one another. */
@@ -45,6 +54,11 @@ const MAX_MEMBERS = 1000
 
 export function isNested(type: ColumnType): boolean {
   return type.startsWith('list<') || type.startsWith('struct<')
+}
+
+/** Text that is no JSON, of any length. */
+export function isString(type: ColumnType): boolean {
+  return type === 'string' || type.startsWith('string(')
 }
 
 export function isDecimal(type: ColumnType): type is DecimalType {
@@ -57,7 +71,7 @@ export function isJsonText(type: ColumnType): boolean {
 }
 
 export function canBeKey(type: ColumnType): boolean {
-  return isDecimal(type) || (KEY_TYPES as readonly string[]).includes(type)
+  return isDecimal(type) || isString(type) || (KEY_TYPES as readonly string[]).includes(type)
 }
 
 /** May it decide a winner (max, min)? */
@@ -79,7 +93,7 @@ export function formatType(node: TypeNode): ColumnType {
   if (node.kind === 'decimal') return `decimal(${node.precision},${node.scale})`
   if (node.kind === 'list') return `list<${formatType(node.element)}>`
   if (node.kind === 'struct') return `struct<${node.members.map(({ name, type }) => `${name}:${formatType(type)}`).join(',')}>`
-  return node.kind
+  return 'length' in node ? `string(${node.length ?? 0})` : node.kind
 }
 
 /** Any spelling of a type. @throws SluiceError DEFINITION_INVALID saying what is wrong with it */
@@ -111,7 +125,14 @@ class TypeParser {
     if (word === 'struct') return this.struct(depth)
     const scalar = SCALARS.find((name) => name === word)
     if (scalar === undefined) throw this.wrong(word === '' ? 'a type is missing' : `the unknown type ${word}`)
-    return { kind: scalar }
+    return scalar === 'string' && this.found('(') ? this.limited(depth) : { kind: scalar }
+  }
+  private limited(depth: number): ScalarNode {
+    const length = Number(this.take(/\d{1,9}/y))
+    this.expect(')')
+    if (length < 1 || length > MAX_LENGTH) throw this.wrong(`string(n) takes 1 to ${MAX_LENGTH} characters`)
+    if (depth > 0) throw this.wrong('the length of a text is for a column, not for a part of a list or struct')
+    return { kind: 'string', length }
   }
   private decimal(): DecimalNode {
     this.expect('(')

@@ -11,7 +11,7 @@ import { SluiceError } from '../core/errors.ts'
 import { PLACE_COLUMN } from '../core/place.ts'
 import { findColumn } from '../core/schema.ts'
 import type { Column, Schema } from '../core/schema.ts'
-import { isDecimal, isNested } from '../core/types.ts'
+import { isDecimal, isNested, isString } from '../core/types.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import { duckType, jsonTextSql, ofTextSql, timeSql } from './nested.ts'
 
@@ -164,7 +164,7 @@ export function candidatesSql(staged: Omit<Lying, 'losers'>, suspects: readonly 
 
 /** Asks for `n` candidates and for `bytes`, the average size of what is grouped of one. */
 export function sizeSql(schema: Schema, key: readonly string[], keep: Keep): string {
-  const sizes = deciding(schema, key, keep).map(({ name, type }) => (type === 'string' ? `coalesce(avg(strlen(${quoteName(name)})), 0)` : '8'))
+  const sizes = deciding(schema, key, keep).map(({ name, type }) => (isString(type) ? `coalesce(avg(strlen(${quoteName(name)})), 0)` : '8'))
   return `SELECT count(*) AS n, CAST(${sizes.join(' + ')} AS DOUBLE) AS bytes FROM ${CANDIDATE}`
 }
 

@@ -5,7 +5,7 @@
  * Why not by these writers alone: docs/decisions/text-by-sql.md.
  */
 import type { Column, ColumnType, Schema } from '../core/schema.ts'
-import { nodeOf } from '../core/types.ts'
+import { isString, nodeOf } from '../core/types.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import { decimalSql, jsonTextSql, timeSql } from './nested.ts'
 
@@ -31,7 +31,7 @@ export function noLineSql(schema: Schema, to: 'ndjson' | 'json' | 'csv'): Sql | 
 function jsonOf({ name, type }: Column): Sql {
   const x = quoteName(name)
   if (type === 'double') return `CASE WHEN ${x} IS NULL THEN 'null' WHEN isfinite(${x}) THEN ${doubleSql(x)} END`
-  const text = type === 'string' ? jsonString(x) : plainSql(type, x)
+  const text = isString(type) ? jsonString(x) : plainSql(type, x)
   const quoted = type === 'date' || type === 'timestamp' || type === 'timestamp_local'
   return `coalesce(${quoted ? `'"' || ${text} || '"'` : text}, 'null')`
 }

@@ -12,7 +12,7 @@ import type { Alteration, Proposal, ValueKind } from '../core/proposal.ts'
 import { columnName, findColumn, fold } from '../core/schema.ts'
 import type { Column, ColumnType } from '../core/schema.ts'
 import type { Head, RejectRow, Table } from '../core/target.ts'
-import { formatType, isNested, parseType } from '../core/types.ts'
+import { formatType, isNested, isString, parseType } from '../core/types.ts'
 import { closeFolder, openEngine, openFolder } from './folder.ts'
 import { tableNamed } from './lookup.ts'
 import { dataFolder } from './options.ts'
@@ -195,7 +195,7 @@ async function typeItems(table: Table, head: Head, pathOf: PathOf): Promise<Sche
   for (const { column, records, place, examples, kinds } of found.values()) {
     const { name, type: has } = column
     // Text that is not nested fits by now: the column was changed since.
-    if ((has === 'string' && !kinds.has('nested')) || has === 'json') continue
+    if ((isString(has) && !kinds.has('nested')) || has === 'json') continue
     const type = widenedBy(has, kinds)
     const can = type !== null && table.takes(has, type)
     const why = type === null ? `No type takes them all; look at them with sluice rejects ls --code TYPE_MISMATCH, correct them, or load into a new table.` : can ? `accept makes ${name} a ${type}.` : `${name} would have to be a ${type}, which needs every row written again. ${NEW_TABLE}`

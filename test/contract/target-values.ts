@@ -96,6 +96,17 @@ export function valueCases(get: () => Variant): void {
       await scene.check()
     })
 
+    test('a text of limited length: characters are counted, what is longer is put aside, and the length stays', async () => {
+      const scene = await Scene.open(get(), { columns: 'k:string(3),v:string(2)', key: 'k', mode: 'upsert' })
+      const receipt = await scene.load([{ seq: 1, records: [{ k: 'abc', v: '\u{1F600}\u{1F600}' }, { k: 'abcd', v: 'a' }, { k: 'b', v: 'a\u{1F600}b' }, { k: 'c', v: 12 }, { k: 'd', v: 123 }, { k: 'e', v: '\n\t' }] }])
+      counted(receipt, { 1: { inserted: 3, quarantined: 3 } })
+      assert.deepEqual((await scene.rejects()).map(({ code, column }) => [code, column]), [['LENGTH_EXCEEDED', 'k'], ['LENGTH_EXCEEDED', 'v'], ['LENGTH_EXCEEDED', 'v']])
+      const head = await (await scene.another()).head()
+      assert.deepEqual(head.schema.map(({ type }) => type), ['string(3)', 'string(2)'])
+      counted(await scene.load([{ seq: 2, records: [{ k: 'abc', v: '\u{1F600}\u{1F600}' }, { k: 'abc', v: 'xyz' }, { k: 'c', v: 'no' }] }]), { 2: { duplicate: 1, updated: 1, quarantined: 1 } })
+      await scene.check()
+    })
+
     test('a record with a text that the target cannot hold is put aside, and the next one of its key is in its place', async () => {
       const scene = await Scene.open(get(), { columns: 'k:int64,v:string', key: 'k', mode: 'upsert' })
       const receipt = await scene.load([{ seq: 1, records: [{ k: 1, v: 'a' }, { k: 1, v: 'b' }, { k: 1, v: 'c\0' }, { k: 2, v: '\0' }] }])

@@ -10,7 +10,7 @@
  * After each the table is what it must be, and doctor finds nothing. SLUICE_SWEEP=<n> takes every n-th kill only.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, ownDatabase, serverUrl } from '../postgres.ts'
@@ -212,9 +212,17 @@ async function loaders({ mode, seed, server }: { mode: Mode; seed: number; serve
 function restart(data: string): () => Promise<void> {
   return async () => {
     const pid = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0])
-    process.kill(pid, 'SIGKILL')
+    // Its processes for the sessions as well: as long as one of them lives, no other server may take the data.
+    const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(name) === pid).map(Number)
+    for (const one of [pid, ...children]) {
+      try {
+        process.kill(one, 'SIGKILL')
+      } catch {
+        // It had ended with its parent.
+      }
+    }
     const restarting = process.env['SLUICE_TEST_POSTGRES_START'] ?? ''
-    await sleep(200)
+    await sleep(300)
     execFileSync('bash', ['-c', restarting], { stdio: 'ignore' })
     for (let tries = 0; ; tries++) {
       try {
@@ -225,6 +233,14 @@ function restart(data: string): () => Promise<void> {
         await sleep(100)
       }
     }
+  }
+}
+
+function parentOf(pid: string): number {
+  try {
+    return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+  } catch {
+    return 0
   }
 }
 

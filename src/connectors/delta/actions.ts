@@ -182,7 +182,7 @@ function field(column: Column): Field {
   const metadata: Record<string, string> = {}
   if (column.original !== undefined) metadata['comment'] = column.original
   // What Delta's own type does not tell: text that is JSON, also inside.
-  if (column.type === 'json' || isNested(column.type)) metadata['sluice.type'] = column.type
+  if (column.type === 'json' || column.type.startsWith('string(') || isNested(column.type)) metadata['sluice.type'] = column.type
   return { name: column.name, type: deltaType(nodeOf(column.type)), nullable: true, metadata }
 }
 

@@ -3,7 +3,7 @@
  */
 import type { Staged } from '../../core/engine.ts'
 import type { ColumnType, Schema } from '../../core/schema.ts'
-import { MAX_PRECISION, isDecimal } from '../../core/types.ts'
+import { MAX_PRECISION, isDecimal, isString } from '../../core/types.ts'
 import { columnOf } from '../../resolve/duckdb-table.ts'
 import type { AddAction } from './actions.ts'
 import { CUT, HIGHEST, readBounds } from './stats.ts'
@@ -30,7 +30,7 @@ function overlaps(type: ColumnType, { min: low, max: high }: Bounds, min: string
   if (isDecimal(type)) return !(low !== undefined && above(low, max)) && !(high !== undefined && above(min, high))
   if (type === 'timestamp' || type === 'timestamp_local') return reachesTime(low, 'down', max) && reachesTime(high, 'up', min)
   if (type === 'date') return (low === undefined || low <= max) && (high === undefined || high >= min)
-  if (type === 'string') return (low === undefined || order(low, max) <= 0) && (high === undefined || reaches(high, min))
+  if (isString(type)) return (low === undefined || order(low, max) <= 0) && (high === undefined || reaches(high, min))
   return true
 }
 

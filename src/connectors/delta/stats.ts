@@ -7,7 +7,7 @@
 import type { ColumnStats, Written } from '../../core/engine.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import type { ColumnType, Schema } from '../../core/schema.ts'
-import { isDecimal } from '../../core/types.ts'
+import { isDecimal, isString } from '../../core/types.ts'
 
 /** Longer texts are cut; a cut maximum gets the highest code point behind it. */
 export const CUT = 32
@@ -36,7 +36,7 @@ function boundsOf(type: ColumnType, stats: ColumnStats, rows: number): { min: st
   const { min, max } = stats
   // Spark sorts NaN highest, DuckDB's maximum passes over it.
   if (min === undefined || max === undefined || stats.nan === true || stats.nulls === rows) return null
-  if (type === 'string') return { min: JSON.stringify(cut(min).text), max: highEnd(max) }
+  if (isString(type)) return { min: JSON.stringify(cut(min).text), max: highEnd(max) }
   if (type === 'int64') return INTEGER.test(min) && INTEGER.test(max) ? { min, max } : null
   if (isDecimal(type)) return NUMBER.test(min) && NUMBER.test(max) ? { min, max } : null
   // The zeros are equal, yet some readers order them.

@@ -21,7 +21,8 @@ test('types that would change a value are none', () => {
     for (const type of ['string', 'json', 'double', 'timestamp', 'timestamp_local', 'decimal(10,3)'] as const) assert.equal(postgres.holds(stored, type), stored === 'numeric' && type === 'decimal(10,3)', `${stored} for ${type}`)
   }
   assert.ok(!postgres.holds('numeric(10,3)', 'decimal(10,2)') && !postgres.holds('numeric(10,2)', 'decimal(11,2)') && postgres.holds('numeric(12,2)', 'decimal(10,2)'))
-  assert.deepEqual([postgres.typeOf('character varying(5)'), postgres.typeOf('integer')], ['string', 'int64'])
+  assert.deepEqual([postgres.typeOf('character varying(5)'), postgres.typeOf('character varying'), postgres.typeOf('integer')], ['string(5)', 'string', 'int64'])
+  assert.equal(postgres.sqlType('string(420)'), 'character varying(420) COLLATE "C"')
 })
 
 test('names of tables with and without a schema; what is too long for a name is told apart', () => {

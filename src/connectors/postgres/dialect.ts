@@ -68,7 +68,8 @@ function names(table: string): Names {
 function sqlType(type: ColumnType): string {
   const node = nodeOf(type)
   if (node.kind === 'decimal') return `numeric(${node.precision},${node.scale})`
-  return node.kind === 'list' || node.kind === 'struct' ? 'json' : TYPES[node.kind]
+  if (node.kind === 'list' || node.kind === 'struct') return 'json'
+  return node.length === undefined ? TYPES[node.kind] : `character varying(${node.length}) COLLATE "C"`
 }
 
 function holds(stored: string, type: ColumnType): boolean {
@@ -99,7 +100,9 @@ function holds(stored: string, type: ColumnType): boolean {
 function typeOf(stored: string): ColumnType | null {
   const [, precision, scale] = /^numeric\((\d+),(\d+)\)$/.exec(stored) ?? []
   if (precision !== undefined && scale !== undefined) return Number(precision) <= 38 && Number(scale) <= Number(precision) ? `decimal(${Number(precision)},${Number(scale)})` : null
-  if (stored.startsWith('character varying') || stored === 'text') return 'string'
+  const [, length] = /^character varying\((\d+)\)$/.exec(stored) ?? []
+  if (length !== undefined) return `string(${Number(length)})`
+  if (stored === 'character varying' || stored === 'text') return 'string'
   if (stored === 'integer' || stored === 'smallint') return 'int64'
   const scalar = (Object.keys(TYPES) as Scalar[]).find((name) => TYPES[name] === stored)
   return scalar ?? null

@@ -12,7 +12,7 @@ import type { Engine, Staged } from '../../core/engine.ts'
 import { REJECT_COLUMNS } from '../../core/engine.ts'
 import { SHOWN_VALUE, SluiceError } from '../../core/errors.ts'
 import type { Column, Schema } from '../../core/schema.ts'
-import { isNested } from '../../core/types.ts'
+import { isNested, isString } from '../../core/types.ts'
 import type { Incoming } from '../../database/dialect.ts'
 import { losersSql, recordsSql, rejectsSql, winnersSql } from '../../resolve/duckdb-batch.ts'
 import { rowJsonSql } from '../../resolve/duckdb-table.ts'
@@ -29,7 +29,7 @@ const RAW_BYTES = 65_536
 
 /** Columns whose text must be told from null when it is empty. */
 function isText({ type }: Column): boolean {
-  return type === 'string' || type === 'json' || isNested(type)
+  return isString(type) || type === 'json' || isNested(type)
 }
 
 /** The winners in one file, which is read as often as it is needed. */
@@ -119,7 +119,7 @@ function textColumns(schema: Schema): string[] {
 
 /** Columns of text that may hold a NUL: JSON has an escape for it. */
 function mayHoldNul(schema: Schema): string[] {
-  return schema.flatMap(({ name, type }) => (type === 'string' ? [`coalesce(contains(${quoteName(name)}, chr(0)), false)`] : []))
+  return schema.flatMap(({ name, type }) => (isString(type) ? [`coalesce(contains(${quoteName(name)}, chr(0)), false)`] : []))
 }
 
 /** The rows of a relation that the server can hold, as it reads them: place, then c0, c1, …. */
@@ -132,7 +132,7 @@ function soundSql({ schema }: Staged, relation: string): string {
 /** Those that it cannot, as rejects. A NUL is shown by its sign; the raw text has its escape. */
 function refusedSql(staged: Staged): string {
   const { schema } = staged
-  const texts = schema.filter(({ type }) => type === 'string')
+  const texts = schema.filter(({ type }) => isString(type))
   const told = (what: (column: Column) => string): string => `CASE ${texts.map((column) => `WHEN contains(${quoteName(column.name)}, chr(0)) THEN ${what(column)}`).join(' ')} END`
   const value = told(({ name }) => visible(`left(${quoteName(name)}, ${SHOWN_VALUE})`))
   const column = told(({ name }) => quoteText(name))

@@ -11,7 +11,7 @@ import { readState } from './state.ts'
 
 /** Dates, timestamps and decimals lie in SQLite as the text that they would be in a column of text. */
 export function sameText(from: ColumnType, to: ColumnType): boolean {
-  return to === 'string' && (from === 'date' || from === 'timestamp' || from === 'timestamp_local' || isDecimal(from))
+  return to === 'string' && (from.startsWith('string(') || from === 'date' || from === 'timestamp' || from === 'timestamp_local' || isDecimal(from))
 }
 
 /** @returns the table's version, which is the number of its batches: it stays. @throws SluiceError see `Table.alter` */

@@ -6,7 +6,7 @@
  * it. Columns of numbers are never touched, a negative number is no formula. `resolve/text.ts` makes the same lines in SQL.
  */
 import type { Column, Row, Schema, Value } from '../../core/schema.ts'
-import { isNested } from '../../core/types.ts'
+import { isNested, isString } from '../../core/types.ts'
 import { UnwritableValue, doubleText, timestampText } from '../unwritable.ts'
 import type { TextOptions, TextWriter } from '../writer.ts'
 
@@ -41,6 +41,6 @@ function quote(value: string): string {
 function writeOf({ type }: Column, text: (value: string) => string): (value: Value) => string {
   if (type === 'double') return (value) => doubleText(value as number)
   if (type === 'timestamp' || type === 'timestamp_local') return (value) => timestampText(String(value))
-  if (type === 'string' || type === 'json' || isNested(type)) return (value) => text(String(value))
+  if (isString(type) || type === 'json' || isNested(type)) return (value) => text(String(value))
   return String
 }

@@ -4,6 +4,7 @@
  * Integers and decimals keep their digits, doubles are the shortest text of the same number, timestamps are ISO, json
  * columns stand as they are. Null is written: every record has every column. `resolve/text.ts` makes the same lines in SQL.
  */
+import { isString } from '../../core/types.ts'
 import type { Column, Row, Schema, Value } from '../../core/schema.ts'
 import { UnwritableValue, doubleText, timestampText } from '../unwritable.ts'
 import type { TextWriter } from '../writer.ts'
@@ -37,7 +38,7 @@ export function jsonWriter(schema: Schema, to: 'ndjson' | 'json'): TextWriter {
 }
 
 function writeOf({ name, type }: Column): Write {
-  if (type === 'string' || type === 'date') return (value) => JSON.stringify(value)
+  if (isString(type) || type === 'date') return (value) => JSON.stringify(value)
   if (type === 'timestamp' || type === 'timestamp_local') return (value) => `"${timestampText(String(value))}"`
   if (type !== 'double') return String
   return (value) => {

@@ -5,7 +5,7 @@
  * the schema leaves out are merely not mentioned. So columns may appear late, and all parts of an attempt agree.
  */
 import type { Column, ColumnType } from '../../core/schema.ts'
-import { isNested, nodeOf } from '../../core/types.ts'
+import { isNested, isString, nodeOf } from '../../core/types.ts'
 import { openAppendFile } from '../../storage/appendFile.ts'
 import type { AppendFile } from '../../storage/appendFile.ts'
 import type { WriteBehind } from '../../storage/behind.ts'
@@ -154,7 +154,7 @@ function element(t: ThriftWriter, name: string, type: ColumnType, says: boolean)
   } else if (says && (type === 'json' || isNested(type))) {
     t.i32(6, 19)
     t.struct(10, () => t.struct(12, () => {}))
-  } else if (type === 'string' || type === 'json' || isNested(type)) {
+  } else if (isString(type) || type === 'json' || isNested(type)) {
     t.i32(6, 0)
     t.struct(10, () => t.struct(1, () => {}))
   } else if (type === 'date') {

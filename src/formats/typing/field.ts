@@ -6,7 +6,7 @@
  * Two measures: *narrow* is what makes or keeps an inferred type, *wide* is what a column that exists already takes besides.
  * Only wide: `1e5` (without point or sign it is as likely an article number), `-0`, `1.0` as an integer, `True` and `TRUE`.
  */
-import { isDecimal } from '../../core/types.ts'
+import { isDecimal, nodeOf } from '../../core/types.ts'
 import type { ColumnType, Scalar } from '../../core/types.ts'
 import { DECIMAL, INTEGER, MAX_DEPTH, NESTED, OneMember } from '../record.ts'
 import { DONE, Scanner } from '../json/scan.ts'
@@ -17,7 +17,7 @@ import { SAW_BOOLEAN, SAW_DATE, SAW_DOUBLE, SAW_INTEGER, SAW_LONG, SAW_TEXT, SAW
 import { integerOf, plain, small, survives } from './number.ts'
 import { Clockwork, LOCAL, NOT_A_TIME, TOO_FINE, ZONED, days } from './temporal.ts'
 import { inside } from './nested.ts'
-import { ASSUMED_UTC } from './write.ts'
+import { ASSUMED_UTC, longer } from './write.ts'
 import type { Written } from './write.ts'
 import { writerOf } from './writers.ts'
 
@@ -134,8 +134,20 @@ export function fieldWriterOf(type: ColumnType): FieldWriter {
   const scalar = FIELD_WRITERS[type as Scalar] as FieldWriter | undefined
   if (scalar !== undefined) return scalar
   let writer = others.get(type)
-  if (writer === undefined) others.set(type, (writer = relayed(type)))
+  if (writer === undefined) others.set(type, (writer = limited(type) ?? relayed(type)))
   return writer
+}
+
+/** A text of limited length; null: the type is none. */
+function limited(type: ColumnType): FieldWriter | null {
+  const node = nodeOf(type)
+  const most = 'length' in node ? node.length : undefined
+  if (most === undefined) return null
+  return (column, row, buf, from, to) => {
+    if (longer(buf, from, to, most)) return 'LENGTH_EXCEEDED'
+    column.text(row, buf, from, to)
+    return null
+  }
 }
 
 /** The field as the one member of a record of JSON. */

@@ -16,7 +16,7 @@ const scratch = new ByteList(4096)
 
 /** A timestamp without a zone was taken as UTC. */
 export const ASSUMED_UTC = 'assumed'
-export type Written = null | typeof ASSUMED_UTC | Extract<Code, 'TYPE_MISMATCH' | 'PRECISION_LOST' | 'MEMBER_REPEATED'>
+export type Written = null | typeof ASSUMED_UTC | Extract<Code, 'TYPE_MISMATCH' | 'PRECISION_LOST' | 'LENGTH_EXCEEDED' | 'MEMBER_REPEATED'>
 
 /** Writes member `i` of the record that the scanner holds; null has no value and is written as none. */
 export type Writer = (column: ColumnBuffer, row: number, s: RecordView, i: number) => Written
@@ -64,6 +64,33 @@ function writeText(column: ColumnBuffer, row: number, s: RecordView, i: number):
   } else if (kind === NESTED) return 'TYPE_MISMATCH'
   else if (kind !== NULL) column.text(row, s.buf, s.valueFrom[i] as number, s.valueTo[i] as number)
   return null
+}
+
+/** Are there more than `most` characters (code points)? A text of no more bytes has no more characters. */
+export function longer(buf: Uint8Array, from: number, to: number, most: number): boolean {
+  if (to - from <= most) return false
+  let characters = 0
+  // Every byte but the second to fourth of a character begins one.
+  for (let p = from; p < to; p++) if (((buf[p] as number) & 0xc0) !== 0x80 && ++characters > most) return true
+  return false
+}
+
+/** The writer of a text of limited length. */
+export function limitedWriter(most: number): Writer {
+  return (column, row, s, i) => {
+    const kind = s.kind[i]
+    if (kind === NULL) return null
+    if (kind === NESTED) return 'TYPE_MISMATCH'
+    if (kind === STRING && s.escaped[i] === 1) {
+      const bytes = decoded(s, i)
+      if (longer(bytes, 0, bytes.length, most)) return 'LENGTH_EXCEEDED'
+      column.text(row, bytes, 0, bytes.length)
+      return null
+    }
+    if (longer(s.buf, s.valueFrom[i] as number, s.valueTo[i] as number, most)) return 'LENGTH_EXCEEDED'
+    column.text(row, s.buf, s.valueFrom[i] as number, s.valueTo[i] as number)
+    return null
+  }
 }
 
 function writeJson(column: ColumnBuffer, row: number, s: RecordView, i: number): Written {
