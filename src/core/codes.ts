@@ -119,7 +119,7 @@ export const CODES = {
   // queries
   SQL_INVALID: { kind: 'usage', exit: 2, http: 400, means: 'The database does not understand the query.', hint: 'Correct the query at the place that is named; sluice tables schema TABLE lists the columns.' },
   SQL_REFUSED: { kind: 'usage', exit: 2, http: 403, means: 'The console reads: it takes one SELECT over the tables of the place, and nothing else.', hint: 'Write one SELECT, and load with sluice load what a table is to hold.' },
-  SQL_FAILED: { kind: 'usage', exit: 1, http: 422, means: 'The query is right and fails on a value that it meets.', hint: 'Look at the value that is named; TRY_CAST gives null where CAST fails.' },
+  SQL_FAILED: { kind: 'usage', exit: 2, http: 422, means: 'The query is right and fails on a value that it meets.', hint: 'Look at the value that is named; TRY_CAST gives null where CAST fails.' },
   SQL_TIMEOUT: { kind: 'transient', exit: 1, http: 504, means: 'The query took longer than it may.', hint: 'Give it more time with --timeout, or ask for less.' },
   // between processes
   ARRIVAL_COMMITTED: { kind: 'conflict', exit: 1, http: 409, means: 'Part of the batch was committed by another process meanwhile.', hint: 'Nothing to do: Sluice looks again and leaves it out.' },

@@ -89,7 +89,7 @@ test('what is wrong has its code, its place and its exit', async (t) => {
     ['select * from nosuch', 'SQL_INVALID', 2, /There are items/],
     ['delete from items', 'SQL_REFUSED', 2, /no SELECT/],
     ['select 1; select 2', 'SQL_REFUSED', 2, /2 statements/],
-    ['select cast(name as integer) from items', 'SQL_FAILED', 1, /Widget/],
+    ['select cast(name as integer) from items', 'SQL_FAILED', 2, /Widget/],
     [' ', 'USAGE', 2, /empty/],
   ]
   for (const [sql, code, exit, message] of cases) {
