@@ -64,6 +64,10 @@ export interface ConsoleSettings {
   spill: number
   /** Existing folder for what does not fit into memory. */
   spool: string
+  /** Of a server: options of its address, a password for this command, and milliseconds for a statement. */
+  options?: string
+  secret?: Secret
+  timeout: number
 }
 
 /** SQL on the tables of a place, by the scheme of the target. */
@@ -79,6 +83,8 @@ export const CONSOLES: Readonly<Record<string, (settings: ConsoleSettings) => Pr
     return openDuckdbConsole({ memory, spill, spool, relations })
   },
   sqlite: async ({ location }) => (await import('./connectors/sqlite/console.ts')).openSqliteConsole(location),
+  postgres: async ({ location, options, secret, timeout }) =>
+    (await import('./connectors/postgres/console.ts')).openPostgresConsole({ url: options === undefined ? location : `${location}?${options}`, secret: secret ?? null, timeout }),
 }
 
 /** What a source is made from. `key`: columns that tell rows apart. */
@@ -91,5 +97,6 @@ export interface SourceSettings {
 
 /** Databases whose tables can be read. */
 export const SOURCES: Readonly<Record<string, (settings: SourceSettings) => Promise<TableSource>>> = {
+  postgres: async ({ address, key }) => (await import('./connectors/postgres/source.ts')).openPostgresSource({ address, key }),
   sqlite: async ({ location, address, key }) => (await import('./connectors/sqlite/source.ts')).openSqliteSource({ file: location, address, key }),
 }

@@ -16,6 +16,8 @@ export interface SourceAddress {
   overlap?: string
   /** Rows of a window at most. */
   window?: number
+  /** Other parameters of a server's address, as they were written. */
+  options?: string
 }
 
 /** Schemes of databases that can be read. */
@@ -35,10 +37,15 @@ export function parseAddress(text: string): SourceAddress {
   const [, scheme, location] = /^([a-z]+):(.*)$/s.exec(at < 0 ? text : text.slice(0, at)) ?? []
   if (scheme === undefined || !SCHEMES.includes(scheme) || location === undefined || location === '') throw new SluiceError('SOURCE_INVALID', `--from ${text} names no database.`)
   const given = new Map<string, string>()
+  const options: string[] = []
   for (const part of at < 0 ? [] : text.slice(at + 1).split('&')) {
     const [, name = part, value = ''] = /^([^=]*)=(.*)$/s.exec(part) ?? []
     // Connection parameters of a server are none of ours.
-    if (!MEMBERS.includes(name) && !location.startsWith('//')) throw new SluiceError('SOURCE_INVALID', `--from: ${name} is no part of a source; there are ${MEMBERS.join(', ')}.`)
+    if (!MEMBERS.includes(name) && location.startsWith('//')) {
+      options.push(part)
+      continue
+    }
+    if (!MEMBERS.includes(name)) throw new SluiceError('SOURCE_INVALID', `--from: ${name} is no part of a source; there are ${MEMBERS.join(', ')}.`)
     if (given.has(name)) throw new SluiceError('SOURCE_INVALID', `--from has ${name} twice.`, { hint: 'Write & as %26 where it is part of a query.' })
     given.set(name, decode(value))
   }
@@ -50,8 +57,8 @@ export function parseAddress(text: string): SourceAddress {
   const window = given.get('window')
   if (window !== undefined && !(/^[1-9]\d{0,7}$/.test(window) && Number(window) <= MOST_ROWS)) throw new SluiceError('SOURCE_INVALID', `window=${window}: expected a number of rows from 1 to ${MOST_ROWS}.`)
   return {
-    scheme, location, table: table === '' ? null : table, query: query === '' ? null : query, cursor: cursor === '' ? null : cursor,
-    key: (given.get('key') ?? '').split(',').map((name) => name.trim()).filter((name) => name !== ''), ...(overlap === undefined ? {} : { overlap }), ...(window === undefined ? {} : { window: Number(window) }),
+    scheme: scheme === 'postgresql' ? 'postgres' : scheme, location, table: table === '' ? null : table, query: query === '' ? null : query, cursor: cursor === '' ? null : cursor,
+    key: (given.get('key') ?? '').split(',').map((name) => name.trim()).filter((name) => name !== ''), ...(overlap === undefined ? {} : { overlap }), ...(window === undefined ? {} : { window: Number(window) }), ...(options.length === 0 ? {} : { options: options.join('&') }),
   }
 }
 

@@ -13,7 +13,7 @@ import { closeFolder, openEngine, openFolder } from './folder.ts'
 import type { DataFolder } from './folder.ts'
 import { knownTables } from './lookup.ts'
 import { dataFolder } from './options.ts'
-import { parseTarget, tablesFolder } from './targets.ts'
+import { isServer, parseTarget, tablesFolder } from './targets.ts'
 import type { Place } from './targets.ts'
 
 export interface QueryOptions {
@@ -84,13 +84,13 @@ async function openConsole(options: QueryOptions, memory: number, ends: (() => P
   if (folder !== null) ends.push(() => closeFolder(folder))
   const { place, tables } = named !== null && folder === null ? { place: named, tables: await tablesIn(named) } : await tablesOf(folder as DataFolder, options)
   if (CONSOLES[place.scheme] === undefined) throw new SluiceError('LATER', `SQL on ${place.scheme}: is not built yet.`)
-  if ((await localFs.stat(place.location)) === null) throw new SluiceError('NOT_FOUND', `There is nothing at ${place.location}.`, { where: { path: place.location }, hint: 'Check --to; sluice tables ls lists the tables and where they are.' })
+  if (!isServer(place.scheme) && (await localFs.stat(place.location)) === null) throw new SluiceError('NOT_FOUND', `There is nothing at ${place.location}.`, { where: { path: place.location }, hint: 'Check --to; sluice tables ls lists the tables and where they are.' })
   const spool = folder?.spool ?? join(tmpdir(), `sluice-sql-${systemRandom.id(12)}`)
   await localFs.makeFolder('sql.spool', spool)
   if (folder === null) ends.push(() => localFs.remove('sql.spool', spool))
   const engine = await openEngine({ spool }, { memory, jobs: 1 })
   try {
-    const console = await CONSOLES[place.scheme]?.({ location: place.location, tables, engine, memory, spill: memory * SPILL, spool })
+    const console = await CONSOLES[place.scheme]?.({ location: place.location, tables, engine, memory, spill: memory * SPILL, spool, timeout: parseDuration('--timeout', options.timeout ?? '10m'), ...(place.options === undefined ? {} : { options: place.options }), ...(place.secret === undefined ? {} : { secret: place.secret }) })
     if (console === undefined) throw new SluiceError('LATER', `SQL on ${place.scheme}: is not built yet.`)
     ends.push(() => console.close())
     return console

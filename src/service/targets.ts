@@ -44,7 +44,7 @@ export function describePlace({ scheme, location }: Place): string {
 }
 
 /** Does a server keep the tables? Then nothing of them can be seen on the disk. */
-function isServer(scheme: string): boolean {
+export function isServer(scheme: string): boolean {
   return scheme === 'postgres'
 }
 

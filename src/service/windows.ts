@@ -12,6 +12,7 @@ import type { Source } from '../core/source.ts'
 import type { Table } from '../core/target.ts'
 import { comparePaths } from '../connectors/files/order.ts'
 import { hashPinned } from '../connectors/files/source.ts'
+import { identityOf, parsePostgresUrl } from '../connectors/postgres/url.ts'
 import { discoverWindows, tidyWindows } from '../connectors/windows/source.ts'
 import { holdLock } from '../sql/lock.ts'
 import { SOURCES } from '../registry.ts'
@@ -27,7 +28,7 @@ export function addressOf(paths: readonly string[]): SourceAddress | null {
   const found = paths.find(isAddress)
   if (found === undefined) return null
   const address = parseAddress(found)
-  if (!Object.hasOwn(SOURCES, address.scheme)) throw new SluiceError('LATER', `--from ${address.scheme}: is not built yet; there is ${Object.keys(SOURCES).join(' and ')}.`)
+  if (!Object.hasOwn(SOURCES, address.scheme)) throw new SluiceError('LATER', `--from ${address.scheme}: is not built yet; there are ${Object.keys(SOURCES).join(' and ')}.`)
   return address
 }
 
@@ -74,7 +75,8 @@ export async function openWindows({ folder, address, definition, table, key, rel
   const open = SOURCES[address.scheme]
   if (open === undefined) throw new SluiceError('INTERNAL', `There is no source ${address.scheme}.`)
   const isFile = !address.location.startsWith('//')
-  const location = isFile ? resolve(address.location) : address.location
+  // Without the password: with another one it is the same source.
+  const location = isFile ? resolve(address.location) : identityOf(parsePostgresUrl(`postgres:${address.location}`))
   if (isFile && (await folder.fs.stat(location)) === null) throw new SluiceError('PATH_NOT_FOUND', `There is nothing at ${location}.`, { where: { path: location } })
   const source = await open({ location, address, key: address.key.length > 0 ? address.key : definition.key })
   const label = nameSafe(address.table ?? 'query').slice(0, 60)

@@ -123,6 +123,11 @@ export class PostgresSession implements DatabaseSession {
     if (held) this.streamOf().ref()
     else this.streamOf().unref()
   }
+  /** Ends the connection at once; the server gives up what it was doing. */
+  cut(): void {
+    this.broken ??= new Error('the connection was ended')
+    this.stop()
+  }
   get usable(): boolean {
     return this.broken === null
   }
@@ -148,6 +153,44 @@ export class PostgresSession implements DatabaseSession {
       for (;;) {
         const { rows } = await this.ask(`FETCH ${CHUNK} FROM sluice_pages`)
         if (rows.length > 0) yield rows
+        if (rows.length < CHUNK) return
+      }
+    } finally {
+      if (this.usable) await this.ask('ROLLBACK').catch(() => undefined)
+    }
+  }
+
+  /** Names and types of a query's columns, nothing of it runs; one statement, because it is prepared. */
+  async describe(sql: string): Promise<{ name: string; oid: number; modifier: number }[]> {
+    const { fields } = await this.raw(`SELECT * FROM (${sql}\n) AS q LIMIT 0`)
+    return fields.map(({ name, dataTypeID, dataTypeModifier }) => ({ name, oid: dataTypeID, modifier: dataTypeModifier }))
+  }
+
+  /** One statement, as arrays; columns of one name stay apart. */
+  private async raw(text: string, values: readonly SqlValue[] = []): Promise<pg.QueryArrayResult<SqlValue[]>> {
+    if (this.broken !== null) throw postgresError(this.broken, this.location)
+    try {
+      // The extended protocol takes one statement only.
+      const query = { text, values: values.map((value) => (typeof value === 'bigint' ? String(value) : value)), rowMode: 'array', queryMode: 'extended' } as const
+      return await this.client.query<SqlValue[]>(query as unknown as pg.QueryArrayConfig)
+    } catch (thrown) {
+      if (isLost(thrown)) this.broken ??= thrown
+      throw thrown
+    }
+  }
+
+  /**
+   * Rows of one SELECT as arrays, through a cursor of a transaction that reads one state and can write nothing. What the
+   * server says of a wrong statement is thrown as it is.
+   */
+  async *tuples(sql: string, values: readonly SqlValue[] = [], timeout = 0): AsyncGenerator<{ fields: { name: string; oid: number; modifier: number }[]; rows: SqlValue[][] }> {
+    await this.ask('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    try {
+      await this.ask(`SET LOCAL statement_timeout = ${Math.trunc(timeout)}`)
+      await this.raw(`DECLARE sluice_tuples NO SCROLL CURSOR FOR ${sql}`, values)
+      for (;;) {
+        const { rows, fields } = await this.raw(`FETCH ${CHUNK} FROM sluice_tuples`)
+        yield { fields: fields.map(({ name, dataTypeID, dataTypeModifier }) => ({ name, oid: dataTypeID, modifier: dataTypeModifier })), rows }
         if (rows.length < CHUNK) return
       }
     } finally {

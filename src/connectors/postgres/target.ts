@@ -4,11 +4,10 @@
  * One session looks, and is kept for the next look for a moment; every commit has one of its own, whose temporary tables go
  * with it.
  */
-import { readFileSync } from 'node:fs'
 import type { Engine, Staged } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { fold } from '../../core/schema.ts'
-import { Secret } from '../../core/secret.ts'
+import type { Secret } from '../../core/secret.ts'
 import type { Target } from '../../core/target.ts'
 import type { Relation, Store, StoredColumn } from '../../database/dialect.ts'
 import { first } from '../../database/session.ts'
@@ -16,6 +15,7 @@ import type { DatabaseSession } from '../../database/session.ts'
 import { databaseModels } from '../../database/models.ts'
 import { DatabaseTable } from '../../database/table.ts'
 import { quoteName } from '../../sql/quote.ts'
+import { accessTo } from './access.ts'
 import { DEFAULT_SCHEMA, OWN_SCHEMA, fullName, partsOf, postgres } from './dialect.ts'
 import { constraintOf, saidBy, stateOf } from './errors.ts'
 import { CopiedBatch } from './incoming.ts'
@@ -122,31 +122,7 @@ class PostgresStore implements Store {
   }
 
   private access(): Access {
-    const { user, host, port, database, ssl, application, patience } = this.url
-    const password = this.password()
-    return {
-      user, host, port, database, application, patience, location: this.location,
-      ssl: ssl === 'disable' ? false : ssl === 'require' ? { rejectUnauthorized: false } : ssl === 'verify-ca' ? { rejectUnauthorized: true, checkServerIdentity: () => undefined } : { rejectUnauthorized: true },
-      ...(password === null ? {} : { password: password.reveal() }),
-    }
-  }
-
-  /** Of the address, of what it refers to, or PGPASSWORD; null: pg looks into ~/.pgpass. */
-  private password(): Secret | null {
-    const { reference } = this.url
-    if (this.secret !== null) return this.secret
-    if (reference === null) return process.env['PGPASSWORD'] === undefined ? null : new Secret(process.env['PGPASSWORD'])
-    const name = reference.slice(reference.indexOf(':') + 1)
-    if (reference.startsWith('env:')) {
-      const value = process.env[name]
-      if (value === undefined) throw new SluiceError('LOGIN_REFUSED', `${this.location}: the variable ${name}, which holds its password, is not set.`)
-      return new Secret(value)
-    }
-    try {
-      return new Secret(readFileSync(name, 'utf8').split(/\r?\n/)[0] ?? '')
-    } catch (thrown) {
-      throw new SluiceError('LOGIN_REFUSED', `${this.location}: its password cannot be read from ${name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`)
-    }
+    return accessTo(this.url, this.secret)
   }
 
   /** One writer of Sluice at a time, also while there is no table yet; and nobody else's rows between ours. */
