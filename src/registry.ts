@@ -85,6 +85,12 @@ export const CONSOLES: Readonly<Record<string, (settings: ConsoleSettings) => Pr
   sqlite: async ({ location }) => (await import('./connectors/sqlite/console.ts')).openSqliteConsole(location),
   postgres: async ({ location, options, secret, timeout }) =>
     (await import('./connectors/postgres/console.ts')).openPostgresConsole({ url: options === undefined ? location : `${location}?${options}`, secret: secret ?? null, timeout }),
+  duckdb: async ({ location, memory, spill, spool }) => {
+    const { whenFree } = await import('./connectors/duckdb/session.ts')
+    const { OWN_SCHEMA } = await import('./connectors/duckdb/dialect.ts')
+    const { openDuckdbConsole } = await import('./engines/duckdb/console.ts')
+    return whenFree(location, () => openDuckdbConsole({ memory, spill, spool, relations: [], file: { path: location, hidden: OWN_SCHEMA } }))
+  },
 }
 
 /** What a source is made from. `key`: columns that tell rows apart. */

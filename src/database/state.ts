@@ -82,7 +82,8 @@ async function readMeta(store: Store, session: DatabaseSession, table: string): 
 }
 
 /** Our columns must be what the last commit left; others are left alone. Answers how many came first. */
-function checkColumns({ location, dialect, uri }: Store, table: string, relation: Relation, schema: Schema): number {
+function checkColumns(store: Store, table: string, relation: Relation, schema: Schema): number {
+  const { location, dialect } = store
   const stored = new Map(relation.columns.map((column) => [fold(column.name), column]))
   const wrong = schema.filter((column) => {
     const there = stored.get(fold(column.name))
@@ -94,7 +95,7 @@ function checkColumns({ location, dialect, uri }: Store, table: string, relation
     return schema.filter(({ name }) => before.has(name)).length
   }
   const columns = relation.columns.map(({ name, type }) => `${name} ${type}`).join(', ')
-  throw new SluiceError('TABLE_FOREIGN', `${location}: the columns of ${table} were changed from outside. They are ${columns}; its record says ${describeSchema(schema)} and _place.`, { where: { path: uri(table) } })
+  throw new SluiceError('TABLE_FOREIGN', `${location}: the columns of ${table} were changed from outside. They are ${columns}; its record says ${describeSchema(schema)} and _place.`, { where: { path: store.uri(table) } })
 }
 
 /** The newest commit of each of these contents. */

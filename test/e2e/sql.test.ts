@@ -122,6 +122,22 @@ test('a SQLite file: read-only, the same formats, its own types', async (t) => {
   assert.equal((await run('sql', '--to', 'sqlite:nothing.db', 'select 1')).code, 6)
 })
 
+test('a DuckDB file: read-only, tables in schemas, and the file is free again afterwards', async (t) => {
+  const { folder, run } = await loaded(t, 'duckdb:shop.duckdb')
+  assert.equal((await run('load', 'items.ndjson', '--into', 'raw.copy', '--mode', 'append', '--to', 'duckdb:shop.duckdb')).code, 0)
+  const before = readFileSync(join(folder, 'shop.duckdb'))
+  // The only place of this data folder needs no --to.
+  assert.equal((await run('sql', '--format', 'csv', 'select name from items order by id')).stdout, 'name\nWidget\n""\nnull\n')
+  assert.equal((await run('sql', '--to', 'duckdb:shop.duckdb', '--format', 'ndjson', 'select id, price from items where id = 1')).stdout, '{"id":1,"price":1.10}\n')
+  assert.equal((await run('sql', '--to', 'duckdb:shop.duckdb', '--format', 'csv', 'select count(*) as n from raw.copy join items using (id)')).stdout, 'n\n3\n')
+  for (const sql of ['delete from items', "attach 'other.duckdb' as o", 'checkpoint', "copy items to 'out.csv'"]) assert.equal((await run('sql', '--to', 'duckdb:shop.duckdb', sql)).code, 2, sql)
+  assert.match((await run('sql', '--to', 'duckdb:shop.duckdb', 'select * from nosuch')).stderr, /SQL_INVALID.*There are items, raw\.copy\./s)
+  assert.match((await run('sql', '--to', 'duckdb:items.ndjson', 'select 1')).stderr, /TABLE_FOREIGN/)
+  assert.equal((await run('sql', '--to', 'duckdb:nothing.duckdb', 'select 1')).code, 6)
+  assert.deepEqual(readFileSync(join(folder, 'shop.duckdb')), before)
+  assert.deepEqual(readdirSync(folder).toSorted(), ['items.ndjson', 'shop.duckdb', 'sluice-data'])
+})
+
 test('Ctrl-C cancels, in both databases', async (t) => {
   const { folder } = await loaded(t, 'sqlite:shop.db')
   for (const [to, sql] of [['sqlite:shop.db', 'with recursive r(n) as (select 1 union all select n + 1 from r) select count(*) from r'], ['delta:sluice-data/tables', 'select count(*) from range(10000000) a, range(10000000) b where a.range * b.range = 7']] as const) {

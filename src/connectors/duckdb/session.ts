@@ -2,6 +2,7 @@
  * A session with a DuckDB file, in a process of the engine: the file is attached to its database in memory, and let go when
  * the session is closed. One process at a time may have a file that is written to.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from '../../core/engine.ts'
 import type { SqlValue } from '../../core/effects.ts'
 import { SluiceError } from '../../core/errors.ts'
@@ -27,7 +28,8 @@ export class DuckdbSession implements DatabaseSession {
   }
 
   async attach(writes: boolean): Promise<void> {
-    await this.ask(`ATTACH ${quoteText(this.path)} AS ${CATALOG}${writes ? '' : ' (READ_ONLY)'}`)
+    // Without a type DuckDB guesses one from the name and the bytes: of items.ndjson or a SQLite file it makes something else.
+    await this.ask(`ATTACH ${quoteText(this.path)} AS ${CATALOG} (TYPE duckdb${writes ? '' : ', READ_ONLY'})`)
     await this.ask(`USE ${CATALOG}`)
   }
 
@@ -124,6 +126,25 @@ export class DuckdbSession implements DatabaseSession {
   }
 }
 
+/** A file that another process has is asked for again for a minute. */
+const TRIES = 600
+const WAIT_MS = 100
+
+/** Opens a file as soon as nobody else has it. @throws SluiceError BUSY, and what `fileError` makes of the rest */
+export async function whenFree<T>(path: string, open: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      signal?.throwIfAborted()
+      return await open()
+    } catch (thrown) {
+      if (!(thrown instanceof SluiceError)) throw thrown
+      const error = fileError(thrown, path)
+      if (error.code !== 'BUSY' || tries >= TRIES) throw error
+      await sleep(WAIT_MS)
+    }
+  }
+}
+
 /** `$1`, `$2`, … as literals, but not in what is quoted. */
 export function withValues(sql: string, values: readonly SqlValue[]): string {
   if (values.length === 0) return sql
@@ -149,7 +170,7 @@ export function fileError(thrown: unknown, path: string): SluiceError {
   if (/Could not set lock on file|Conflicting lock|Unique file handle conflict|already attached/.test(message)) return new SluiceError('BUSY', `${path} is in use by another process: ${said}`, { where, cause: thrown })
   if (/is not a valid DuckDB database file/.test(message)) return new SluiceError('TABLE_FOREIGN', `${path} is no DuckDB file.`, { where, cause: thrown })
   if (/with version number|newer version of DuckDB|storage version/i.test(message)) return new SluiceError('TABLE_UNSUPPORTED', `${path}: ${said}`, { where, cause: thrown, hint: 'Use the version of DuckDB that wrote it, or load into another file.' })
-  if (/Permission denied/.test(message)) return new SluiceError('PERMISSION_DENIED', `${path}: ${said}`, { where, cause: thrown })
+  if (/Permission denied|Read-only file system/.test(message)) return new SluiceError('PERMISSION_DENIED', `${path}: ${said}`, { where, cause: thrown })
   return thrown
 }
 

@@ -5,7 +5,6 @@
  * that is written to, and others wait.
  */
 import { dirname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Engine, Staged } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { crash } from '../../core/failpoint.ts'
@@ -19,11 +18,7 @@ import { quoteName, quoteText } from '../../sql/quote.ts'
 import { localFs } from '../../storage/local.ts'
 import { CATALOG, DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf } from './dialect.ts'
 import { StagedParts } from './incoming.ts'
-import { DuckdbSession, isRepeatedKey } from './session.ts'
-
-/** A file that another process has is asked for again for a minute. */
-const TRIES = 600
-const WAIT_MS = 100
+import { DuckdbSession, isRepeatedKey, whenFree } from './session.ts'
 
 /** @param options.file absolute path; need not exist */
 export function openDuckdbTarget(options: { file: string }): Target {
@@ -110,21 +105,21 @@ class DuckdbStore implements Store {
 
   private async open(writes: boolean, signal?: AbortSignal): Promise<DuckdbSession> {
     const release = await inTurn(this.file)
-    for (let tries = 1; ; tries++) {
-      let session: DuckdbSession | null = null
+    const attached = async (): Promise<DuckdbSession> => {
+      const session = new DuckdbSession(await this.engine.session(signal), this.file, release)
       try {
-        signal?.throwIfAborted()
-        session = new DuckdbSession(await this.engine.session(signal), this.file, release)
         await session.attach(writes)
-        return session
       } catch (thrown) {
-        await session?.engine.close()
-        if (!(thrown instanceof SluiceError) || thrown.code !== 'BUSY' || tries >= TRIES) {
-          release()
-          throw thrown
-        }
-        await sleep(WAIT_MS)
+        await session.engine.close()
+        throw thrown
       }
+      return session
+    }
+    try {
+      return await whenFree(this.file, attached, signal)
+    } catch (thrown) {
+      release()
+      throw thrown
     }
   }
 

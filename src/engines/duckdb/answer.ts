@@ -11,7 +11,10 @@ import { quoteName, quoteText } from '../../sql/quote.ts'
 import { firstStatement, lineAndColumn } from '../../sql/statement.ts'
 import type { Connection, Database } from './database.ts'
 import { FUNCTIONS_SQL, checkQuery } from './gate.ts'
-import type { ConsoleSetup } from './protocol.ts'
+import type { ConsoleFile, ConsoleSetup } from './protocol.ts'
+
+/** Name of a file among the databases of the process. */
+const ATTACHED = 'sluice_file'
 
 /** In this order: what may be opened, then that nothing else may, then that this stays so. */
 const LOCKS = [
@@ -42,12 +45,20 @@ export class Asked {
     this.functions = functions
   }
 
-  static async open(database: Database, { relations, spill }: ConsoleSetup): Promise<Asked> {
+  static async open(database: Database, { relations, file, spill }: ConsoleSetup): Promise<Asked> {
     const connection = await database.connect()
-    for (const { name, select } of relations) await connection.exec(`CREATE VIEW ${quoteName(name)} AS ${select}`)
+    // Before a file is attached: its macros are not for the console.
     const functions = new Set((await connection.rows(FUNCTIONS_SQL)).map(({ name }) => String(name)))
+    for (const { name, select } of relations) await connection.exec(`CREATE VIEW ${quoteName(name)} AS ${select}`)
+    const attached = file === undefined ? [] : await attach(connection, file)
+    // The file is open already, so nobody need be able to open it again.
     await lockDown(connection, relations.flatMap(({ files }) => files), spill)
-    return new Asked(connection, relations.map(({ name }) => name), functions)
+    return new Asked(connection, [...relations.map(({ name }) => name), ...attached], functions)
+  }
+
+  /** What a query may name: `items`, and `raw.items` of a file that has schemas. */
+  get names(): readonly string[] {
+    return this.tables
   }
 
   /** Checks the query and answers its columns; `rows` then streams it. */
@@ -72,6 +83,21 @@ export class Asked {
       throw queryError(thrown, this.one, 1)
     }
   }
+}
+
+/**
+ * The tables of a file as views of the same names, in schemas of the same names. Its own views are left out: they may read
+ * whatever they like.
+ */
+async function attach(connection: Connection, { path, hidden }: ConsoleFile): Promise<string[]> {
+  await connection.exec(`ATTACH ${quoteText(path)} AS ${ATTACHED} (TYPE duckdb, READ_ONLY)`)
+  const found = await connection.rows(`SELECT schema_name AS "schema", table_name AS name FROM duckdb_tables() WHERE database_name = ${quoteText(ATTACHED)} AND lower(schema_name) <> ${quoteText(hidden)} ORDER BY schema_name <> 'main', 1, 2`)
+  for (const { schema, name } of found) {
+    const at = `${quoteName(String(schema))}.${quoteName(String(name))}`
+    await connection.exec(`CREATE SCHEMA IF NOT EXISTS memory.${quoteName(String(schema))}`)
+    await connection.exec(`CREATE VIEW memory.${at} AS SELECT * FROM ${ATTACHED}.${at}`)
+  }
+  return found.map(({ schema, name }) => (schema === 'main' ? String(name) : `${String(schema)}.${String(name)}`))
 }
 
 /** @throws SluiceError SQL_INVALID for a text that no parser takes */

@@ -1,7 +1,7 @@
 /** The console lets one SELECT over its tables through, says exactly what is in them, and nothing gets out. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
@@ -162,4 +162,31 @@ test('the functions of this DuckDB have been looked at', async (t) => {
   await connection.close()
   // Another version: look which functions are new, add those that tell of the machine or change anything to REFUSED_FUNCTIONS.
   assert.equal(`${names.length} ${createHash('sha256').update(names.join('\n')).digest('hex').slice(0, 16)}`, '818 2ef26cb2156bb4a3')
+})
+
+test('a DuckDB file: its tables under their names, read only, and nothing of it but its tables', async (t) => {
+  const folder = scratch(t)
+  const file = join(folder, "shop's.duckdb")
+  const connection = await (await Database.open({ threads: 1, memory: 200e6, temp: join(folder, 'made') })).connect()
+  for (const sql of [
+    `ATTACH '${file.replaceAll("'", "''")}' AS shop`, 'CREATE SCHEMA shop."raw"', 'CREATE SCHEMA shop.sluice', 'CREATE TABLE shop.items AS SELECT 7 AS id', 'CREATE TABLE shop."raw".items AS SELECT 8 AS id',
+    'CREATE TABLE shop.sluice.meta AS SELECT 1 AS secret', "CREATE VIEW shop.seen AS SELECT * FROM read_text('/etc/hostname')", "CREATE MACRO shop.getenv(x) AS 'mine'", 'DETACH shop',
+  ]) await connection.exec(sql)
+  await connection.close()
+  const before = readFileSync(file)
+  const opened = await openDuckdbConsole({ memory: 600e6, spool: folder, spill: 1e9, relations: [], file: { path: file, hidden: 'sluice' } })
+  t.after(() => opened.close())
+  const all = async (sql: string): Promise<Row[]> => {
+    const rows: Row[] = []
+    for await (const chunk of (await opened.ask(sql, { signal: never })).rows) rows.push(...chunk)
+    return rows
+  }
+  assert.deepEqual(opened.tables, ['items', 'raw.items'])
+  assert.deepEqual(await all('SELECT a.id, b.id FROM items a, RAW.Items b'), [[7n, 8n]])
+  for (const [sql, code] of [
+    ['SELECT * FROM sluice.meta', 'SQL_INVALID'], ['SELECT * FROM sluice_file.sluice.meta', 'SQL_INVALID'], ['SELECT * FROM sluice_file.main.items', 'SQL_INVALID'], ['SELECT * FROM seen', 'SQL_INVALID'],
+    ['WITH "information_schema.tables" AS (SELECT 1) SELECT * FROM information_schema.tables', 'SQL_INVALID'], ["SELECT getenv('HOME')", 'SQL_INVALID'], ['DELETE FROM items', 'SQL_REFUSED'],
+  ] as const) await assert.rejects(opened.ask(sql, { signal: never }), (error: unknown) => error instanceof SluiceError && error.code === code, sql)
+  await opened.close()
+  assert.deepEqual(readFileSync(file), before)
 })

@@ -221,6 +221,8 @@ class ChildSession implements Session {
   async close(): Promise<void> {
     if (this.closed) return
     this.closed = true
+    // Under an aborted signal nothing could be asked any more: a transaction, or a file that is attached, ends with the process.
+    if (this.signal?.aborted === true) this.worker.dismiss()
     // A process that died has closed everything already.
     await this.worker.call({ do: 'close', session: this.session }).answer.catch(() => undefined)
     this.pool.giveBack(this.worker, 'shared')

@@ -59,8 +59,11 @@ function checkNode(sql: string, node: Node, known: ReadonlySet<string>, tables: 
   const type = String(node['type'])
   if (type === 'BASE_TABLE') {
     const name = String(node['table_name'])
-    const elsewhere = !['', 'memory'].includes(String(node['catalog_name'] ?? '')) || !['', 'main'].includes(String(node['schema_name'] ?? ''))
-    if (elsewhere || !known.has(name.toLowerCase())) throw noTable(sql, [node['catalog_name'], node['schema_name'], name].filter((part) => part !== '' && part !== undefined).join('.'), node, tables)
+    const schema = String(node['schema_name'] ?? '')
+    const elsewhere = !['', 'memory'].includes(String(node['catalog_name'] ?? ''))
+    // What WITH names has no schema.
+    const isKnown = ['', 'main'].includes(schema) ? known.has(name.toLowerCase()) : tables.some((table) => table.toLowerCase() === `${schema}.${name}`.toLowerCase())
+    if (elsewhere || !isKnown) throw noTable(sql, [node['catalog_name'], node['schema_name'], name].filter((part) => part !== '' && part !== undefined).join('.'), node, tables)
   } else if (type === 'TABLE_FUNCTION') {
     const name = String((node['function'] as Node | undefined)?.['function_name']).toLowerCase()
     if (!TABLE_FUNCTIONS.has(name)) throw refused(`the function ${name} is not for the console`, sql, node)

@@ -45,9 +45,16 @@ export interface Settings {
 /** File descriptor of a child's pulse: behind those of its standard streams and of the channel to its parent. */
 export const PULSE_FD = 4
 
+/** A DuckDB file whose tables a console shows, but not those of one schema. */
+export interface ConsoleFile {
+  path: string
+  hidden: string
+}
+
 /** What a console process may see, and the bytes that its queries may spill. */
 export interface ConsoleSetup {
   relations: readonly Relation[]
+  file?: ConsoleFile
   spill: number
 }
 

@@ -116,7 +116,7 @@ async function answer(id: number, call: Call): Promise<unknown> {
       return send(id, readStaged(await database(), call.staged, call.what))
     case 'console':
       asked = await Asked.open(await database(), call.setup)
-      return null
+      return asked.names
     case 'ask':
       return console().ask(call.sql)
     case 'answer':
