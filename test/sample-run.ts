@@ -44,13 +44,13 @@ function masked(text: string, folder: string): string {
     .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?/g, (time) => (/^20(20|24)/.test(time) ? time : '…'))
     .replace(/\b\d+:\d\d\.\d\b/g, '…')
     .replace(/\br_[a-z0-9]+/g, 'r_…')
-    .replace(/\b[0-9a-f]{12}([0-9a-f]{52})?\b/g, '…')
+    .replace(/(?<!-)\b[0-9a-f]{12}([0-9a-f]{52})?\b/g, '…')
     .replace(/\b[\d.]+ (B|kB)(?= )/g, '… $1')
     .replace(/\b(ms|pid|version|bytes)=\S+/g, '$1=…')
 }
 
 function run(command: string, folder: string, env: Readonly<Record<string, string>>): string {
-  const line = command.replaceAll(/(^|&& )sluice /g, `$1"${process.execPath}" "${BIN}" `)
+  const line = command.replaceAll(/(^|&& |\$\()sluice /g, `$1"${process.execPath}" "${BIN}" `)
   const { status, stdout } = spawnSync('sh', ['-c', `{ ${line}; } 2>&1`], { cwd: folder, env: plainEnv({ TERM: 'dumb', ...env }), encoding: 'utf8' })
   return `${stdout}${status === 0 ? '' : `[exit ${status}]\n`}`
 }

@@ -54,7 +54,7 @@ function show(output: Output, { id }: { id: string }): Promise<number> {
       ['fault', run.fault === null ? '' : `${run.fault.code}: ${run.fault.message}`],
       ['where', run.fault === null ? '' : renderWhere(run.fault)],
       ['started', time(run.startedAt)],
-      ['phases', run.phases === null ? '' : Object.entries(run.phases).map(([phase, ms]) => `${phase} ${duration(ms)}`).join(' · ')],
+      ['phases', run.phases === null ? '' : Object.entries(run.phases).map(([phase, ms]) => `${phase} ${number(ms)} ms`).join(' · ')],
       ['ended', run.endedAt === null ? '' : `${time(run.endedAt)} (${duration(run.endedAt - run.startedAt)})`],
     ])
     return 0
