@@ -34,7 +34,7 @@ async function played(claimed: readonly (number | number[])[], { broken = new Se
   const seen = { committed: [] as number[], settled: [] as number[], released: [] as number[], failed: [] as string[], failure: null as unknown, besideOthers: 0, suspected: [] as number[] }
   let sleeps = 0
   const work = {
-    run: 'r_1', key: 't', definition: {}, spool: '/spool', width: 2, reading: BY_ITSELF, onBad: 'quarantine', maxBad: null, grace: 0, whole: whole ?? null, allowPartial: false,
+    run: 'r_1', key: 't', definition: {}, spool: '/spool', width: 2, reading: BY_ITSELF, onBad: 'quarantine', maxBad: null, grace: 0, whole: whole ?? null, allowPartial: false, models: [],
     on: () => {}, stop: new AbortController().signal, now: new AbortController().signal,
     clock: {
       monotonic: () => 0,
