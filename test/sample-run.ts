@@ -44,7 +44,7 @@ function masked(text: string, folder: string): string {
     .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z?/g, (time) => (/^20(20|24)/.test(time) ? time : '…'))
     .replace(/\b\d+:\d\d\.\d\b/g, '…')
     .replace(/\br_[a-z0-9]+/g, 'r_…')
-    .replace(/(?<!-)\b[0-9a-f]{12}([0-9a-f]{52})?\b/g, '…')
+    .replace(/(?<![0-9a-f]{4}-)\b[0-9a-f]{12}([0-9a-f]{52})?\b/g, '…')
     .replace(/\b[\d.]+ (B|kB)(?= )/g, '… $1')
     .replace(/\b(ms|pid|version|bytes)=\S+/g, '$1=…')
 }

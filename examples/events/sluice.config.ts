@@ -1,0 +1,18 @@
+/** Events and organizations as they are, what the last load brought, and four counts by the day of `received_at`. */
+import { defineConfig } from 'sluice'
+
+export default defineConfig({
+  // A file beside this one. With SLUICE_TO=postgres://…, or --to, everything goes into a server instead.
+  defaults: { to: 'sqlite:warehouse.db' },
+  pipelines: {
+    events: {
+      load: 'incoming/events/*.json',
+      into: 'raw_events',
+      key: 'id',
+      delta: 'raw_events_delta',
+      dateField: 'received_at',
+      models: 'models/',
+    },
+    organizations: { load: 'incoming/organizations/*.json', into: 'raw_organizations', key: 'organization_key', mode: 'upsert', models: 'models/' },
+  },
+})
