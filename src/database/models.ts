@@ -11,7 +11,7 @@ import type { ModelDialect, Steps } from '../models/dialect.ts'
 import { reachedBy } from '../models/graph.ts'
 import { rendered } from '../models/reading.ts'
 import { modelStates } from '../models/record.ts'
-import { ModelRefresh } from '../models/refresh.ts'
+import { ModelRefresh, ModelRefused } from '../models/refresh.ts'
 import type { TableChange } from '../models/refresh.ts'
 import { tokensOf } from '../models/token.ts'
 import type { Store } from './dialect.ts'
@@ -119,13 +119,13 @@ export function databaseModels(open: (engine: Engine) => Store): ModelKeeper {
       if (work.full !== true && work.models.every(({ name }) => stateOf(name)?.state === 'fresh')) {
         return work.models.map(({ name }) => ({ name, state: 'fresh', how: 'none', groups: null, rows: stateOf(name)?.rows ?? null, message: null }))
       }
-      return withStore(engine, async (room, store) => {
+      const once = (failing: ReadonlyMap<string, string>): Promise<ModelOutcome[]> => withStore(engine, async (room, store) => {
         const session = await store.writing(signal)
         try {
           if (!(await store.hasOwn(session))) return work.models.map(({ name, inputs }) => ({ name, state: 'waiting', how: 'none', groups: null, rows: null, message: `${inputs.join(' and ')} is not there yet.` }))
           return await session.transaction('database.models', async () => {
             await room.prepare(session)
-            const refresh = new ModelRefresh(room.dialect, { ...work, models: work.models.map((model) => inFull(model, room)) }, null)
+            const refresh = new ModelRefresh(room.dialect, { ...work, models: work.models.map((model) => inFull(model, room)) }, null, failing)
             await carryOut(session, refresh.begin())
             return asWritten(await carryOut(session, refresh.finish(null)), work.models, room)
           })
@@ -133,6 +133,15 @@ export function databaseModels(open: (engine: Engine) => Store): ModelKeeper {
           await session.close()
         }
       })
+      // Where there are no savepoints all of it is made again without the model that was refused, which marks it.
+      for (const failing = new Map<string, string>(); ; ) {
+        try {
+          return await once(failing)
+        } catch (thrown) {
+          if (!(thrown instanceof ModelRefused) || failing.has(thrown.model)) throw thrown
+          failing.set(thrown.model, thrown.message)
+        }
+      }
     },
     states: (models, engine) =>
       withStore(engine, async (room, store) => {

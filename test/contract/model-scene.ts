@@ -14,6 +14,8 @@ export interface ModelVariant extends Variant {
   day(column: string): string
   /** Models are refreshed in the transaction of the rows. */
   inside: boolean
+  /** Histories of the property; fewer where every look opens the file anew. */
+  runs?: number
 }
 
 export const UPSERT: DefinitionRequest = { key: 'id', mode: 'upsert', columns: 'id:int64,name:string,ts:timestamp,n:int64' }

@@ -11,6 +11,7 @@ import { crash } from '../../core/failpoint.ts'
 import { fold } from '../../core/schema.ts'
 import type { Target } from '../../core/target.ts'
 import type { Relation, Store } from '../../database/dialect.ts'
+import { databaseModels } from '../../database/models.ts'
 import { first } from '../../database/session.ts'
 import type { DatabaseSession } from '../../database/session.ts'
 import { DatabaseTable } from '../../database/table.ts'
@@ -18,6 +19,7 @@ import { quoteName, quoteText } from '../../sql/quote.ts'
 import { localFs } from '../../storage/local.ts'
 import { CATALOG, DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf } from './dialect.ts'
 import { StagedParts } from './incoming.ts'
+import { duckdbModels } from './models.ts'
 import { DuckdbSession, isRepeatedKey, whenFree } from './session.ts'
 
 /** @param options.file absolute path; need not exist */
@@ -35,6 +37,7 @@ export function openDuckdbTarget(options: { file: string }): Target {
       await opened.head()
       return opened
     },
+    models: databaseModels((engine) => new DuckdbStore(file, engine)),
   }
 }
 
@@ -58,6 +61,7 @@ async function inTurn(file: string): Promise<() => void> {
 
 class DuckdbStore implements Store {
   readonly dialect = duckdb
+  readonly models = duckdbModels
   readonly location: string
   private readonly file: string
   private readonly engine: Engine
