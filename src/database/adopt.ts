@@ -91,17 +91,21 @@ function schemaFor(table: string, { columns, key, keep }: Definition, state: Sta
   return schema
 }
 
-/** The unique index on the key, if the table has none. */
+/** The unique index on the key, if the table has none. Without indexes its rows are looked at. */
 async function makeKey({ store, session, table }: Change, { key }: Definition, schema: Schema, relation: Relation): Promise<void> {
+  const columns = key.map((name) => quoteName(findColumn(schema, name)?.name ?? name)).join(', ')
+  const repeated = (): SluiceError => new SluiceError('DEFINITION_INVALID', `${table}: its rows are not unique by the key ${key.join(', ')}, so it cannot be loaded by it.`, {
+    hint: `Find them with SELECT ${columns} FROM ${store.dialect.names(table).table} GROUP BY ${columns} HAVING count(*) > 1, and leave one of each.`,
+  })
+  if (!store.dialect.indexes && key.length > 0) {
+    if ((await first(session, `SELECT 1 AS one FROM ${store.dialect.names(table).table} GROUP BY ${columns} HAVING count(*) > 1 LIMIT 1`)) !== undefined) throw repeated()
+    return
+  }
   for (const statement of keyIndex(store.dialect, table, schema, key, relation)) {
     try {
       await session.run('database.index', statement)
     } catch (thrown) {
-      if (!store.isRepeated(thrown, [])) throw thrown
-      const columns = key.map((name) => quoteName(findColumn(schema, name)?.name ?? name)).join(', ')
-      throw new SluiceError('DEFINITION_INVALID', `${table}: its rows are not unique by the key ${key.join(', ')}, so it cannot be loaded by it.`, {
-        hint: `Find them with SELECT ${columns} FROM ${store.dialect.names(table).table} GROUP BY ${columns} HAVING count(*) > 1, and leave one of each.`,
-      })
+      throw store.isRepeated(thrown, []) ? repeated() : thrown
     }
   }
 }

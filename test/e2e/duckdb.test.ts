@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { openDuckdbEngine } from '../../src/engines/duckdb/engine.ts'
 import { documentOf, scratch, sluice } from '../command.ts'
 import type { Said } from '../command.ts'
 
@@ -74,4 +75,51 @@ test('the delta holds what the last load brought, and days come one by one', asy
   assert.deepEqual(counts(await go('--delta', 'fresh.events', ...day(2))), {})
   assert.equal(await ask('select count(*) as n from fresh.events'), 'n\n0\n')
   assert.equal((await run('doctor')).code, 0)
+})
+
+/** Another program with the file. */
+async function outside(dir: string, ...statements: string[]): Promise<Record<string, unknown>[]> {
+  const engine = openDuckdbEngine({ memory: 512_000_000, jobs: 1, spool: dir })
+  const session = await engine.session()
+  try {
+    let rows: Record<string, unknown>[] = []
+    for (const statement of [`ATTACH '${join(dir, 'w.duckdb')}' AS theirs`, 'USE theirs', ...statements]) rows = await session.rows(statement)
+    return rows
+  } finally {
+    await session.close()
+    await engine.close()
+  }
+}
+
+test('a table that others made: its defaults, generated columns and constraints hold', async (t) => {
+  const { dir, put, run, go } = world(t, 'product')
+  await outside(
+    dir,
+    `CREATE TABLE product (sku VARCHAR PRIMARY KEY, name VARCHAR NOT NULL, price DECIMAL(10,2) CHECK (price > 0), amount SMALLINT, note VARCHAR DEFAULT 'none', "upper name" VARCHAR AS (upper(name)))`,
+    `INSERT INTO product (sku, name, price, note) VALUES ('old', 'Old', 1, 'kept'), ('same', 'Same', 2.5, 'kept')`,
+  )
+  put('a.ndjson', { sku: 'old', name: 'New', price: 3 }, { sku: 'same', name: 'Same', price: 2.5 }, { sku: 'a', name: 'A', amount: 1 }, { sku: 'b', amount: 1 }, { sku: 'c', name: 'C', amount: 40_000 })
+  const columns = ['--columns', 'sku:string,name:string,price:decimal(10,2),amount:int64']
+  assert.equal((await go('--key', 'sku'))['code'], 'TABLE_FOREIGN')
+  assert.equal((await go('--key', 'sku', '--adopt', '--columns', 'sku:string,upper name:string'))['code'], 'DEFINITION_INVALID')
+  assert.equal((await go('--key', 'sku', '--adopt', '--columns', 'sku:string,colour:string'))['code'], 'DEFINITION_INVALID')
+  const first = await go('--key', 'sku', '--mode', 'upsert', '--adopt', ...columns)
+  assert.deepEqual([first['exit'], counts(first), first['reasons']], [3, { read: 5, inserted: 1, updated: 1, duplicate: 1, quarantined: 2 }, { ROW_REFUSED: 2 }])
+  const rows = await outside(dir, 'SELECT sku, name, CAST(price AS VARCHAR) AS price, note, "upper name" AS up, _place IS NULL AS foreign_row FROM product ORDER BY sku')
+  assert.deepEqual(rows.map((row) => Object.values(row)), [['a', 'A', null, 'none', 'A', false], ['old', 'New', '3.00', 'kept', 'NEW', false], ['same', 'Same', '2.50', 'kept', 'SAME', true]])
+  // What only shows when a row is written stops the commit: there are no savepoints that would find the others.
+  put('b.ndjson', { sku: 'd', name: 'D', price: -1 }, { sku: 'e', name: 'E', price: 1 })
+  const refused = await go()
+  assert.deepEqual([refused['exit'], JSON.stringify(refused['errors']).includes('ROWS_REFUSED')], [4, true])
+  assert.equal((await outside(dir, 'SELECT count(*) AS n FROM product'))[0]?.['n'], 3n)
+  assert.equal((await run('doctor', '--json')).code, 0)
+})
+
+test('a table whose rows are not unique by the key is not adopted, and stays what it is', async (t) => {
+  const { dir, put, go } = world(t, 'twice')
+  await outside(dir, `CREATE TABLE twice AS SELECT 1 AS id, 'a' AS v UNION ALL SELECT 1, 'b'`)
+  put('a.ndjson', { id: 1, v: 'c' })
+  const said = await go('--key', 'id', '--adopt')
+  assert.deepEqual([said['code'], /not unique by the key id/.test(String(said['message']))], ['DEFINITION_INVALID', true])
+  assert.equal((await outside(dir, `SELECT count(*) AS n FROM duckdb_columns() WHERE table_name = 'twice'`))[0]?.['n'], 2n)
 })

@@ -5,7 +5,7 @@ import { load } from '../../src/index.ts'
 import type { LoadOptions } from '../../src/index.ts'
 
 const [folder = '', input = '', target = '', mode = '', log = ''] = process.argv.slice(2)
-const options: Omit<LoadOptions, 'paths'> = { into: 't', key: 'id', mode: mode === 'dedupe' ? 'dedupe' : 'upsert', dataDir: join(folder, 'data'), jobs: 1, ...(target === 'delta' ? {} : { to: `sqlite:${join(folder, 't.db')}` }) }
+const options: Omit<LoadOptions, 'paths'> = { into: 't', key: 'id', mode: mode === 'dedupe' ? 'dedupe' : 'upsert', dataDir: join(folder, 'data'), jobs: 1, ...(target === 'delta' ? {} : { to: `${target}:${join(folder, 't.db')}` }) }
 
 for (let n = 0; n < 100_000; n++) {
   const path = join(input, `f${n}.ndjson`)

@@ -13,7 +13,7 @@ import { checkup } from '../../src/service/doctor.ts'
 import { mount, run, signalGroup, unmount, watchGroup } from './mounts.ts'
 
 export interface Workload {
-  target: 'delta' | 'sqlite'
+  target: 'delta' | 'sqlite' | 'duckdb'
   mode: 'dedupe' | 'upsert'
 }
 
@@ -83,7 +83,7 @@ async function copyInstant(disk: string, copy: string): Promise<void> {
 /** What is wrong with a mounted copy on which loads up to number `acknowledged` had returned; null: nothing. */
 async function look(disk: string, input: string, work: Workload, acknowledged: number): Promise<string | null> {
   const data = join(disk, 'data')
-  const to = work.target === 'delta' ? undefined : `sqlite:${join(disk, 't.db')}`
+  const to = work.target === 'delta' ? undefined : `${work.target}:${join(disk, 't.db')}`
   if (acknowledged >= 0 || existsSync(join(data, 'ledger.db'))) {
     const found = await inspect(data, to, work, acknowledged)
     if (found !== null) return found

@@ -21,7 +21,7 @@ const PER_IMAGE = 25
 const CONTROL_CUTS = 40
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
-const WORKLOADS: Workload[] = [{ target: 'delta', mode: 'upsert' }, { target: 'sqlite', mode: 'upsert' }, { target: 'delta', mode: 'dedupe' }, { target: 'sqlite', mode: 'dedupe' }]
+const WORKLOADS: Workload[] = [{ target: 'delta', mode: 'upsert' }, { target: 'sqlite', mode: 'upsert' }, { target: 'delta', mode: 'dedupe' }, { target: 'sqlite', mode: 'dedupe' }, { target: 'duckdb', mode: 'upsert' }]
 
 const result = { passed: 0, failed: 0 }
 const images = Array.from({ length: Math.ceil(CUTS / PER_IMAGE) }, (_, at) => ({ at, cuts: Math.min(PER_IMAGE, CUTS - at * PER_IMAGE), work: WORKLOADS[at % WORKLOADS.length] as Workload }))

@@ -1,7 +1,7 @@
 /**
  * Random kills from outside: four processes load overlapping folders into one table while the whole process group is
  * killed at random times, again and again. After one more run of each the table equals the model and doctor is clean.
- * Bounded: 9 rounds per combination of mode and target.
+ * Bounded: 9 rounds per combination of mode and target; one into DuckDB, where every process waits for the file.
  */
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ const RECORDS = 400
 
 interface Case {
   mode: 'append' | 'dedupe' | 'upsert'
-  target: 'delta' | 'sqlite'
+  target: 'delta' | 'sqlite' | 'duckdb'
   seed: number
 }
 
@@ -85,7 +85,7 @@ async function round(c: Case): Promise<void> {
   await inFolder('kills', async (folder) => {
     const next = random(c.seed)
     const files = writeFiles(folder, next)
-    const to = c.target === 'delta' ? `delta:${join(folder, 'lake')}` : `sqlite:${join(folder, 't.db')}`
+    const to = c.target === 'delta' ? `delta:${join(folder, 'lake')}` : `${c.target}:${join(folder, 't.db')}`
     const args = (parts: string[]): string[] => [
       'load', ...parts.map((part) => join(folder, 'in', part)), '--into', 't', '--mode', c.mode, ...(c.mode === 'append' ? [] : ['--key', 'id']),
       '--columns', 'id:string,v:int64', '--to', to, '--data-dir', join(folder, 'data'), '--jobs', '1', '--json',
@@ -116,5 +116,7 @@ async function round(c: Case): Promise<void> {
 
 const cases: Case[] = []
 for (let n = 0; n < ROUNDS; n++) for (const mode of ['append', 'dedupe', 'upsert'] as const) for (const target of ['delta', 'sqlite'] as const) cases.push({ mode, target, seed: n * 6 + cases.length + 1 })
+const inDuckdb = Math.ceil(ROUNDS / 9)
+for (let n = 0; n < inDuckdb; n++) for (const mode of ['append', 'dedupe', 'upsert'] as const) cases.push({ mode, target: 'duckdb', seed: 1_000 + cases.length })
 const result = await runCases(cases, 1, (c) => `${c.mode} ${c.target} seed ${c.seed}`, round)
-close('random-kills', result, ROUNDS * 6, `${cases.length * 3} kills of four process groups`)
+close('random-kills', result, ROUNDS * 6 + inDuckdb * 3, `${cases.length * 3} kills of four process groups`)

@@ -67,6 +67,7 @@ test('what DuckDB says of a file has a code', () => {
   assert.equal(said('IO Error: Cannot open file "/x.duckdb": Read-only file system'), 'PERMISSION_DENIED')
   assert.equal(said('IO Error: Could not set lock on file "/x.duckdb": Conflicting lock is held'), 'BUSY')
   assert.equal(said('IO Error: something else'), 'IO_FAILED')
+  assert.equal(said('Constraint Error: CHECK constraint failed on table t'), 'ROWS_REFUSED')
 })
 
 test('looking at a file that does not exist makes nothing', async () => {

@@ -45,7 +45,7 @@ const dialect: ModelDialect = {
   index: () => null,
   refused(thrown) {
     if (!(thrown instanceof SluiceError)) return false
-    return thrown.code === 'MODEL_FAILED' || (thrown.code === 'ENGINE_FAILED' && !NOT_OF_THE_MODEL.test(thrown.message))
+    return thrown.code === 'MODEL_FAILED' || thrown.code === 'ROWS_REFUSED' || (thrown.code === 'ENGINE_FAILED' && !NOT_OF_THE_MODEL.test(thrown.message))
   },
 }
 

@@ -170,11 +170,9 @@ export function fileError(thrown: unknown, path: string): SluiceError {
   if (/Could not set lock on file|Conflicting lock|Unique file handle conflict|already attached/.test(message)) return new SluiceError('BUSY', `${path} is in use by another process: ${said}`, { where, cause: thrown })
   if (/is not a valid DuckDB database file/.test(message)) return new SluiceError('TABLE_FOREIGN', `${path} is no DuckDB file.`, { where, cause: thrown })
   if (/with version number|newer version of DuckDB|storage version/i.test(message)) return new SluiceError('TABLE_UNSUPPORTED', `${path}: ${said}`, { where, cause: thrown, hint: 'Use the version of DuckDB that wrote it, or load into another file.' })
+  if (message.startsWith('Constraint Error')) {
+    return new SluiceError('ROWS_REFUSED', `${path}: ${said}`, { where, cause: thrown, hint: 'DuckDB tells of the first such row only, and nothing was committed: correct it, or take the rule from the table.' })
+  }
   if (/Permission denied|Read-only file system/.test(message)) return new SluiceError('PERMISSION_DENIED', `${path}: ${said}`, { where, cause: thrown })
   return thrown
-}
-
-/** Was a row refused because its key is there already? */
-export function isRepeatedKey(thrown: unknown): boolean {
-  return thrown instanceof SluiceError && /Duplicate key|violates (primary key|unique) constraint/.test(thrown.message)
 }

@@ -10,7 +10,7 @@ import { SluiceError } from '../../core/errors.ts'
 import { crash } from '../../core/failpoint.ts'
 import { fold } from '../../core/schema.ts'
 import type { Target } from '../../core/target.ts'
-import type { Relation, Store } from '../../database/dialect.ts'
+import type { Relation, Store, StoredColumn } from '../../database/dialect.ts'
 import { databaseModels } from '../../database/models.ts'
 import { first } from '../../database/session.ts'
 import type { DatabaseSession } from '../../database/session.ts'
@@ -20,7 +20,7 @@ import { localFs } from '../../storage/local.ts'
 import { CATALOG, DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf } from './dialect.ts'
 import { StagedParts } from './incoming.ts'
 import { duckdbModels } from './models.ts'
-import { DuckdbSession, isRepeatedKey, whenFree } from './session.ts'
+import { DuckdbSession, whenFree } from './session.ts'
 
 /** @param options.file absolute path; need not exist */
 export function openDuckdbTarget(options: { file: string }): Target {
@@ -154,8 +154,15 @@ class DuckdbStore implements Store {
     const at = (column: string): string => `database_name = ${quoteText(CATALOG)} AND lower(schema_name) = lower(${quoteText(schema)}) AND lower(${column}) = lower(${quoteText(name)})`
     const found = await first(session, `SELECT 'table' AS kind FROM duckdb_tables() WHERE ${at('table_name')} UNION ALL SELECT 'view' FROM duckdb_views() WHERE ${at('view_name')}`)
     if (found === undefined) return null
-    const columns = await session.all(`SELECT column_name AS name, data_type AS type FROM duckdb_columns() WHERE ${at('table_name')} ORDER BY column_index`)
-    return { kind: String(found['kind']), columns: columns.map((row) => ({ name: String(row['name']), type: String(row['type']) })), uniques: [] }
+    const columns = await session.all(`SELECT column_name AS name, data_type AS type, is_nullable AS nullable, column_default AS filled FROM duckdb_columns() WHERE ${at('table_name')} ORDER BY column_index`)
+    const made = columns.some((row) => row['filled'] !== null) ? String((await first(session, `SELECT sql FROM duckdb_tables() WHERE ${at('table_name')}`))?.['sql']) : ''
+    const shaped = columns.map((row): StoredColumn => {
+      const [column, type] = [String(row['name']), String(row['type'])]
+      // The catalog tells what a column is generated from as its default; only the statement that makes the table tells them apart.
+      const generated = [column, quoteName(column)].some((written) => made.includes(`${written} ${type} GENERATED ALWAYS AS(`))
+      return { name: column, type, notNull: row['nullable'] === false, filled: row['filled'] !== null, generated }
+    })
+    return { kind: String(found['kind']), columns: shaped, uniques: [] }
   }
 
   async bringIn(session: DatabaseSession, _: string, staged: Staged, fresh: boolean): Promise<StagedParts> {
@@ -176,11 +183,12 @@ class DuckdbStore implements Store {
     // Nothing is held between calls.
   }
 
-  isRepeated(thrown: unknown): boolean {
-    return isRepeatedKey(thrown)
+  /** No index is ours; of those that an adopted table has, see `refusal`. */
+  isRepeated(): boolean {
+    return false
   }
 
-  /** Without savepoints the rest of the batch could not go in. */
+  /** Without savepoints the rest of the batch could not go in: the session says ROWS_REFUSED. */
   refusal(): string | null {
     return null
   }
