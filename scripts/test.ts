@@ -24,9 +24,10 @@ const tests = globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root })
 // A live test says in its text which variable names its server: process.env['SLUICE_TEST_…_URL'].
 for (const path of globSync(['src/**/*.live.ts', 'test/**/*.live.ts'], { cwd: root }).toSorted()) {
   const variable = /SLUICE_TEST_[A-Z0-9_]+_URL/.exec(readFileSync(join(root, path), 'utf8'))?.[0]
+  if (variable === undefined) throw new Error(`${path} does not name the variable of its server`)
   if (!chosen(path)) continue
-  if (variable !== undefined && process.env[variable] !== undefined) tests.push(path)
-  else process.stderr.write(`not run: ${path} (${variable ?? 'it names no server'} is not set)\n`)
+  if (process.env[variable] !== undefined) tests.push(path)
+  else process.stderr.write(`not run: ${path} (${variable} is not set)\n`)
 }
 
 if (tests.length === 0) {

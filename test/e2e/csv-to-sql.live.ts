@@ -1,4 +1,7 @@
-/** examples/csv-to-sql with a PostgreSQL server at its end, by the URL alone: the same rows as in DuckDB. */
+/**
+ * examples/csv-to-sql with a PostgreSQL server at its end, by the URL alone: the same rows as in DuckDB.
+ * process.env['SLUICE_TEST_POSTGRES_URL'] names the server.
+ */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,7 @@
-/** examples/events on a PostgreSQL server by its URL alone, and days against everything at once: the same rows. */
+/**
+ * examples/events on a PostgreSQL server by its URL alone, and days against everything at once: the same rows.
+ * process.env['SLUICE_TEST_POSTGRES_URL'] names the server.
+ */
 import assert from 'node:assert/strict'
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

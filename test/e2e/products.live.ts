@@ -1,4 +1,7 @@
-/** examples/products on a PostgreSQL server by its URL alone: the same rows as in the file beside it. */
+/**
+ * examples/products on a PostgreSQL server by its URL alone: the same rows as in the file beside it.
+ * process.env['SLUICE_TEST_POSTGRES_URL'] names the server.
+ */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

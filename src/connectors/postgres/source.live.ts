@@ -1,4 +1,7 @@
-/** Tables of a PostgreSQL server as a source, and the console on it: the contract, types, and what is refused. */
+/**
+ * Tables of a PostgreSQL server as a source, and the console on it: the contract, types, and what is refused.
+ * process.env['SLUICE_TEST_POSTGRES_URL'] names the server.
+ */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test from 'node:test'
