@@ -10,6 +10,7 @@ import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { b3Mixed, b3Products } from './cases/csv.ts'
+import { noServer, p1, p2, p3, p4 } from './cases/databases.ts'
 import { b2 } from './cases/document.ts'
 import { b1, b1b } from './cases/files.ts'
 import { b8 } from './cases/increment.ts'
@@ -34,7 +35,12 @@ const CASES: readonly [name: string, (folder: string) => Promise<Line | Line[]>]
   ['B7', (folder) => b7(folder)],
   ['B8', (folder) => b8(folder, TURNS, 1e6)],
   ['B8-10', (folder) => b8(folder, TURNS, 1e7)],
+  ['P1', (folder) => p1(folder, TURNS)],
+  ['P2', (folder) => p2(folder, TURNS)],
+  ['P3', (folder) => p3(folder, TURNS)],
+  ['P4', (folder) => p4(folder, TURNS)],
 ]
+const WANTS_SERVER: readonly string[] = ['P1', 'P3', 'P4']
 
 function told({ name, work, sluice, baseline, ratio, bar, aim, memory, faults, detail }: Line): string {
   const seconds = (ms: number | null): string => (ms === null ? '–' : `${(ms / 1000).toFixed(2)} s`)
@@ -49,6 +55,11 @@ if (unknown.length > 0) throw new Error(`no such line: ${unknown.join(', ')}; th
 const lines: Line[] = []
 for (const [name, work] of CASES) {
   if (asked.length > 0 && !asked.includes(name)) continue
+  const lacks = WANTS_SERVER.includes(name) ? noServer() : null
+  if (lacks !== null) {
+    console.log(`${name}  skipped: ${lacks}`)
+    continue
+  }
   const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'))
   try {
     for (const line of [await work(folder)].flat()) {
