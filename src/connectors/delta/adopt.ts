@@ -22,14 +22,15 @@ export async function adoptTable(by: Committer, asked: Definition, fence: number
   if (ledger === null) throw new SluiceError('TABLE_OTHER_LEDGER', `${root} was opened for reading only: no ledger was named.`)
   for (;;) {
     const state = await by.table.glance()
+    const next = state.version + 1
     if (state.metaData === null) throw new SluiceError('NOT_FOUND', `There is no table at ${root}.`)
     if (state.definition !== null && state.ledger === ledger) break
     const definition = state.definition ?? checked(root, state, asked)
-    await prepareFolders(root, by.random)
     const body = bodyOf(state, state.metaData, { ledger, definition, fence, now: by.clock.now() })
+    await prepareFolders(root, by.random)
     const prepared = await prepareEntry(root, body, by.random, 'delta.adopt.write')
     // Another writer may take the version: then its entry is read first.
-    if (await putIfAbsent(root, state.version + 1, prepared, 'delta.adopt.link')) break
+    if (await putIfAbsent(root, next, prepared, 'delta.adopt.link')) break
   }
   by.table.adopting = false
   await by.table.glance()

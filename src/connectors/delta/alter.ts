@@ -19,11 +19,13 @@ export async function alterTable(by: Committer, decide: (state: TableState) => A
   if (ledger === null) throw new SluiceError('TABLE_OTHER_LEDGER', `${root} was opened for reading only: no ledger was named.`)
   for (;;) {
     const state = await by.table.glance()
+    // The state may move on meanwhile; what is decided holds for this version alone.
+    const next = state.version + 1
     if (state.metaData === null) throw new SluiceError('NOT_FOUND', `There is no table at ${root} yet.`)
     const alteration = decide(state)
     checkAlteration(root, state.schema, alteration.schema, () => false)
     const prepared = await prepareEntry(root, bodyOf(state, alteration, by.clock.now()), by.random)
-    if (await putIfAbsent(root, state.version + 1, prepared)) {
+    if (await putIfAbsent(root, next, prepared)) {
       const { version } = await by.table.glance()
       return version
     }

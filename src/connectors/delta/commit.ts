@@ -48,6 +48,8 @@ export async function commitBatch(by: Committer, staged: Staged, asked: Definiti
   if (ledger === null) throw new SluiceError('TABLE_OTHER_LEDGER', `${root} was opened for reading only: no ledger was named.`)
   for (let round = 1; ; round += 1) {
     const state = await by.table.forward()
+    // The state may move on while this batch waits for a session. What is checked here holds for this version alone.
+    const version = state.version + 1
     const done = await receiptIn(root, state, staged.batch.id)
     if (done !== null) return done
     const schema = checkTurn(state, staged, asked)
@@ -55,7 +57,7 @@ export async function commitBatch(by: Committer, staged: Staged, asked: Definiti
     if (!state.exists) await prepareFolders(root, by.random)
     const session = await by.engine.session(signal)
     try {
-      const receipt = await tryOnce(by, round, state, staged, schema, state.definition ?? asked, session, signal)
+      const receipt = await tryOnce(by, { round, version }, state, staged, schema, state.definition ?? asked, session, signal)
       if (receipt !== null) return receipt
     } finally {
       await session.close()
@@ -94,10 +96,9 @@ export async function prepareFolders(root: string, random: Random): Promise<void
 }
 
 /** Null: another writer took the version. */
-async function tryOnce(by: Committer, round: number, state: TableState, staged: Staged, schema: Schema, definition: Definition, session: Session, signal?: AbortSignal): Promise<Receipt | null> {
+async function tryOnce(by: Committer, { round, version }: { round: number; version: number }, state: TableState, staged: Staged, schema: Schema, definition: Definition, session: Session, signal?: AbortSignal): Promise<Receipt | null> {
   const { root } = by.table
   const ledger = by.table.ledger ?? ''
-  const version = state.version + 1
   const head = headActions(by, state, schema, definition)
   const writer = new AttemptWriter(root, round, staged, schema, definition, session, by.clock)
   let attempt: Attempt

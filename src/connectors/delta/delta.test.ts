@@ -45,6 +45,31 @@ describe('the log', () => {
     await assert.rejects(table.apply(late, scene.definition), { code: 'TABLE_BROKEN' })
     assert.ok((await table.verify()).some(({ grade }) => grade === 'broken'))
   })
+  test('an arrival that another process commits while this one waits for a session comes in once', async () => {
+    const scene = await Scene.open(variant, { columns: COLUMNS, mode: 'append' })
+    await scene.load([{ seq: 1, records: [r(1)] }])
+    const delivery = { seq: 2, records: [r(2)] }
+    const mine = await scene.stage(scene.batch([delivery], { id: 'b_mine', lane: 1 }))
+    const theirs = await scene.stage(scene.batch([delivery], { id: 'b_theirs', lane: 2 }))
+    let waited = false
+    const slow = await scene.another({
+      ...engine,
+      async session(signal) {
+        if (!waited) {
+          waited = true
+          await (await again(scene)).apply(theirs, scene.definition)
+          // Another batch of this process looks at the table meanwhile.
+          assert.equal((await slow.head()).version, 1)
+        }
+        return engine.session(signal)
+      },
+    })
+    await assert.rejects(slow.apply(mine, scene.definition), { code: 'ARRIVAL_COMMITTED' })
+    assert.ok(waited)
+    const table = await again(scene)
+    assert.deepEqual([(await table.head()).version, (await table.head()).rows], [1, 2])
+    assert.deepEqual(await table.verify(), [])
+  })
   test('version 0 makes the table and is the first batch', async () => {
     const scene = await Scene.open(variant, { columns: 'id:int64,my name:json', key: 'id' })
     await scene.load([{ seq: 1, records: [{ id: 1, 'my name': { b: 1 } }] }])
