@@ -74,11 +74,9 @@ export function openAppendFile(point: string, path: string): AppendFile {
     },
     close,
     discard() {
-      try {
-        settle()
-      } catch {
-        // What could not be written goes with the rest.
-      }
+      // What could not be written goes with the rest; but an error may be of another file, and is left for that.
+      behind?.wait()
+      behind = null
       close()
       change('remove', () => rmSync(path, { force: true }))
     },

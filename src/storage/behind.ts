@@ -64,6 +64,11 @@ export class WriteBehind {
     this.check(path)
   }
 
+  /** Nothing is under way any more when it returns; what went wrong is still to be told. */
+  wait(): void {
+    this.until(this.filled)
+  }
+
   /** All that was taken is written when it returns. @throws SluiceError DISK_FULL, PERMISSION_DENIED or IO_FAILED, once */
   settle(path: string): void {
     this.until(this.filled)
