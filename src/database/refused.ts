@@ -41,6 +41,8 @@ export async function writeSound(work: Work): Promise<Sound> {
         if (found > 0) await moveUp(current)
       }
     }
+    // Made within the attempt it would be taken back with it.
+    if (!current.fresh || work.incoming.refused > 0) await work.incoming.bring()
     try {
       return { changes: await current.session.attempt(() => writeRows(current)), refused }
     } catch (thrown) {

@@ -111,6 +111,15 @@ test('what the database refuses is put aside with its reason, and the rest goes 
   }
 })
 
+test('an empty table, a text that it cannot hold, and a row that only its CHECK refuses', async (t) => {
+  const { go, file } = room(t)
+  await database.ask('DROP TABLE IF EXISTS product CASCADE; DROP SCHEMA IF EXISTS sluice CASCADE; CREATE TABLE product (sku text, price bigint CHECK (price >= 0))')
+  file('a.ndjson', [{ sku: 'a', price: 1 }, { sku: 'b\0', price: 1 }, { sku: 'c', price: -1 }, { sku: 'd', price: 2 }])
+  const result = await go({ mode: 'append', columns: 'sku:string,price:int64', adopt: true })
+  assert.deepEqual([result.state, result.exit, result.reasons], ['COMPLETED', 3, { ROW_REFUSED: 2 }], JSON.stringify(result.errors))
+  assert.deepEqual((await database.ask('SELECT sku FROM product ORDER BY sku')).map(({ sku }) => sku), ['a', 'd'])
+})
+
 test('what does not fit is refused before anything is read, with what to do', async (t) => {
   const { go, file } = room(t)
   file('a.ndjson', [{ sku: 'a', name: 'A' }])
