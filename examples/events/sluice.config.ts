@@ -3,16 +3,16 @@ import { defineConfig } from 'sluice'
 
 export default defineConfig({
   // A file beside this one. With SLUICE_TO=postgres://…, or --to, everything goes into a server instead.
-  defaults: { to: 'sqlite:warehouse.db' },
+  defaults: { to: 'duckdb:warehouse.duckdb' },
   pipelines: {
     events: {
       load: 'incoming/events/*.json',
-      into: 'raw_events',
+      into: 'raw.events',
       key: 'id',
-      delta: 'raw_events_delta',
+      delta: 'raw.events_delta',
       dateField: 'received_at',
       models: 'models/',
     },
-    organizations: { load: 'incoming/organizations/*.json', into: 'raw_organizations', key: 'organization_key', mode: 'upsert', models: 'models/' },
+    organizations: { load: 'incoming/organizations/*.json', into: 'raw.organizations', key: 'organization_key', mode: 'upsert', models: 'models/' },
   },
 })

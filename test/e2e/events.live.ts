@@ -21,24 +21,24 @@ const END: Step[] = [
   ['load', 'events'],
 ]
 const MODELLED = [
-  'select cast(day as text) as day, events from modelled_events order by 1',
-  'select cast(day as text) as day, unique_events from modelled_unique_events order by 1',
-  'select cast(day as text) as day, organization_name, organization_key, events from modelled_events_per_organization order by 1, 2',
-  'select cast(day as text) as day, user_type, events from modelled_events_per_user_type order by 1, 2',
+  'select cast(day as text) as day, events from modelled.events order by 1',
+  'select cast(day as text) as day, unique_events from modelled.unique_events order by 1',
+  'select cast(day as text) as day, organization_name, organization_key, events from modelled.events_per_organization order by 1, 2',
+  'select cast(day as text) as day, user_type, events from modelled.events_per_user_type order by 1, 2',
 ]
 const RAW = [
-  'select id, event_type, username, user_email, user_type, organization_name, plan_name from raw_events order by id',
-  'select organization_key, organization_name from raw_organizations order by organization_key',
-  'select id from raw_events_delta order by id',
+  'select id, event_type, username, user_email, user_type, organization_name, plan_name from raw.events order by id',
+  'select organization_key, organization_name from raw.organizations order by organization_key',
+  'select id from raw.events_delta order by id',
 ]
 
-test('events and their counts are the same in SQLite and in PostgreSQL', async (t) => {
+test('events and their counts are the same in DuckDB and in PostgreSQL', async (t) => {
   const database = await ownDatabase()
   t.after(() => database.drop())
-  const [perDay = [], , , , , , delta = []] = await sameRows(t, { example: 'events', steps: [...BEGIN, ...BY_DAY, ...END], queries: [...MODELLED, ...RAW] }, ['sqlite:warehouse.db', database.url])
+  const [perDay = [], , , , , , delta = []] = await sameRows(t, { example: 'events', steps: [...BEGIN, ...BY_DAY, ...END], queries: [...MODELLED, ...RAW] }, ['duckdb:warehouse.duckdb', database.url])
   const events = perDay.reduce((sum, line) => sum + Number((JSON.parse(line) as { events: number }).events), 0)
   assert.deepEqual([perDay.length, events], [5, 4751], 'each id once, however often its file was dropped, and the late one')
   assert.deepEqual(delta, ['{"id":"late-1"}'])
-  const atOnce = await sameRows(t, { example: 'events', steps: [...BEGIN, ...END], queries: MODELLED }, ['sqlite:warehouse.db'])
+  const atOnce = await sameRows(t, { example: 'events', steps: [...BEGIN, ...END], queries: MODELLED }, ['duckdb:warehouse.duckdb'])
   assert.deepEqual(atOnce[0], perDay)
 })
