@@ -78,7 +78,7 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   if (late) for (const statement of lateIndex(dialect, table, schema, definition.key)) await session.run('database.late', statement)
   const indexes = keyIndex(dialect, table, schema, definition.key, state.relation)
   if (state.exists) for (const statement of indexes) await session.run('database.index', statement)
-  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, indexes: state.exists ? [] : indexes, checks: checksOf(store, state, schema), keyNames: [bare(dialect.names(table).keyIndex?.name ?? ''), ...keyIndexes(state.relation, definition.key)] }
+  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, partitioned: state.relation?.partitioned === true, indexes: state.exists ? [] : indexes, checks: checksOf(store, state, schema), keyNames: [bare(dialect.names(table).keyIndex?.name ?? ''), ...keyIndexes(state.relation, definition.key)] }
 
   if (job.delta !== undefined) await openDelta(store, session, table, schema, job.delta)
   const models = job.models === undefined || store.models === undefined ? null : await refreshIn(store.models, session, job.models, { table, before: state.version }, job.failing ?? new Map())

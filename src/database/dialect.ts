@@ -74,6 +74,8 @@ export interface StoredColumn {
 export interface Relation {
   /** `table`, or what it is instead. */
   kind: string
+  /** Its rows lie in several relations, so a row id alone may be that of several rows. */
+  partitioned?: boolean
   columns: readonly StoredColumn[]
   /** Unique indexes that hold for all rows. */
   uniques: readonly { name: string; columns: readonly string[] }[]

@@ -36,6 +36,8 @@ export interface Work {
   late: boolean
   /** The table has no row, and no loser that could rank above one of the batch. */
   fresh: boolean
+  /** See `Relation.partitioned`. */
+  partitioned: boolean
   /**
    * Made when the first rows are in: sorting keys once is several times faster than adding them one by one to an index that
    * does not fit into the cache.
@@ -167,8 +169,8 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
     await incoming.bring()
     await decide(work, shape)
     const joined = `${DECIDED} d JOIN ${incoming.winners} i ON i.place = d.place`
-    const leaving = `${DECIDED} d JOIN ${table} t ON t.${shape.id} = d.target WHERE d.outcome = 'updated'`
-    const met = shape.keep.rule === 'error' ? `${DECIDED} d JOIN ${table} t ON t.${shape.id} = d.target JOIN ${incoming.winners} i ON i.place = d.place` : ''
+    const met = `${DECIDED} d JOIN ${incoming.winners} i ON i.place = d.place JOIN ${table} t ON ${metSql(work, shape)}`
+    const leaving = `${work.partitioned ? met : `${DECIDED} d JOIN ${table} t ON t.${shape.id} = d.target`} WHERE d.outcome = 'updated'`
     await work.touched?.(`(SELECT t.* FROM ${leaving})`)
     if (shape.keep.rule === 'error') repeated.push(...(await putAside(work, shape, shape.stored('t'), 't._place', 'i.place', `${met} WHERE d.outcome = 'updated'`, true)))
     else losers.push(...(await lose(work, shape.stored('t'), 't._place', `'replaced'`, leaving)))
@@ -185,6 +187,12 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
   }
   await beaten(work, shape, losers, repeated)
   return { inserted, updated, losers, repeated }
+}
+
+/** The stored row `t` that was met by the winner `i`. In parts of a table row ids are the same, keys are not. */
+function metSql({ partitioned }: Work, shape: Shape): string {
+  const key = partitioned ? ` AND ${keySql(pairs(shape.staged('i'), shape.stored('t'), shape.key))}` : ''
+  return `t.${shape.id} = d.target${key}`
 }
 
 function newRows({ incoming }: Work, shape: Shape, range = ''): string {
@@ -247,12 +255,13 @@ async function decide(work: Work, shape: Shape): Promise<void> {
   await tamperTable(session, 'resolve', DECIDED)
 }
 
-function update({ store, session, table, schema, incoming }: Work, shape: Shape, range = ''): Promise<Count[]> {
+function update(work: Work, shape: Shape, range = ''): Promise<Count[]> {
+  const { store, session, table, schema, incoming } = work
   const i = shape.staged('i')
   const into = store.dialect.names(table).table
   const changed = schema.map((column, at) => ({ name: quoteName(column.name), at })).filter(({ at }) => !shape.key.includes(at))
   const assignments = [...changed.map(({ name, at }) => `${name} = ${pick(i, at)}`), '_place = i.place'].join(', ')
-  const sql = `UPDATE ${into} AS t SET ${assignments} FROM ${DECIDED} d, ${incoming.winners} i WHERE d.outcome = 'updated' AND i.place = d.place AND t.${shape.id} = d.target${range}`
+  const sql = `UPDATE ${into} AS t SET ${assignments} FROM ${DECIDED} d, ${incoming.winners} i WHERE d.outcome = 'updated' AND i.place = d.place AND ${metSql(work, shape)}${range}`
   return session.write({ point: 'database.update', sql, into, place: '_place', standing: `t._place IN (SELECT place FROM ${DECIDED} WHERE outcome = 'updated')` })
 }
 
@@ -271,7 +280,9 @@ function putAside(work: Work, shape: Shape, values: readonly string[], place: st
   const names = work.definition.key.join(', ')
   const shownText = (at: number): string => `coalesce(CAST(${shown((schema[at] as Column).type, pick(values, at))} AS TEXT), '')`
   const key = shape.key.map(shownText).join(` || ', ' || `)
-  const said = `${quoteText(`${names} = `)} || ${key} || ${quoteText(` ${evicted ? 'came' : 'is taken'} with other content ${evicted ? 'late, but from a lower place' : 'by an earlier record'}: arrival `)} || CAST(${winner} >> 32 AS TEXT) || ', row ' || CAST(${winner} & 4294967295 AS TEXT) || '.'`
+  const record = `${quoteText(` ${evicted ? 'came' : 'is taken'} with other content ${evicted ? 'late, but from a lower place' : 'by an earlier record'}: arrival `)} || CAST(${winner} >> 32 AS TEXT) || ', row ' || CAST(${winner} & 4294967295 AS TEXT) || '.'`
+  // Rows of other writers have no place.
+  const said = `${quoteText(`${names} = `)} || ${key} || CASE WHEN coalesce(${winner}, 0) = 0 THEN ' is taken with other content by a row that was in the table before.' ELSE ${record} END`
   const select = `SELECT ${[quoteText(table), quoteText(batch), `coalesce(${place}, 0)`, 'NULL', `'KEY_REPEATED'`, quoteText(names), key, said, `substr(${rowJson(work, values)}, 1, ${RAW_LIMIT})`, evicted ? '1' : '0'].join(', ')} FROM ${from}`
   const sql = `INSERT INTO ${into} (tbl, batch, place, "offset", code, "column", value, message, raw, evicted) ${select}`
   return session.write({ point: 'database.rejects', sql, into, place: 'place', what: 'evicted' })

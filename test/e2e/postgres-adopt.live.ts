@@ -120,6 +120,27 @@ test('an empty table, a text that it cannot hold, and a row that only its CHECK 
   assert.deepEqual((await database.ask('SELECT sku FROM product ORDER BY sku')).map(({ sku }) => sku), ['a', 'd'])
 })
 
+for (const [mode, keep, updated] of [['upsert', undefined, 2], ['dedupe', 'first', 0], ['dedupe', 'error', 0]] as const) {
+  test(`a table in partitions, whose rows have the same row ids: ${mode} ${keep ?? ''}`, async (t) => {
+    const { go, file, dir } = room(t)
+    await database.ask(`DROP TABLE IF EXISTS product CASCADE; DROP SCHEMA IF EXISTS sluice CASCADE; CREATE TABLE product (id bigint PRIMARY KEY, v text) PARTITION BY RANGE (id);
+      CREATE TABLE low PARTITION OF product FOR VALUES FROM (0) TO (10); CREATE TABLE high PARTITION OF product FOR VALUES FROM (10) TO (20); INSERT INTO product VALUES (1, 'a'), (11, 'b'), (12, 'c')`)
+    file('a.ndjson', [{ id: 1, v: 'x' }, { id: 11, v: 'y' }, { id: 3, v: 'z' }])
+    const result = await go({ key: 'id', mode, adopt: true, ...(keep === undefined ? {} : { keep }) })
+    assert.deepEqual([result.state, result.balance.inserted, result.balance.updated], ['COMPLETED', 1, updated], JSON.stringify(result.errors))
+    const rows = (await database.ask('SELECT id, v FROM product ORDER BY id')).map(({ id, v }) => `${String(id)}${String(v)}`)
+    assert.deepEqual(rows, updated === 0 ? ['1a', '3z', '11b', '12c'] : ['1x', '3z', '11y', '12c'])
+    // The same records again, from a higher place.
+    assert.equal((await go({ reload: true })).state, 'COMPLETED')
+    const browser = await openBrowser(join(dir, 'data'))
+    try {
+      for await (const table of browser.opened()) assert.deepEqual((await table.verify()).filter(({ grade }) => grade === 'broken'), [])
+    } finally {
+      await browser.close()
+    }
+  })
+}
+
 test('what does not fit is refused before anything is read, with what to do', async (t) => {
   const { go, file } = room(t)
   file('a.ndjson', [{ sku: 'a', name: 'A' }])

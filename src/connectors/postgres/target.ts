@@ -161,6 +161,7 @@ class PostgresStore implements Store {
     if (row === undefined) return null
     return {
       kind: String(row['kind']),
+      partitioned: row['partitioned'] === true,
       columns: JSON.parse(String(row['columns'] ?? '[]')) as StoredColumn[],
       uniques: JSON.parse(String(row['uniques'] ?? '[]')) as Relation['uniques'],
     }
@@ -195,7 +196,7 @@ const KINDS = `CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN '
 
 /** What the catalog says of one relation, as one row. */
 const RELATION = `
-  SELECT ${KINDS} AS kind,
+  SELECT ${KINDS} AS kind, c.relkind = 'p' AS partitioned,
     (SELECT json_agg(json_strip_nulls(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
         'filled', a.atthasdef OR a.attidentity <> '', 'generated', a.attgenerated <> '' OR a.attidentity = 'a',
         'collation', (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation))) ORDER BY a.attnum)
