@@ -184,3 +184,17 @@ describe('a stage', () => {
     }
   })
 })
+
+test('sessions that are opened at once in one process are not one session', async () => {
+  const small = openDuckdbEngine({ memory: 512_000_000, jobs: 1, spool: root })
+  try {
+    const [a, b] = await Promise.all([small.session(), small.session()])
+    await a.exec('CREATE TEMP TABLE mine (i INTEGER)')
+    assert.deepEqual(await b.rows("SELECT count(*) AS n FROM duckdb_tables() WHERE table_name = 'mine'"), [{ n: 0n }])
+    await a.close()
+    assert.deepEqual(await b.rows('SELECT 1::BIGINT AS n'), [{ n: 1n }])
+    await b.close()
+  } finally {
+    await small.close()
+  }
+})

@@ -121,10 +121,12 @@ async function answer(id: number, call: Call): Promise<unknown> {
       return console().ask(call.sql)
     case 'answer':
       return send(id, console().rows())
-    case 'open':
-      sessions += 1
-      connections.set(sessions, await (await database()).connect())
-      return sessions
+    case 'open': {
+      // Another one may be asked for while this one is made.
+      const session = ++sessions
+      connections.set(session, await (await database()).connect())
+      return session
+    }
     case 'exec':
       return connection(call.session).exec(call.sql)
     case 'rows':
