@@ -66,7 +66,7 @@ test('into a file: whole or not at all, never over another one', async (t) => {
   assert.equal((await run('sql', '-o', 'rows.csv', '--overwrite', 'select 1 as one')).code, 0)
   assert.equal(readFileSync(join(folder, 'rows.csv'), 'utf8'), 'one\n1\n')
   // Fails at its second row: no file, and no working file.
-  assert.equal((await run('sql', '-o', 'bad.csv', 'select cast(name as integer) from items')).code, 1)
+  assert.equal((await run('sql', '-o', 'bad.csv', 'select cast(name as integer) from items')).code, 2)
   assert.deepEqual(readdirSync(folder).filter((name) => name.includes('bad')), [])
   assert.equal((await run('sql', '-o', 'rows.txt', 'select 1')).code, 2)
 })
