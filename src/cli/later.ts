@@ -3,12 +3,13 @@
  * mistake and nothing is half-obeyed.
  */
 import { SluiceError } from '../core/errors.ts'
+import { redact } from '../core/secret.ts'
 
 /** Commands, also below a group: `files retry`. */
 const VERBS: Readonly<Record<string, string>> = {
   watch: 'Watching a folder',
   up: 'The server with its web pages',
-  init: 'A configuration file',
+  init: 'Writing a first configuration file',
   undo: 'Withdrawing a file',
   redo: 'Restoring a withdrawn file',
   why: 'Asking where a row came from',
@@ -34,7 +35,7 @@ const VERBS: Readonly<Record<string, string>> = {
   'runs logs': 'Logs of runs',
   'runs cancel': 'Cancelling a run of another process',
   'runs retry': 'Retrying a run',
-  'tables adopt': 'Taking over a table',
+  'tables adopt': 'A command of its own for taking a table over (load --adopt does it)',
 }
 
 const FLAGS: Readonly<Record<string, string>> = {
@@ -69,6 +70,8 @@ export function refuseLaterPlace(role: 'path' | 'target', place: string): void {
   if (scheme === undefined || !SCHEMES.has(scheme)) return
   // A local folder may well be called `s3:`; a path is refused only when it is written as a URI.
   if (role === 'path' && !place.includes('://')) return
+  // It is read, only not as a file.
+  if (role === 'path' && (scheme.startsWith('postgres') || scheme === 'duckdb')) throw new SluiceError('USAGE', `${redact(place)} is a database, not a file.`, { hint: "Read it with --from, as in --from 'postgres://user@host/database?table=orders&cursor=updated_at&key=id'." })
   if (role === 'target' && (scheme.startsWith('postgres') || scheme === 'duckdb')) return
   throw later(`${role === 'path' ? 'The path' : '--to'} ${place}`, role === 'path' ? `Reading from ${scheme}` : `A ${scheme} target`)
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { SluiceError } from '../core/errors.ts'
 import type { Browser } from '../service/browse.ts'
+import type { Unseen } from '../service/unseen.ts'
 import { columns } from './format.ts'
 import type { ColumnSpec } from './format.ts'
 import type { Output } from './output.ts'
@@ -56,12 +57,21 @@ export async function browsing<T>(output: Output, work: (browser: Browser) => Pr
   }
 }
 
-/** Prints a page: `{"schema":"sluice.<verb>/1","items":[…],"next":…}`, or columns. `empty` is said when there is nothing. */
-export function printPage<T>(output: Output, verb: string, page: { items: readonly T[]; next: string | null }, table: { specs: readonly ColumnSpec[]; row: (item: T) => string[]; empty: string }): void {
-  output.document({ schema: `sluice.${verb}/1`, items: page.items, next: page.next })
+/** Prints a page: `{"schema":"sluice.<verb>/1","items":[…],"next":…}`, with `unseen` where parts may be missing, or columns. `empty` is said when there is nothing. */
+export function printPage<T>(output: Output, verb: string, page: { items: readonly T[]; next: string | null; unseen?: readonly object[] }, table: { specs: readonly ColumnSpec[]; row: (item: T) => string[]; empty: string }): void {
+  output.document({ schema: `sluice.${verb}/1`, items: page.items, next: page.next, ...(page.unseen === undefined ? {} : { unseen: page.unseen }) })
   if (page.items.length === 0) output.note(table.empty)
   else output.result(columns(table.specs, page.items.map(table.row)))
   if (page.next !== null && !output.json) output.note(`more:  --after ${page.next}`)
+}
+
+/** Says once what kept parts of a list from being looked at. @returns exit code: the worst of their reasons, 0 without one */
+export async function unseenExit(output: Output, items: readonly { fault: Unseen | null }[]): Promise<number> {
+  const faults = new Map(items.flatMap(({ fault }) => (fault === null ? [] : [[`${fault.code} ${fault.message}`, fault] as const])))
+  if (faults.size === 0) return 0
+  for (const { code, message, hint } of faults.values()) output.note(`${output.style('red', `error[${code}]`)}: ${message}\n  help: ${hint}`)
+  const { worstOf } = await import('../service/fan.ts')
+  return worstOf([...faults.values()].map(({ exit }) => exit))
 }
 
 /** Prints one item as `name  value` lines; the document has it as the only item. */

@@ -7,7 +7,7 @@ import { SluiceError, shorten } from '../core/errors.ts'
 import { parseSize } from '../core/units.ts'
 import type { ModelBook, ModelItem, ModelSource } from '../service/models.ts'
 import { columns, number, time } from './format.ts'
-import { limitOf, printPage } from './listing.ts'
+import { limitOf, printPage, unseenExit } from './listing.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
 import { addSettings } from './settings.ts'
@@ -70,12 +70,12 @@ function list(output: Output, { flags }: { flags: Flags }): Promise<number> {
   return withModels(output, flags, async (book) => {
     const items = await book.list()
     printPage(output, 'models.ls', { items, next: null }, { specs: SPECS, row: rowOf, empty: 'There is no model yet.' })
-    return 0
+    return unseenExit(output, items)
   })
 }
 
 function rowOf(item: ModelItem): string[] {
-  return [item.name, item.state, item.rows === null ? '' : number(item.rows), inputsOf(item), time(item.refreshed), item.target, shorten(item.message ?? '')]
+  return [item.name, item.state, item.rows === null ? '' : number(item.rows), inputsOf(item), time(item.refreshed), item.target, shorten(item.fault?.code ?? item.message ?? '')]
 }
 
 /** `product 4` · `product 3 of 4` when it is behind. */

@@ -2,7 +2,7 @@
 import { Command } from 'commander'
 import type { RejectItem } from '../service/rejects.ts'
 import { number } from './format.ts'
-import { browsing, given, ofTable, pageOf, paged, printItem, printPage } from './listing.ts'
+import { browsing, given, ofTable, pageOf, paged, printItem, printPage, unseenExit } from './listing.ts'
 import type { PageFlags, TableFlags } from './listing.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
@@ -35,8 +35,9 @@ async function list(output: Output, flags: RejectsFlags): Promise<number> {
   return browsing(output, async (browser) => {
     const { table, to, run, code } = flags
     const page = await browser.rejects({ ...range, ...given({ table, to, run, code: code?.toUpperCase() }) })
-    printPage(output, 'rejects.ls', page, { specs: SPECS, row: rowOf, empty: 'Nothing is quarantined.' })
-    return 0
+    printPage(output, 'rejects.ls', page, { specs: SPECS, row: rowOf, empty: page.unseen.length === 0 ? 'Nothing is quarantined.' : 'Nothing is quarantined in what could be asked.' })
+    for (const { name, uri, fault } of page.unseen) output.note(`? ${name} at ${uri}: ${fault.code}`)
+    return unseenExit(output, page.unseen)
   })
 }
 

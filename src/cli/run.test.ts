@@ -55,6 +55,7 @@ test('every wrong use is one document with the exit code of the process', async 
     [['load', 'in', '--into', 't', '--jobs', 'many'], 'USAGE', 2],
     [['load', 'in', '--into', 't', '--progress', 'loud'], 'USAGE', 2],
     [['load', 'in', '--into', 't', '--on-bad', 'cry'], 'USAGE', 2],
+    [['load', 'postgres://me@db.example/shop', '--into', 't'], 'USAGE', 2],
     [['runs', 'ls', '--limit', '0'], 'USAGE', 2],
     [['explain', 'NOPE'], 'NOT_FOUND', 6],
     [['files', 'ls'], 'NOT_FOUND', 6],

@@ -2,10 +2,10 @@
 import { Command } from 'commander'
 import type { Row, Schema, Value } from '../core/schema.ts'
 import { isDecimal, isJsonText } from '../core/types.ts'
-import type { TableItem } from '../service/browse.ts'
+import type { ListedTable } from '../service/browse.ts'
 import { columns, number } from './format.ts'
 import { exactJson } from './output.ts'
-import { browsing, limitOf, printPage } from './listing.ts'
+import { browsing, limitOf, printPage, unseenExit } from './listing.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
 
@@ -31,18 +31,18 @@ export function tablesCommand(run: Run): Command {
   return command
 }
 
-const SPECS = [{ name: 'table' }, { name: 'rows', right: true }, { name: 'version', right: true }, { name: 'mode' }, { name: 'keep' }, { name: 'key' }, { name: 'columns', right: true }, { name: 'uri' }]
+const SPECS = [{ name: 'table' }, { name: 'rows', right: true }, { name: 'version', right: true }, { name: 'mode' }, { name: 'keep' }, { name: 'key' }, { name: 'columns', right: true }, { name: 'uri' }, { name: 'why' }]
 
 function list(output: Output): Promise<number> {
   return browsing(output, async (browser) => {
     const items = await browser.tables()
     printPage(output, 'tables.ls', { items, next: null }, { specs: SPECS, row: rowOf, empty: 'There is no table yet.' })
-    return 0
+    return unseenExit(output, items)
   })
 }
 
-function rowOf(table: TableItem): string[] {
-  return [table.name, number(table.rows), table.version === null ? '' : String(table.version), table.mode ?? '', table.keep ?? '', table.key.join(','), String(table.columns), table.uri]
+function rowOf(table: ListedTable): string[] {
+  return [table.name, table.rows === null ? '?' : number(table.rows), table.version === null ? '' : String(table.version), table.mode ?? '', table.keep ?? '', table.key.join(','), String(table.columns ?? ''), table.uri, table.fault?.code ?? '']
 }
 
 async function head(output: Output, { table, to, limit }: TableFlags): Promise<number> {

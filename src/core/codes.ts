@@ -34,7 +34,7 @@ export const CODES = {
   DEFINITION_DIFFERS: { kind: 'config', exit: 4, http: 409, means: 'The flag differs from what the table was made with.', hint: 'Leave the flag out to use the value of the table, or load into a new table with --into.' },
   MODEL_INVALID: { kind: 'config', exit: 4, http: 422, means: 'The file of a model cannot be understood.', hint: 'Correct the line that is named; docs/reference/models.md has the grammar.' },
   KEY_UNKNOWN: { kind: 'config', exit: 4, http: 422, means: 'No record of the first files has this key column.', hint: 'Check the spelling of --key against the records, and --records; nothing was committed.' },
-  TARGET_INVALID: { kind: 'config', exit: 4, http: 422, means: 'The target cannot be understood or used.', hint: 'Write --to delta:, --to delta:DIR, --to sqlite:FILE or --to postgres://user@host:port/database.' },
+  TARGET_INVALID: { kind: 'config', exit: 4, http: 422, means: 'The target cannot be understood or used.', hint: 'Write --to delta:, --to delta:DIR, --to sqlite:FILE, --to duckdb:FILE or --to postgres://user@host:port/database.' },
   TABLE_FOREIGN: { kind: 'config', exit: 4, http: 409, means: 'Something other than Sluice made this table, or took away what Sluice wrote down about it.', hint: 'Load into a table of its own, or take a Delta table over with --adopt and --key, --mode, --keep.' },
   TABLE_UNSUPPORTED: { kind: 'config', exit: 4, http: 409, means: 'The table uses a feature that Sluice does not know.', hint: 'Load into another table; the message names the feature.' },
   TABLE_OTHER_LEDGER: { kind: 'config', exit: 4, http: 409, means: 'The table belongs to another data folder.', hint: 'Use the --data-dir that made it, or take it over with --adopt; two ledgers must not feed one table.' },

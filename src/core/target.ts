@@ -75,8 +75,8 @@ export interface Head {
 }
 
 export interface Finding {
-  /** broken: rows are wrong or missing · garbage: left-overs of dead attempts that may be collected · foreign: what other writers did. */
-  grade: 'broken' | 'garbage' | 'foreign'
+  /** broken: rows are wrong or missing · garbage: left-overs of dead attempts that may be collected · foreign: what other writers did · unseen: it could not be looked at. */
+  grade: 'broken' | 'garbage' | 'foreign' | 'unseen'
   path: string
   message: string
 }

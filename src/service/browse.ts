@@ -13,8 +13,10 @@ import { findFile, knownTables, tableFilter, tableNamed } from './lookup.ts'
 import type { KnownTable } from './lookup.ts'
 import { dataFolder } from './options.ts'
 import { listRejects, readRejectId, rejectItem } from './rejects.ts'
-import type { RejectItem } from './rejects.ts'
+import type { RejectItem, RejectsPage } from './rejects.ts'
 import { describePlace, openTarget, parseTarget } from './targets.ts'
+import { glances } from './unseen.ts'
+import type { Unseen, Viewed } from './unseen.ts'
 
 export interface Page<T> {
   items: T[]
@@ -30,6 +32,12 @@ export interface TableItem {
   keep: string | null
   key: readonly string[]
   columns: number
+}
+/** A table in a list of all; one that could not be looked at has only its name, its URI and the reason. */
+export interface ListedTable extends Omit<TableItem, 'rows' | 'columns'> {
+  rows: number | null
+  columns: number | null
+  fault: Unseen | null
 }
 /** Which table a listing is about; `to` is the target, when several have a table of this name. */
 interface TableChoice {
@@ -47,18 +55,21 @@ export interface Browser {
   runs(query: TableChoice & { limit: number; after?: string }): Promise<Page<RunRow>>
   /** @throws NOT_FOUND */
   run(id: string): Promise<RunRow>
-  tables(): Promise<TableItem[]>
+  /** All of them; a server that does not answer takes only its own tables from the list. */
+  tables(): Promise<ListedTable[]>
   /** Columns of the table and its first rows, in place order. The last value of a row is its place. @throws NOT_FOUND */
   head(table: string, limit: number, to?: string): Promise<{ schema: Schema; rows: Row[] }>
   schema(table: string, to?: string): Promise<Schema>
   count(table: string, to?: string): Promise<TableItem>
   /** `run` is the run whose commit put them aside. @throws as files; NOT_FOUND for an unknown run or code */
-  rejects(query: TableChoice & { run?: string; code?: string; limit: number; after?: string }): Promise<Page<RejectItem>>
+  rejects(query: TableChoice & { run?: string; code?: string; limit: number; after?: string }): Promise<RejectsPage>
   reject(id: string, to?: string): Promise<RejectItem>
-  /** Every table of the folder, opened; for `doctor`. */
+  /** Every table of the folder, opened, one after the other. @throws at the first that cannot be */
   opened(): AsyncIterable<Table>
+  /** The same for `doctor`, which goes on to the next. */
+  each(): AsyncIterable<Viewed<Table>>
   /** Who keeps models in the places of these tables. */
-  keepers(): AsyncIterable<{ verify(): Promise<Finding[]>; garbage(): Promise<string[]> }>
+  keepers(): AsyncIterable<Viewed<{ verify(): Promise<Finding[]>; garbage(): Promise<string[]> }>>
   close(): Promise<void>
 }
 
@@ -70,10 +81,23 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
   const { ledger } = folder
   let engine: Engine | null = null
   const open = async ({ name, place }: KnownTable): Promise<Table> => {
-    engine ??= await openEngine(folder, { memory: BROWSING_MEMORY })
-    return (await openTarget(place, folder.clock, folder.random)).open(name, null, engine)
+    return (await openTarget(place, folder.clock, folder.random)).open(name, null, await running())
   }
+  const running = async (): Promise<Engine> => (engine ??= await openEngine(folder, { memory: BROWSING_MEMORY }))
+  const look = glances()
   const there = async (): Promise<KnownTable[]> => (await knownTables(folder)).filter((entry) => entry.there)
+
+  const viewed = async (entry: KnownTable): Promise<Viewed<Table>> => ({
+    uri: (await openTarget(entry.place, folder.clock, folder.random)).uri(entry.name),
+    look: (work) => look(entry.place, async () => {
+      const table = await open(entry)
+      try {
+        return await work(table)
+      } finally {
+        await table.close()
+      }
+    }),
+  })
 
   async function withTable<T>(name: string, to: string | undefined, work: (table: Table, entry: KnownTable) => Promise<T>): Promise<T> {
     const entry = await tableNamed(folder, name, to)
@@ -108,15 +132,13 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
       return run
     },
     tables: async () => {
-      const items: TableItem[] = []
+      const items: ListedTable[] = []
       for (const entry of await there()) {
-        const table = await open(entry)
-        try {
-          // Known to the ledger, and nothing was committed yet (or it lies elsewhere now): no table.
-          if ((await table.head()).exists) items.push(await item(entry.name, table))
-        } finally {
-          await table.close()
-        }
+        const { uri, look: glance } = await viewed(entry)
+        // Known to the ledger, and nothing was committed yet (or it lies elsewhere now): no table.
+        const found = await glance(async (table) => ((await table.head()).exists ? item(entry.name, table) : null))
+        if ('unseen' in found) items.push({ name: entry.name, uri, rows: null, version: null, mode: null, keep: null, key: [], columns: null, fault: found.unseen })
+        else if (found.seen !== null) items.push({ ...found.seen, fault: null })
       }
       return items
     },
@@ -132,7 +154,7 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
       const { table: key } = await tableFilter(folder, table, to)
       const wanted = to === undefined ? {} : parseTarget(to, folder.path)
       const entries = (await there()).filter((entry) => key === undefined || entry.key === key)
-      return listRejects(ledger, entries.map((entry) => ({ ...entry, place: { ...entry.place, ...wanted } })), open, query)
+      return listRejects(ledger, entries.map((entry) => ({ ...entry, place: { ...entry.place, ...wanted } })), viewed, query)
     },
     reject: (id, to) => {
       const { name, place } = readRejectId(id)
@@ -149,15 +171,20 @@ export async function openBrowser(dataDir?: string): Promise<Browser> {
         await table.close()
       }
     },
+    async *each() {
+      for (const entry of await there()) yield viewed(entry)
+    },
     async *keepers() {
       const seen = new Set<string>()
       for (const { place } of await there()) {
-        const name = describePlace(place)
+        const uri = describePlace(place)
         const { models } = await openTarget(place, folder.clock, folder.random)
-        if (seen.has(name) || models === undefined) continue
-        seen.add(name)
-        const running = (engine ??= await openEngine(folder, { memory: BROWSING_MEMORY }))
-        yield { verify: () => models.verify(running), garbage: () => models.garbage(running) }
+        if (seen.has(uri) || models === undefined) continue
+        seen.add(uri)
+        yield { uri, look: (work) => look(place, async () => {
+          const child = await running()
+          return work({ verify: () => models.verify(child), garbage: () => models.garbage(child) })
+        }) }
       }
     },
     close: async () => {

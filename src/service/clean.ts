@@ -13,6 +13,7 @@ import { logFiles } from '../storage/logFile.ts'
 import { systemClock } from '../storage/system.ts'
 import { openBrowser } from './browse.ts'
 import { dataFolder } from './options.ts'
+import type { Unseen } from './unseen.ts'
 
 /** `attempts`: files of Delta tables that no commit names · `spool`: parts of dead processes · `logs` · `data`: all there is. */
 export const CLEAN_KINDS = ['attempts', 'spool', 'logs', 'data'] as const
@@ -87,11 +88,17 @@ async function planData(plan: CleanPlan): Promise<void> {
 async function planAttempts(plan: CleanPlan): Promise<void> {
   const browser = await openBrowser(plan.dataDir)
   try {
-    for await (const table of browser.opened()) await planGarbage(plan, await table.garbage())
-    for await (const keeper of browser.keepers()) await planGarbage(plan, await keeper.garbage())
+    for await (const { uri, look } of browser.each()) await planSeen(plan, uri, await look((table) => table.garbage()))
+    for await (const { uri, look } of browser.keepers()) await planSeen(plan, uri, await look((keeper) => keeper.garbage()))
   } finally {
     await browser.close()
   }
+}
+
+/** What could not be looked at stays as it is, and that is said. */
+async function planSeen(plan: CleanPlan, uri: string, looked: { seen: readonly string[] } | { unseen: Unseen }): Promise<void> {
+  if ('seen' in looked) await planGarbage(plan, looked.seen)
+  else plan.kept.push({ path: uri, why: `${looked.unseen.code}: ${looked.unseen.message}` })
 }
 
 async function planGarbage(plan: CleanPlan, paths: readonly string[]): Promise<void> {

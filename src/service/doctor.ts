@@ -2,12 +2,17 @@
 import { asSluiceError } from '../core/errors.ts'
 import type { CommittedArrival, Finding, Table } from '../core/target.ts'
 import type { Browser } from './browse.ts'
+import { worstOf } from './fan.ts'
 import type { DataFolder } from './folder.ts'
 import { isThere, placeOfTable, tableKey } from './targets.ts'
+import { isAway } from './unseen.ts'
+import type { Unseen } from './unseen.ts'
 
 export interface Checkup {
-  /** True when nothing is broken; garbage of dead attempts is allowed. */
+  /** True when all was looked at and nothing is broken; garbage of dead attempts is allowed. */
   clean: boolean
+  /** 0 clean · 1 something is broken · else what kept it from looking, the worst of several. */
+  exit: number
   tables: number
   /** Committed arrivals compared with the ledger. */
   arrivals: number
@@ -18,15 +23,35 @@ export interface Checkup {
 export async function checkup(browser: Browser): Promise<Checkup> {
   const { folder } = browser
   const findings: Finding[] = (await folder.ledger.verify()).map((message) => ({ grade: 'broken', path: `${folder.path}/ledger.db`, message }))
+  const exits: number[] = []
+  // Who keeps the models of a place that cannot be asked has nothing to add to what its tables said.
+  const said = new Set<string>()
+  const missed = (path: string, unseen: Unseen): void => {
+    const away = isAway(unseen)
+    if (away) exits.push(unseen.exit)
+    findings.push({ grade: away ? 'unseen' : 'broken', path, message: `${unseen.code}: ${unseen.message}` })
+    said.add(unseen.message)
+  }
   let tables = 0
   let arrivals = 0
   try {
-    for await (const table of browser.opened()) {
-      tables++
-      findings.push(...(await table.verify()))
-      arrivals += await compare(folder, table, findings)
+    for await (const { uri, look } of browser.each()) {
+      // Of one that breaks off while it is looked at, what was found until then counts.
+      const looked = await look(async (table) => {
+        findings.push(...(await table.verify()))
+        return compare(folder, table, findings)
+      })
+      if ('unseen' in looked) missed(uri, looked.unseen)
+      else {
+        tables++
+        arrivals += looked.seen
+      }
     }
-    for await (const keeper of browser.keepers()) findings.push(...(await keeper.verify()))
+    for await (const { uri, look } of browser.keepers()) {
+      const looked = await look((keeper) => keeper.verify())
+      if ('seen' in looked) findings.push(...looked.seen)
+      else if (!said.has(looked.unseen.message)) missed(uri, looked.unseen)
+    }
     for (const { uri } of await folder.ledger.tables()) {
       for (const claim of await folder.ledger.orphans(uri)) {
         findings.push({ grade: 'garbage', path: uri, message: `The run ${claim.run} was interrupted with ${claim.batch.arrivals.length} files in work; the next load finishes them.` })
@@ -39,7 +64,8 @@ export async function checkup(browser: Browser): Promise<Checkup> {
     const error = asSluiceError(thrown)
     findings.push({ grade: 'broken', path: error.where.path ?? folder.path, message: `${error.code}: ${error.message}` })
   }
-  return { clean: findings.every((finding) => finding.grade !== 'broken'), tables, arrivals, findings }
+  const exit = findings.some(({ grade }) => grade === 'broken') ? 1 : worstOf(exits)
+  return { clean: exit === 0, exit, tables, arrivals, findings }
 }
 
 /** Tables inside of the data folder that the ledger has arrivals of and that are not there. */

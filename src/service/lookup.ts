@@ -50,9 +50,14 @@ export async function tableNamed(folder: DataFolder, name: string, to: string | 
   return first
 }
 
+/** As it was loaded, or as the listings of files and runs write it: `public.events` is `events` in PostgreSQL. */
+function isCalled({ name, key }: KnownTable, wanted: string): boolean {
+  return name === wanted || (key.includes('#') && key.slice(key.lastIndexOf('#') + 1) === wanted)
+}
+
 async function matching(folder: DataFolder, name: string, to: string | undefined): Promise<KnownTable[]> {
   const wanted = to === undefined ? null : parseTarget(to, folder.path)
-  const all = (await knownTables(folder)).filter((entry) => entry.name === name && (wanted === null || samePlace(entry.place, wanted)))
+  const all = (await knownTables(folder)).filter((entry) => isCalled(entry, name) && (wanted === null || samePlace(entry.place, wanted)))
   // What the command says of the way there counts: a password is remembered nowhere.
   const named = all.map((entry) => ({ ...entry, place: { ...entry.place, ...wanted } }))
   const there = named.filter((entry) => entry.there)

@@ -16,6 +16,8 @@ import { dataFolder } from './options.ts'
 import type { LoadOptions } from './options.ts'
 import type { Place } from './places.ts'
 import { choosePlace, describePlace, openTarget, parseTarget, samePlace } from './targets.ts'
+import { glances } from './unseen.ts'
+import type { Unseen } from './unseen.ts'
 
 /** The models that a load is given, as far as its table reaches them. @throws SluiceError TARGET_INVALID, TABLE_UNSUPPORTED */
 export function modelsOf(options: LoadOptions, models: readonly Model[], target: Target): { models: Model[]; keeper: ModelKeeper | null } {
@@ -64,7 +66,12 @@ export interface ModelsOptions {
   memory?: number
 }
 
-export interface ModelItem extends ModelState {
+export interface ModelItem extends Omit<ModelState, 'state' | 'hash'> {
+  /** `unseen`: its target could not be asked, `fault` says why. */
+  state: ModelState['state'] | 'unseen'
+  /** Null: unseen. */
+  hash: string | null
+  fault: Unseen | null
   /** Scheme and location of its target. */
   target: string
   /** Its file; null: none of those that were named. */
@@ -86,6 +93,7 @@ export interface ModelBook {
 
 interface Shelf {
   name: string
+  place: Place
   keeper: ModelKeeper
   models: Model[]
 }
@@ -118,7 +126,7 @@ async function shelvesOf(folder: DataFolder, sources: readonly ModelSource[], on
     const known = shelves.get(name)
     if (known !== undefined) return known
     const { models: keeper } = await openTarget(place, folder.clock, folder.random)
-    const made = { name, keeper: keeper ?? none(place), models: [] }
+    const made = { name, place, keeper: keeper ?? none(place), models: [] }
     shelves.set(name, made)
     return made
   }
@@ -147,11 +155,20 @@ function none(place: Place): ModelKeeper {
   }
 }
 
+/** Of a target that could not be asked: a model that is written down for it, or, without a name, whatever it may hold. */
+function unseen(name: string, target: string, path: string | null, fault: Unseen): ModelItem {
+  return { name, state: 'unseen', hash: null, rows: null, inputs: [], refreshed: null, message: fault.message, fault, target, path }
+}
+
 function bookOf(folder: DataFolder, engine: Engine, shelves: readonly Shelf[]): Omit<ModelBook, 'close'> {
   const list = async (): Promise<ModelItem[]> => {
     const items: ModelItem[] = []
-    for (const { name: target, keeper, models } of shelves) {
-      for (const state of await keeper.states(models, engine)) items.push({ ...state, target, path: models.find(({ name }) => name === state.name)?.path ?? null })
+    const look = glances()
+    for (const { name: target, place, keeper, models } of shelves) {
+      const found = await look(place, () => keeper.states(models, engine))
+      if ('seen' in found) items.push(...found.seen.map((state) => ({ ...state, fault: null, target, path: models.find(({ name }) => name === state.name)?.path ?? null })))
+      else if (models.length === 0) items.push(unseen('', target, null, found.unseen))
+      else items.push(...models.map(({ name, path }) => unseen(name, target, path, found.unseen)))
     }
     return items
   }
@@ -171,8 +188,12 @@ function bookOf(folder: DataFolder, engine: Engine, shelves: readonly Shelf[]): 
       return outcomes
     },
     async show(name, limit) {
-      const found = (await list()).filter((item) => item.name === name)
+      const all = await list()
+      const found = all.filter((item) => item.name === name)
       const [item, other] = found
+      // It may be in the one that could not be asked.
+      const fault = found.find((one) => one.fault !== null)?.fault ?? (item === undefined ? all.find((one) => one.fault !== null)?.fault : undefined) ?? null
+      if (fault !== null) throw new SluiceError(fault.code, fault.message, { hint: fault.hint })
       if (item === undefined) throw new SluiceError('NOT_FOUND', `There is no model ${name}.`, { hint: 'sluice models ls lists them.' })
       if (other !== undefined) throw new SluiceError('USAGE', `There are ${found.length} models ${name}: ${found.map(({ target }) => target).join(', ')}.`, { hint: 'Say which one is meant with --to and --models.' })
       const shelf = shelves.find((one) => one.name === item.target)

@@ -5,6 +5,7 @@ import type { Ledger } from '../core/ledger.ts'
 import { MAX_ROW, MAX_SEQ, placeOf, rowOf, seqOf } from '../core/place.ts'
 import type { RejectRow, Table } from '../core/target.ts'
 import type { KnownTable } from './lookup.ts'
+import type { Unseen, Viewed } from './unseen.ts'
 
 export interface RejectItem {
   /** `<table>/<seq>-<row>` */
@@ -21,6 +22,14 @@ export interface RejectItem {
   raw: string | null
 }
 
+export interface RejectsPage {
+  items: RejectItem[]
+  /** See `Page`. */
+  next: string | null
+  /** Tables of this page that could not be asked: what they put aside is missing here. */
+  unseen: { name: string; uri: string; fault: Unseen }[]
+}
+
 export interface RejectsQuery {
   run?: string
   code?: string
@@ -35,16 +44,17 @@ const CHUNK = 500
  * A page of the rejects of these tables, one table after the other in the given order.
  * @throws SluiceError NOT_FOUND for a run or a code that there is not, USAGE for a cursor of another listing
  */
-export async function listRejects(ledger: Ledger, entries: readonly KnownTable[], open: (entry: KnownTable) => Promise<Table>, query: RejectsQuery): Promise<{ items: RejectItem[]; next: string | null }> {
+export async function listRejects(ledger: Ledger, entries: readonly KnownTable[], view: (entry: KnownTable) => Promise<Viewed<Table>>, query: RejectsQuery): Promise<RejectsPage> {
   if (query.code !== undefined && !isCode(query.code)) throw new SluiceError('NOT_FOUND', `There is no code ${query.code}.`, { hint: 'sluice explain lists them all.' })
   if (query.run !== undefined && (await ledger.run(query.run)) === null) throw new SluiceError('NOT_FOUND', `There is no run ${query.run}.`, { hint: 'sluice runs ls lists the runs.' })
   const start = query.after === undefined ? { at: 0, place: -1n } : readCursor(entries, query.after)
   const wanted = filterOf(ledger, query)
   const found: { item: RejectItem; cursor: string }[] = []
+  const unseen: RejectsPage['unseen'] = []
   for (let at = start.at; at < entries.length && found.length <= query.limit; at++) {
     const entry = entries[at] as KnownTable
-    const table = await open(entry)
-    try {
+    const { uri, look } = await view(entry)
+    const looked = await look(async (table) => {
       let after = at === start.at ? start.place : -1n
       for (let more = true; more && found.length <= query.limit; ) {
         const rows = await table.rejects({ limit: CHUNK, after })
@@ -55,12 +65,11 @@ export async function listRejects(ledger: Ledger, entries: readonly KnownTable[]
           found.push({ item: await rejectItem(ledger, entry, row), cursor: `${entry.name}@${entry.mark}/${seqOf(row.place)}-${rowOf(row.place)}` })
         }
       }
-    } finally {
-      await table.close()
-    }
+    })
+    if ('unseen' in looked) unseen.push({ name: entry.name, uri, fault: looked.unseen })
   }
   const page = found.slice(0, query.limit)
-  return { items: page.map(({ item }) => item), next: found.length > query.limit ? (page.at(-1)?.cursor ?? null) : null }
+  return { items: page.map(({ item }) => item), next: found.length > query.limit ? (page.at(-1)?.cursor ?? null) : null, unseen }
 }
 
 /** A row belongs to the run whose commit put it aside; an evicted row came with another one. */
