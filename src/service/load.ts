@@ -34,7 +34,7 @@ import type { Place } from './places.ts'
 import { settingsOf } from './options.ts'
 import type { LoadOptions, Settings } from './options.ts'
 import { choosePlace, openTarget, tableKey } from './targets.ts'
-import { addressOf, modeFor, openWindows } from './windows.ts'
+import { addressOf, definitionFor, openWindows } from './windows.ts'
 import type { WindowsSource } from './windows.ts'
 
 /** What a run did: the `--json` document of `sluice load`. */
@@ -132,7 +132,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   if (options.adopt === true) await takeOver(folder, table, options, on)
   const before = await table.head()
   const address = addressOf(options.paths)
-  const definition = before.definition === null ? define(options.into, { ...options, ...modeFor(address, true, options) }) : agree(before.definition, options)
+  const definition = before.definition === null ? define(options.into, definitionFor(address, options)) : agree(before.definition, options)
   table.suits(definition)
   const dates = await datesOf(options, work.settings.asked, table, before, definition)
   if (options.delta !== undefined && table.settleDelta === undefined) {

@@ -13,7 +13,7 @@ import type { Place } from './places.ts'
 export { tablesFolder } from './places.ts'
 export type { Place } from './places.ts'
 
-/** Understands `delta:`, `delta:DIR`, `sqlite:FILE`, `postgres://…`. @throws SluiceError TARGET_INVALID or LATER */
+/** Understands `delta:`, `delta:DIR`, `sqlite:FILE`, `duckdb:FILE`, `postgres://…`. @throws SluiceError TARGET_INVALID or LATER */
 export function parseTarget(to: string | undefined, dataDir: string): Place {
   if (to === undefined) return { scheme: 'delta', location: tablesFolder(dataDir) }
   const at = to.indexOf(':')

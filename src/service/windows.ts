@@ -32,9 +32,16 @@ export function addressOf(paths: readonly string[]): SourceAddress | null {
   return address
 }
 
-/** Rows of a database change: into a new table with a key the last state of each is kept, unless a mode says otherwise. */
-export function modeFor(address: SourceAddress | null, isNew: boolean, request: DefinitionRequest): { mode?: string } {
-  return address !== null && isNew && request.mode === undefined && request.keep === undefined && request.key !== undefined ? { mode: 'upsert' } : {}
+/**
+ * What a new table takes over from its source: the key that the address names, unless the command names one or wants none;
+ * and as rows of a database change, with a key the last state of each is kept, unless a mode says otherwise.
+ */
+export function definitionFor(address: SourceAddress | null, request: DefinitionRequest): DefinitionRequest {
+  if (address === null) return request
+  const keyed = request.mode !== 'append' && request.mode !== 'replace'
+  const key = request.key ?? (keyed && address.key.length > 0 ? address.key.join(',') : undefined)
+  if (key === undefined) return request
+  return { ...request, key, ...(request.mode === undefined && request.keep === undefined ? { mode: 'upsert' } : {}) }
 }
 
 /**

@@ -113,6 +113,17 @@ test('a whole table: the last state by key, or in place of the table; the same a
   assert.equal(mirror.stdout, 'id\n2\n3\n4\n')
 })
 
+test('the key of the address is the key of a new table, and the last state of a row stays', async (t) => {
+  const { put, load, rows } = shop(t)
+  put(1, '10:01:00')
+  put(2, '10:02:00')
+  const from = ['--from', 'sqlite:shop.db?table=orders&cursor=changed&key=id', '--into', 'orders']
+  assert.deepEqual((await load(...from)).slice(0, 3), [2, 2, 0])
+  put(2, '10:03:00', 99)
+  assert.equal((await load(...from))[2], 1)
+  assert.equal((await rows()).length, 2)
+})
+
 test('what would lose or double rows is refused, with the way out', async (t) => {
   const { db, put, run } = shop(t)
   put(1, '10:00:00')
