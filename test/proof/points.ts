@@ -28,8 +28,6 @@ const UNDISTURBED: Readonly<Record<string, string>> = {
   'delta.model.discard': 'after a refresh that failed',
   'models.rollback': 'after a model that failed (test/contract/models-faults.ts passes it)',
   'models.drop': 'when the definition of a model changed (test/contract/models.ts passes it)',
-  'models.empty': 'when a model is recomputed as a whole over its own rows (the same)',
-  'models.fill': 'likewise',
   'models.ls': 'a command, and no failpoint',
   'models.schema': 'only in PostgreSQL',
   'models.function': 'only in PostgreSQL',
