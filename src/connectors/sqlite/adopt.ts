@@ -1,6 +1,6 @@
 /** Taking a table over: another ledger in its record, and a commit of its own that says so. */
 import type { SqliteSession } from '../../sql/sqlite.ts'
-import { receiptToJson } from './record.ts'
+import { receiptToJson } from '../../database/record.ts'
 import { readState } from './state.ts'
 
 export interface Takeover {
