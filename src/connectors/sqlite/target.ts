@@ -24,8 +24,8 @@ import { settleDelta } from './delta.ts'
 import { bringIn } from './incoming.ts'
 import { LATEST_BATCH, checkOrder, checkTableName, namesOf, rowFromSql, rowSelect } from './layout.ts'
 import { sqliteModels } from './models.ts'
-import { receiptFromJson, rejectFromSql } from '../../database/record.ts'
-import { datesOf, nothing, readDateField, readStanding, readState } from './state.ts'
+import { arrivalFromSql, receiptFromJson, rejectFromSql } from '../../database/record.ts'
+import { nothing, readDateField, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
 import { damage, verifyTable } from './verify.ts'
 
@@ -110,12 +110,12 @@ class SqliteTable implements Table {
   }
 
   async latest(): Promise<readonly CommittedArrival[]> {
-    return this.look((session) => session.all(`SELECT * FROM main._sluice_arrivals WHERE tbl = ?1 AND batch = ${LATEST_BATCH} ORDER BY seq`, [this.table]).map(arrivalOf), [])
+    return this.look((session) => session.all(`SELECT * FROM main._sluice_arrivals WHERE tbl = ?1 AND batch = ${LATEST_BATCH} ORDER BY seq`, [this.table]).map(arrivalFromSql), [])
   }
 
   async *arrivals(): AsyncIterable<CommittedArrival> {
     const sql = 'SELECT * FROM main._sluice_arrivals WHERE tbl = ?1 ORDER BY seq, (SELECT version FROM main._sluice_batches b WHERE b.tbl = ?1 AND b.id = batch)'
-    for await (const rows of this.list(() => sql, [this.table], (row) => arrivalOf(row), true)) yield* rows
+    for await (const rows of this.list(() => sql, [this.table], (row) => arrivalFromSql(row), true)) yield* rows
   }
 
   async apply(staged: Staged, definition: Definition, { signal, models, delta }: ApplyOptions = {}): Promise<Receipt> {
@@ -342,27 +342,5 @@ class SqliteTable implements Table {
         await sleep(WAIT_MS, undefined, signal === undefined ? {} : { signal })
       }
     }
-  }
-}
-
-function arrivalOf(row: SqliteRow): CommittedArrival {
-  const number = (name: string): number => Number(row[name])
-  const dates = datesOf(row)
-  return {
-    ...(dates === undefined ? {} : { dates }),
-    seq: number('seq'),
-    sha256: String(row['sha256']),
-    generation: number('generation'),
-    path: String(row['path']),
-    size: number('size'),
-    counts: {
-      read: number('read'),
-      inserted: number('inserted'),
-      updated: number('updated'),
-      duplicate: number('duplicate'),
-      stale: number('stale'),
-      skipped: number('skipped'),
-      quarantined: number('quarantined'),
-    },
   }
 }
