@@ -61,7 +61,7 @@ export function forget(books: Books, table: string): number {
   return books.db.transaction('ledger.forget', () => {
     const found = books.db.get(
       `SELECT no FROM tables t WHERE uri = ?1 AND NOT EXISTS (SELECT 1 FROM batches WHERE table_no = t.no AND open = 1)
-         AND EXISTS (SELECT 1 FROM arrivals WHERE table_no = t.no AND state = 'COMPLETED' AND (covered IS NOT NULL OR json_extract(counts, '$.read') > 0))`,
+         AND EXISTS (SELECT 1 FROM arrivals WHERE table_no = t.no AND state = 'COMPLETED' AND coalesce(json_extract(counts, '$.read') > 0, covered IS NOT NULL))`,
       [table],
     )
     if (found === undefined) return 0

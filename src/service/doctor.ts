@@ -74,7 +74,8 @@ async function lostTables(folder: DataFolder): Promise<string[]> {
   for (const { uri, name } of await folder.ledger.tables()) {
     // Tables elsewhere may have been moved; those inside move with the folder.
     if (!/^(sqlite:|duckdb:)?\.\//.test(uri) || (await isThere(folder.fs, placeOfTable(uri, name, folder.path), name))) continue
-    const brought = (await folder.ledger.files({ table: uri, state: 'COMPLETED', limit: 1000 })).items.some((row) => (row.counts?.read ?? 0) > 0 || row.covered !== null)
+    // What is known by dates may have no counts of its own; one without records needs no table, whatever dates it was asked for.
+    const brought = (await folder.ledger.files({ table: uri, state: 'COMPLETED', limit: 1000 })).items.some((row) => (row.counts === null ? row.sameAs === null && row.covered !== null : row.counts.read > 0))
     if (brought) lost.push(uri)
   }
   return lost

@@ -179,6 +179,17 @@ test('what cannot be loaded by date is refused before anything is read', async (
   assert.equal((await load({ ...without, ...day(9) })).files.loaded, 2, 'the column is remembered')
 })
 
+test('a file without any record makes no table, and no table is missed', async (t) => {
+  const folder = scratch(t)
+  const data = join(folder, 'data')
+  for (const name of ['a', 'b']) writeFileSync(join(folder, `${name}.json`), '{"records":[]}')
+  const result = await load({ paths: [folder], into: 't', columns: 'id:string,at:timestamp', key: 'id', dataDir: data, dateField: 'at', jobs: 1, ...day(8) })
+  assert.deepEqual([result.balance.read, result.version], [0, null])
+  const browser = await openBrowser(data)
+  t.after(() => browser.close())
+  assert.deepEqual((await checkup(browser)).findings, [])
+})
+
 test('a file that is read as other records than before is not loaded', async (t) => {
   const folder = scratch(t)
   const data = join(folder, 'data')

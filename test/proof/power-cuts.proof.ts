@@ -48,7 +48,7 @@ interface Control {
 }
 
 const controls: Control[] = [
-  { work: { target: 'delta', mode: 'upsert' }, file: 'src/engines/duckdb/database.ts', edits: [['await localFs.sync(`${point}.sync`, uri)', '']] },
+  { work: { target: 'delta', mode: 'upsert' }, file: 'src/engines/duckdb/database.ts', edits: [['await localFs.sync(`${point}.sync`, uri)\n      return written', 'return written']] },
   { work: { target: 'sqlite', mode: 'upsert' }, file: 'src/sql/sqlite.ts', edits: [['PRAGMA synchronous = EXTRA', 'PRAGMA synchronous = OFF'], ['level !== 3', 'level !== 0']] },
 ]
 const caught = await runCases(controls, 2, ({ work, file }) => `control of ${work.target}, ${file}`, ({ work, file, edits }) =>
