@@ -10,7 +10,7 @@ import { cpus, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { b3Mixed, b3Products } from './cases/csv.ts'
-import { noServer, p1, p2, p3, p4 } from './cases/databases.ts'
+import { noServer, p1, p1Small, p2, p3, p4 } from './cases/databases.ts'
 import { b2 } from './cases/document.ts'
 import { b1, b1b } from './cases/files.ts'
 import { b8 } from './cases/increment.ts'
@@ -36,11 +36,12 @@ const CASES: readonly [name: string, (folder: string) => Promise<Line | Line[]>]
   ['B8', (folder) => b8(folder, TURNS, 1e6)],
   ['B8-10', (folder) => b8(folder, TURNS, 1e7)],
   ['P1', (folder) => p1(folder, TURNS)],
+  ['P1-small', (folder) => p1Small(folder)],
   ['P2', (folder) => p2(folder, TURNS)],
   ['P3', (folder) => p3(folder, TURNS)],
   ['P4', (folder) => p4(folder, TURNS)],
 ]
-const WANTS_SERVER: readonly string[] = ['P1', 'P3', 'P4']
+const WANTS_SERVER: readonly string[] = ['P1', 'P1-small', 'P3', 'P4']
 
 function told({ name, work, sluice, baseline, ratio, bar, aim, memory, faults, detail }: Line): string {
   const seconds = (ms: number | null): string => (ms === null ? '–' : `${(ms / 1000).toFixed(2)} s`)

@@ -10,6 +10,7 @@ import type { OwnDatabase } from '../../test/postgres.ts'
 import { writeKeyed, writeProducts } from '../data.ts'
 import { byHand, duel, run, sluice } from '../measure.ts'
 import type { Line, Timed } from '../measure.ts'
+import { alone } from './one-core.ts'
 
 const BY_HAND = fileURLToPath(new URL('../by-hand-database.ts', import.meta.url))
 const MODEL = `-- model: product_count
@@ -73,6 +74,21 @@ export async function p1(folder: string, turns: number, rows = 500_000): Promise
       baseline: (watch) => hand(`again${turn}.csv`, watch), ours: (watch) => load(`again${turn}.csv`, ours.url, watch), check,
     })
     return [first, again, anew]
+  })
+}
+
+/** The same within half a gigabyte, and on one core with 1 GB; the server has what it wants. */
+export async function p1Small(folder: string, rows = 500_000): Promise<Line[]> {
+  writeProducts(join(folder, 'products.csv'), rows)
+  mkdirSync(join(folder, 'models'))
+  writeFileSync(join(folder, 'models/product_count.sql'), MODEL)
+  return withDatabases(2, async ([half, one]) => {
+    if (half === undefined || one === undefined) return []
+    const load = (to: OwnDatabase, data: string): string[] => ['load', 'products.csv', ...LOAD.slice(0, -1), data, '--to', to.url]
+    return [
+      await alone('P1 512MB', `${rows} products with --memory 512MB`, [...load(half, 'half'), '--memory', '512MB'], folder, { cpus: null, most: 512e6 }),
+      await alone('P1 one core', `${rows} products, one core, 1 GB`, load(one, 'one'), folder),
+    ]
   })
 }
 

@@ -13,9 +13,10 @@ export async function b6(folder: string): Promise<Line[]> {
   return [many, await alone('B6 document', 'one wrapper document of 1 GB, one core, 1 GB', LOAD_DOCUMENT, folder)]
 }
 
-async function alone(name: string, work: string, args: string[], folder: string): Promise<Line> {
-  const timed = await sluice(args, folder, { watch: true, cpus: '0' })
+/** One run, one core unless `cpus` is null: it ends, balances and stays below `most` bytes of summed PSS. */
+export async function alone(name: string, work: string, args: string[], folder: string, { cpus = '0', most = 1e9 }: { cpus?: string | null; most?: number } = {}): Promise<Line> {
+  const timed = await sluice(args, folder, { watch: true, ...(cpus === null ? {} : { cpus }) })
   const balance = timed.document['balance'] as Record<string, unknown>
-  const faults = [...(balance['balances'] === true ? [] : ['it does not balance']), ...(timed.memory > 1e9 ? [`${(timed.memory / 1e6).toFixed(0)} MB`] : [])]
+  const faults = [...(balance['balances'] === true ? [] : ['it does not balance']), ...(timed.memory > most ? [`${(timed.memory / 1e6).toFixed(0)} MB`] : [])]
   return { name, work, sluice: timed.wall, baseline: null, ratio: null, bar: null, aim: null, memory: timed.memory, faults, detail: { balance, cpu: timed.cpu } }
 }
