@@ -4,19 +4,15 @@ import { LOAD_SETTINGS } from '../config/load.ts'
 import { flagOf } from '../config/settings.ts'
 import type { AnyTable } from '../config/settings.ts'
 import { agree, define } from '../core/definition.ts'
-import type { Balance } from '../core/balance.ts'
-import { missing, noBalance } from '../core/balance.ts'
+import type { Definition } from '../core/definition.ts'
 import type { Engine } from '../core/engine.ts'
 import { SluiceError, asSluiceError } from '../core/errors.ts'
-import type { Fault } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
-import type { Aside, ByDate } from '../core/interval.ts'
-import type { FileCounts, Phases, RunState } from '../core/ledger.ts'
+import type { ByDate } from '../core/interval.ts'
 import type { Model, ModelOutcome } from '../core/model.ts'
-import { describeSchema } from '../core/schema.ts'
 import { redact } from '../core/secret.ts'
 import type { Discovery, Source } from '../core/source.ts'
-import type { ModelKeeper, Table } from '../core/target.ts'
+import type { Head, ModelKeeper, Table, Target } from '../core/target.ts'
 import { openFilesSource } from '../connectors/files/source.ts'
 import { readModels } from '../models/files.ts'
 import { SHOWN_FAULTS, ingest } from '../pipeline/ingest.ts'
@@ -29,40 +25,15 @@ import { closeFolder, openEngine, openFolder, rebuildLedger, restoreTable, sweep
 import type { DataFolder } from './folder.ts'
 import { modelsOf, refreshAfter, told } from './models.ts'
 import { PhaseTimes } from './phases.ts'
-import { rememberPlace } from './places.ts'
-import type { Place } from './places.ts'
 import { settingsOf } from './options.ts'
 import type { LoadOptions, Settings } from './options.ts'
+import { rememberPlace } from './places.ts'
+import type { Place } from './places.ts'
+import { finish, nothingAside } from './result.ts'
+import type { LoadResult } from './result.ts'
 import { choosePlace, openTarget, tableKey } from './targets.ts'
 import { addressOf, definitionFor, openWindows } from './windows.ts'
 import type { WindowsSource } from './windows.ts'
-
-/** What a run did: the `--json` document of `sluice load`. */
-export interface LoadResult {
-  schema: 'sluice.load/1'
-  run: string
-  state: RunState
-  /** Exit code that the command ends with. */
-  exit: number
-  table: string
-  /** URI of the table. */
-  target: string
-  /** Delta: the version; databases: the number of commits; null: there is no table yet. */
-  version: number | null
-  balance: Balance & { evicted: number; balances: boolean }
-  files: FileCounts
-  /** The dates that were asked for; null: all. */
-  dates: ByDate | null
-  /** Of the skipped records, those that were left out for their date, and those without one. */
-  aside: Aside
-  /** Quarantined and skipped records, by code. */
-  reasons: Record<string, number>
-  /** What became of each model of the table. */
-  models: ModelOutcome[]
-  /** The first 100 faults of files, records and models. */
-  errors: Fault[]
-  ms: number
-}
 
 /**
  * Loads files into a table. Resolves for every run that began, also a FAILED or INTERRUPTED one: see `state`, `exit`.
@@ -85,10 +56,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     if (rebuilt !== null) options.onEvent?.({ kind: 'notice', text: rebuilt })
     const place = await choosePlace(folder, options.into, options.to)
     const target = await openTarget(place, folder.clock, folder.random)
-    if (options.delta?.includes('.') === true && !target.schemas) throw new SluiceError('TARGET_INVALID', `--delta ${options.delta}: ${place.scheme} tables lie in no schemas.`, { hint: 'Take a name without a dot, or load into PostgreSQL.' })
-    if (options.into.includes('.') && !target.schemas) {
-      throw new SluiceError('TARGET_INVALID', `--into ${options.into}: ${place.scheme} tables lie in no schemas.`, { hint: 'Take a name without a dot, or load into PostgreSQL.' })
-    }
+    refuseSchemas(options, target, place)
     const table = await target.open(options.into, folder.ledger.id, engine, { adopt: options.adopt === true })
     try {
       const keeping = modelsOf(options, models, target)
@@ -116,6 +84,25 @@ interface Loading {
   keeper: ModelKeeper | null
 }
 
+/** @throws SluiceError TARGET_INVALID for a name in a schema where there are none */
+function refuseSchemas({ into, delta }: LoadOptions, { schemas }: Target, { scheme }: Place): void {
+  if (schemas) return
+  for (const [flag, name] of [['--into', into], ['--delta', delta]] as const) {
+    if (name?.includes('.') === true) throw new SluiceError('TARGET_INVALID', `${flag} ${name}: ${scheme} tables lie in no schemas.`, { hint: 'Take a name without a dot, or load into PostgreSQL.' })
+  }
+}
+
+/** @throws SluiceError TARGET_INVALID, RELOAD_APPEND: what this table cannot do */
+function refuseUnsuited({ options, table, place, partitions }: Loading, definition: Definition): void {
+  if (options.delta !== undefined && table.settleDelta === undefined) {
+    throw new SluiceError('TARGET_INVALID', `${place.scheme} tables have no --delta: two of them cannot be written in one commit.`, { hint: 'Load into a database, as with --to sqlite:FILE or --to postgres://HOST/DB.' })
+  }
+  if (definition.partition !== undefined && !partitions) {
+    throw new SluiceError('TARGET_INVALID', `${place.scheme} tables have no partitions.`, { hint: 'Leave --partition-by out, or load into a Delta table with --to delta:.' })
+  }
+  if (options.reload === true && definition.mode === 'append') throw new SluiceError('RELOAD_APPEND', `${options.into} is an append table: --reload would store every record twice.`)
+}
+
 async function loadInto(work: Loading): Promise<LoadResult> {
   const { options, folder, table } = work
   const { ledger, clock } = folder
@@ -135,13 +122,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   const definition = before.definition === null ? define(options.into, definitionFor(address, options)) : agree(before.definition, options)
   table.suits(definition)
   const dates = await datesOf(options, work.settings.asked, table, before, definition)
-  if (options.delta !== undefined && table.settleDelta === undefined) {
-    throw new SluiceError('TARGET_INVALID', `${work.place.scheme} tables have no --delta: two of them cannot be written in one commit.`, { hint: 'Load into a database, as with --to sqlite:FILE or --to postgres://HOST/DB.' })
-  }
-  if (definition.partition !== undefined && !work.partitions) {
-    throw new SluiceError('TARGET_INVALID', `${work.place.scheme} tables have no partitions.`, { hint: 'Leave --partition-by out, or load into a Delta table with --to delta:.' })
-  }
-  if (options.reload === true && definition.mode === 'append') throw new SluiceError('RELOAD_APPEND', `${options.into} is an append table: --reload would store every record twice.`)
+  refuseUnsuited(work, definition)
   const key = tableKey(table.uri, folder.path)
   const notice = (text: string): void => on({ kind: 'notice', text })
   if (address !== null) windows = await openWindows({ folder, address, definition, table, key, reload: options.reload === true, on: notice })
@@ -169,41 +150,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   let failure: SluiceError | null = null
   let models: ModelOutcome[] = []
   try {
-    // What a dead run left belongs to this one, too; but to replace is to take what this command names, and nothing else.
-    const replaces = definition.mode === 'replace'
-    await recover(ledger, key, table, replaces ? null : run, on)
-    // Not earlier: while a dead process holds a claim of the table, nothing of it can be forgotten.
-    const forgotten = before.exists || (await table.head()).exists ? 0 : await ledger.forget(key)
-    if (forgotten > 0) {
-      on({ kind: 'notice', text: `The table ${options.into} is gone from ${table.uri}; the ${forgotten} files that were in it are read again.` })
-      await ledger.putTable({ uri: key, name: options.into, definition })
-    }
-    await sweepSpool(folder)
-    await folder.fs.makeFolder('spool.make', folder.spool)
-    const later = discovery.later ?? []
-    // What is replaced is replaced in one commit.
-    if (replaces) discovery.pins.push(...later.splice(0))
-    const offering = { dates, reload: options.reload === true, lookedAt, compare: source.compare, replacing: replaces ? table : null, on }
-    const offerTimed = async (found: Discovery): Promise<number> => {
-      const from = clock.monotonic()
-      const count = await offerAll(ledger, run, key, found, offering)
-      times.add('discovered', clock.monotonic() - from)
-      return count
-    }
-    const ingestAll = async (offered: number): Promise<Tally> => ingest({
-      run, ledger, key, table, engine: work.engine, fs: folder.fs, clock, definition, spool: folder.spool, width: work.engine.jobs + 1,
-      reading: work.settings.reading, onBad: work.settings.onBad, maxBad: work.settings.maxBad, grace: work.settings.grace, dates, delta: options.delta ?? null, whole: replaces ? offered : null, models: work.models, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? never,
-    })
-    const offered = await offerTimed(discovery)
-    // 0.3 kB per path, which would be held until the end.
-    discovery.pins.length = 0
-    tally = await ingestAll(offered)
-    if (later.length > 0 && !stop.aborted) {
-      const first = tally
-      const rest = await ingestAll(await offerTimed({ ...discovery, pins: later }))
-      const aside = { outside: first.aside.outside + rest.aside.outside, undated: first.aside.undated + rest.aside.undated }
-      tally = { faults: [...first.faults, ...rest.faults].slice(0, SHOWN_FAULTS), interrupted: rest.interrupted, madeTable: first.madeTable || rest.madeTable, aside }
-    }
+    tally = await bringIn(work, { run, key, definition, dates, before, discovery, compare: source.compare, lookedAt, stop, times, on })
     await windows?.tidy()
     if (options.delta !== undefined && !tally.interrupted) await table.settleDelta?.({ table: options.delta, run })
     const refreshing = clock.monotonic()
@@ -219,6 +166,61 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   return finish(work, { run, tally, failure, dates, phases: times.phases(), models: told(models, refreshed), ignored: discovery.ignored, ms: clock.monotonic() - began })
 }
 
+/** A run that has begun, and what it found. */
+interface Running {
+  run: string
+  key: string
+  definition: Definition
+  dates: ByDate | null
+  /** The table as it was before. */
+  before: Head
+  discovery: Discovery
+  compare: Source['compare']
+  lookedAt: number
+  stop: AbortSignal
+  times: PhaseTimes
+  on: (event: LoadEvent) => void
+}
+
+/** Cleans up after dead runs, offers what was found, and ingests it: all at once, or in two parts where a source wants it. */
+async function bringIn(work: Loading, { run, key, definition, dates, before, discovery, compare, lookedAt, stop, times, on }: Running): Promise<Tally> {
+  const { options, settings, folder, table, engine } = work
+  const { ledger, clock, fs, spool } = folder
+  // What a dead run left belongs to this one, too; but to replace is to take what this command names, and nothing else.
+  const replaces = definition.mode === 'replace'
+  await recover(ledger, key, table, replaces ? null : run, on)
+  // Not earlier: while a dead process holds a claim of the table, nothing of it can be forgotten.
+  const forgotten = before.exists || (await table.head()).exists ? 0 : await ledger.forget(key)
+  if (forgotten > 0) {
+    on({ kind: 'notice', text: `The table ${options.into} is gone from ${table.uri}; the ${forgotten} files that were in it are read again.` })
+    await ledger.putTable({ uri: key, name: options.into, definition })
+  }
+  await sweepSpool(folder)
+  await fs.makeFolder('spool.make', spool)
+  const later = discovery.later ?? []
+  // What is replaced is replaced in one commit.
+  if (replaces) discovery.pins.push(...later.splice(0))
+  const offering = { dates, reload: options.reload === true, lookedAt, compare, replacing: replaces ? table : null, on }
+  const offer = async (found: Discovery): Promise<number> => {
+    const from = clock.monotonic()
+    const count = await offerAll(ledger, run, key, found, offering)
+    times.add('discovered', clock.monotonic() - from)
+    return count
+  }
+  const ingestAll = async (offered: number): Promise<Tally> => ingest({
+    run, ledger, key, table, engine, fs, clock, definition, spool, width: engine.jobs + 1, reading: settings.reading, onBad: settings.onBad, maxBad: settings.maxBad, grace: settings.grace,
+    dates, delta: options.delta ?? null, whole: replaces ? offered : null, models: work.models, allowPartial: options.allowPartial === true, on, stop, now: options.now ?? new AbortController().signal,
+  })
+  const offered = await offer(discovery)
+  // 0.3 kB per path, which would be held until the end.
+  discovery.pins.length = 0
+  const first = await ingestAll(offered)
+  if (later.length === 0 || stop.aborted) return first
+  const rest = await ingestAll(await offer({ ...discovery, pins: later }))
+  const aside = { outside: first.aside.outside + rest.aside.outside, undated: first.aside.undated + rest.aside.undated }
+  return { faults: [...first.faults, ...rest.faults].slice(0, SHOWN_FAULTS), interrupted: rest.interrupted, madeTable: first.madeTable || rest.madeTable, aside }
+}
+
 /** @throws SluiceError INTERRUPTED, and what the source throws */
 async function discoverAll(source: Source, stop: AbortSignal, windows: WindowsSource | null): Promise<Discovery> {
   try {
@@ -232,59 +234,6 @@ async function discoverAll(source: Source, stop: AbortSignal, windows: WindowsSo
 
 function isBehind(ledger: ReadonlyMap<number, number>, table: ReadonlyMap<number, number>): boolean {
   return [...table].some(([lane, fence]) => fence > (ledger.get(lane) ?? 0))
-}
-
-interface Ending {
-  run: string
-  tally: Tally
-  failure: SluiceError | null
-  models: ModelOutcome[]
-  dates: ByDate | null
-  ignored: number
-  phases: Phases
-  ms: number
-}
-
-async function finish(work: Loading, ending: Ending): Promise<LoadResult> {
-  const { options, folder, table } = work
-  const files: FileCounts = { ...(await folder.ledger.countFiles(ending.run)), ignored: ending.ignored }
-  const current = await folder.ledger.run(ending.run)
-  const partial = files.failed > 0 || files.waiting > 0 || (current?.balance.quarantined ?? 0) > 0 || (current?.evicted ?? 0) > 0 || ending.models.some((model) => model.state === 'failed')
-  const broken = current !== null && missing(current.balance) !== 0
-  let failure = ending.failure
-  if (broken) failure ??= new SluiceError('BALANCE_BROKEN', 'The balance of the run does not add up.')
-  const ended = (): { state: RunState; exit: number; fault: Fault | null } => {
-    if (failure !== null) return { state: 'FAILED', exit: failure.exit, fault: { ...failure.where, code: failure.code, message: failure.message, hint: failure.hint } }
-    if (ending.tally.interrupted) return { state: 'INTERRUPTED', exit: interruptExit(options), fault: null }
-    return { state: 'COMPLETED', exit: partial && options.allowPartial !== true ? 3 : 0, fault: null }
-  }
-  const asked = ended()
-  const row = await folder.ledger.end(ending.run, asked.state, files, asked.exit, asked.fault, ending.phases).catch((thrown: unknown) => {
-    // On a full disk the ledger cannot note the end either; the next run closes this one. What stopped the work is said.
-    failure ??= asSluiceError(thrown)
-    return current
-  })
-  const { state, exit, fault } = ended()
-  const unmade = ending.models.filter((model) => model.state === 'failed').map((model): Fault => ({ code: 'MODEL_FAILED', message: `The model ${model.name} could not be computed: ${model.message ?? ''}` }))
-  const errors = [...(fault === null ? [] : [fault]), ...unmade, ...ending.tally.faults]
-  const head = await table.head()
-  if (ending.tally.madeTable && head.exists) options.onEvent?.({ kind: 'notice', text: `The table ${options.into} was made: ${describeSchema(head.schema)}.` })
-  return {
-    schema: 'sluice.load/1', run: ending.run, state, exit, table: options.into, target: table.uri,
-    version: head.exists ? head.version : null,
-    balance: { ...(row?.balance ?? noBalance()), evicted: row?.evicted ?? 0, balances: !broken && failure?.code !== 'BALANCE_BROKEN' },
-    files, dates: ending.dates, aside: ending.tally.aside, reasons: row?.reasons ?? {}, models: ending.models, errors: errors.slice(0, 100), ms: Math.round(ending.ms),
-  }
-}
-
-function nothingAside(): Aside {
-  return { outside: 0, undated: 0 }
-}
-
-/** 130 for Ctrl-C, 143 when the signal's reason names SIGTERM. */
-function interruptExit(options: LoadOptions): number {
-  const reasons = [options.signal?.reason, options.now?.reason]
-  return reasons.includes('SIGTERM') ? 143 : 130
 }
 
 /** The command as the ledger remembers it: what says which table this is, and no secret. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import type { ArrivalRow } from '../../src/core/ledger.ts'
-import type { LoadResult } from '../../src/service/load.ts'
+import type { LoadResult } from '../../src/service/result.ts'
 import { documentOf, sluice, scratch } from '../command.ts'
 import type { Said } from '../command.ts'
 

@@ -8,7 +8,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
-import type { LoadResult } from '../../src/service/load.ts'
+import type { LoadResult } from '../../src/service/result.ts'
 import { documentOf } from '../command.ts'
 import { close, examine, inFolder, runCases } from './harness.ts'
 import { HOSTILE } from './hostile.ts'
