@@ -22,11 +22,14 @@ import { receiptToJson, rejectFromSql } from './record.ts'
 import { writeSound } from './refused.ts'
 import type { Sound } from './refused.ts'
 import { replacedRows } from './resolution.ts'
+import { askable } from './rules.ts'
+import type { Rule } from './rules.ts'
 import type { Check, Work } from './resolution.ts'
 import { first, total } from './session.ts'
 import type { Count, DatabaseSession } from './session.ts'
 import { readReceipt, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
+import type { RefusedRow } from './trials.ts'
 
 /** Rejects of a receipt, for the summary. */
 const SHOWN_FAULTS = 20
@@ -43,6 +46,10 @@ export interface Commit {
   models?: ModelWork
   /** Models that were refused before in a database that cannot go back to before them. */
   failing?: ReadonlyMap<string, string>
+  /** Rows that the database refused before, where it cannot go back to before them. */
+  known?: readonly RefusedRow[]
+  /** Writes so many rows, and throws what came of it; neither models nor delta. */
+  trial?: number
   delta: DeltaOf | undefined
 }
 
@@ -78,7 +85,7 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   if (late) for (const statement of lateIndex(dialect, table, schema, definition.key)) await session.run('database.late', statement)
   const indexes = keyIndex(dialect, table, schema, definition.key, state.relation)
   if (state.exists) for (const statement of indexes) await session.run('database.index', statement)
-  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, partitioned: state.relation?.partitioned === true, indexes: state.exists ? [] : indexes, checks: checksOf(store, state, schema), keyNames: [bare(dialect.names(table).keyIndex?.name ?? ''), ...keyIndexes(state.relation, definition.key)] }
+  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, partitioned: state.relation?.partitioned === true, indexes: state.exists ? [] : indexes, checks: checksOf(store, state, schema), rules: rulesOf(state, schema, definition), known: job.known ?? [], trial: job.trial ?? null, keyNames: [bare(dialect.names(table).keyIndex?.name ?? ''), ...keyIndexes(state.relation, definition.key)] }
 
   if (job.delta !== undefined) await openDelta(store, session, table, schema, job.delta)
   const models = job.models === undefined || store.models === undefined ? null : await refreshIn(store.models, session, job.models, { table, before: state.version }, job.failing ?? new Map())
@@ -132,6 +139,10 @@ function checksOf({ dialect }: Store, { relation, adopted }: State, schema: Stat
     const stored = relation.columns.find(({ name }) => fold(name) === fold(column.name))
     return stored === undefined ? [] : dialect.checks(column.type, stored)
   })
+}
+
+function rulesOf({ relation, adopted }: State, schema: State['schema'], { key, keep }: Definition): Rule[] {
+  return adopted === null ? [] : askable(relation?.rules ?? [], { schema, key, keyed: keep !== null })
 }
 
 /** A quoted name as the database tells it. */

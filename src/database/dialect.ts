@@ -8,6 +8,7 @@ import type { SqlValue } from '../core/effects.ts'
 import type { ColumnType, Schema, Value } from '../core/schema.ts'
 import type { ModelRoom } from './models.ts'
 import type { Check } from './resolution.ts'
+import type { Rule } from './rules.ts'
 import type { DatabaseSession } from './session.ts'
 
 /** Sluice's own tables, which all tables of a database share. */
@@ -30,6 +31,8 @@ export interface Dialect {
   readonly mostColumns: number
   /** Are keys held, and rejects found, by indexes? */
   readonly indexes: boolean
+  /** False: a statement that fails ends the transaction. */
+  readonly savepoints?: false
   own(table: OwnTable): string
   names(table: string): Names
   /** Type of a column that Sluice makes. */
@@ -79,6 +82,8 @@ export interface Relation {
   columns: readonly StoredColumn[]
   /** Unique indexes that hold for all rows. */
   uniques: readonly { name: string; columns: readonly string[] }[]
+  /** Where there are no savepoints: what the catalog asks of a row as a whole. */
+  rules?: readonly Rule[]
 }
 
 /** A staged batch as relations of a session; their columns: `place`, then `c0`, `c1`, … of the staged schema. */
@@ -93,6 +98,8 @@ export interface Incoming {
   readonly refused: number
   /** Makes `winners`, if that has not been done. */
   bring(): Promise<void>
+  /** Makes `beaten` rows that can be taken out, if it is not that already. */
+  loosen?(): Promise<void>
   /**
    * Fills an empty table with the winners, in one step: their columns `at` (indexes of the staged schema) into the columns
    * `into`, places into `_place`. Absent: the database has no such step.

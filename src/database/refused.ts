@@ -4,7 +4,8 @@
  *
  * What the catalog tells is asked of all rows at once, before anything is written. What only shows when a row is written is
  * found by savepoints and halving: a part that is taken stays in while the next one is tried, so that rows which exclude one
- * another are found, too. Then all of it is undone and the batch is written without them.
+ * another are found, too. Then all of it is undone and the batch is written without them. Where there are no savepoints, see
+ * `trials.ts`: the commit is made again for every row that is found, and told those of before.
  */
 import type { Keep } from '../core/definition.ts'
 import { SluiceError } from '../core/errors.ts'
@@ -14,8 +15,10 @@ import { quoteText } from '../sql/quote.ts'
 import { positions } from './layout.ts'
 import { DECIDED, decideAll, rowJson, writeRange, writeRows } from './resolution.ts'
 import type { Changes, Work } from './resolution.ts'
+import { excludedBy } from './rules.ts'
 import { first, total } from './session.ts'
 import type { Count } from './session.ts'
+import { RowRefused, Tried } from './trials.ts'
 
 /** Rows of a batch that may be found one by one: where more are refused, it is the table that does not fit. */
 const MOST_FOUND = 1_000
@@ -27,26 +30,32 @@ export interface Sound {
   refused: readonly Count[]
 }
 
-/** Writes a batch, and puts aside what the database refuses. @throws SluiceError ROWS_REFUSED above the limit */
+/**
+ * Writes a batch, and puts aside what the database refuses.
+ * @throws SluiceError ROWS_REFUSED above the limit; RowRefused where there are no savepoints; Tried at the end of a trial
+ */
 export async function writeSound(work: Work): Promise<Sound> {
   const refused: Count[] = []
   let current = work
   if (work.incoming.refused > 0) await moveUp(work)
   for (;;) {
-    if (work.checks.length > 0) {
+    if (work.checks.length + work.rules.length + work.known.length > 0) {
       for (let found = 1; found > 0; ) {
-        const aside = await checked(current)
+        const aside = [...(await checked(current)), ...(await ruled(current)), ...(await putKnown(current))]
         found = total(aside)
         refused.push(...aside)
         if (found > 0) await moveUp(current)
       }
     }
+    if (work.trial !== null) throw await tried(current, work.trial)
     // Made within the attempt it would be taken back with it.
     if (!current.fresh || work.incoming.refused > 0) await work.incoming.bring()
     try {
       return { changes: await current.session.attempt(() => writeRows(current)), refused }
     } catch (thrown) {
-      if (work.store.refusal(thrown, work.keyNames) === null) throw thrown
+      const why = work.store.refusal(thrown, work.keyNames)
+      if (why === null) throw thrown
+      if (work.store.dialect.savepoints === false) throw new RowRefused(why, thrown)
     }
     current = { ...current, fresh: false }
     const aside = await found(current, total(refused))
@@ -68,6 +77,47 @@ async function checked(work: Work): Promise<Count[]> {
     aside.push(...(await putAside(work, when(value), quoteText(column), i < 0 ? 'NULL' : `substr(CAST(${value} AS TEXT), 1, 120)`, quoteText(why))))
   }
   return aside
+}
+
+/** Rows that the rules of the catalog exclude, one rule after another: a row that is gone excludes no other. */
+async function ruled(work: Work): Promise<Count[]> {
+  if (work.rules.length === 0) return []
+  await work.incoming.bring()
+  const aside: Count[] = []
+  for await (const { where, column, value, why } of excludedBy(work)) aside.push(...(await putAside(work, where, column, value, why)))
+  return aside
+}
+
+/** Rows that trials found, as soon as they are winners. */
+async function putKnown(work: Work): Promise<Count[]> {
+  const aside: Count[] = []
+  if (work.known.length === 0) return aside
+  await work.incoming.bring()
+  for (const { place, why } of work.known) aside.push(...(await putOne(work, place, why)))
+  return aside
+}
+
+function putOne(work: Work, place: bigint, why: string): Promise<Count[]> {
+  return putAside(work, `i.place = ${place}`, 'NULL', 'NULL', quoteText(why.replaceAll('\0', '')))
+}
+
+/** Writes the first rows of the batch; what is answered is thrown, so that nothing of it stays. */
+async function tried(work: Work, n: number): Promise<Tried> {
+  await work.incoming.bring()
+  const keyed = work.definition.keep !== null
+  if (keyed) await decideAll(work)
+  const from = keyed ? `${DECIDED} WHERE outcome IN ('inserted', 'updated')` : work.incoming.winners
+  const rows = Number((await first(work.session, `SELECT count(*) AS n FROM ${from}`))?.['n'])
+  const last = await first(work.session, `SELECT place FROM ${from} ORDER BY place LIMIT 1 OFFSET ${Math.max(0, Math.min(n, rows) - 1)}`)
+  const place = last === undefined ? 0n : (last['place'] as bigint)
+  try {
+    await writeRange(work, 0n, place)
+    return new Tried(rows, place, null)
+  } catch (thrown) {
+    const why = work.store.refusal(thrown, work.keyNames)
+    if (why === null) throw thrown
+    return new Tried(rows, place, why)
+  }
 }
 
 async function putAside(work: Work, where: string, column: string, value: string, why: string): Promise<Count[]> {
@@ -119,7 +169,7 @@ async function found(work: Work, before: number): Promise<Count[]> {
     if (!(thrown instanceof Undone)) throw thrown
   }
   const aside: Count[] = []
-  for (const { place, why } of bad) aside.push(...(await putAside(work, `i.place = ${place}`, 'NULL', 'NULL', quoteText(why.replaceAll('\0', '')))))
+  for (const { place, why } of bad) aside.push(...(await putOne(work, place, why)))
   return aside
 }
 
@@ -133,6 +183,7 @@ async function moveUp(work: Work): Promise<void> {
   const keep: Keep | null = definition.keep
   if (beaten === null || keep === null) return
   await incoming.bring()
+  await incoming.loosen?.()
   const key = definition.key.map((name) => staged.findIndex((column) => column === findColumn(staged, name)))
   if (key.some((i) => i < 0)) return
   const column = 'column' in keep ? findColumn(staged, keep.column) : undefined

@@ -17,8 +17,10 @@ import { beatsSql, keySql, lostSql, outcomeSql, sameSql } from '../resolve/datab
 import { quoteName, quoteText } from '../sql/quote.ts'
 import type { Incoming, Store } from './dialect.ts'
 import { columnList, positions } from './layout.ts'
+import type { Rule } from './rules.ts'
 import { first, total } from './session.ts'
 import type { Count, DatabaseSession } from './session.ts'
+import type { RefusedRow } from './trials.ts'
 
 /** What one commit works on. */
 export interface Work {
@@ -47,6 +49,10 @@ export interface Work {
   touched?: (relation: string) => Promise<void>
   /** What the catalog excludes. */
   checks: readonly Check[]
+  rules: readonly Rule[]
+  /** Rows that trials found, to be put aside, and how many rows this trial writes; null: it is none. */
+  known: readonly RefusedRow[]
+  trial: number | null
   /** Names of the unique indexes on the key, as the database tells them in errors. */
   keyNames: readonly string[]
 }
@@ -123,7 +129,7 @@ async function insertAll(work: Work): Promise<readonly Count[]> {
 /** The winners into an empty table; what stands there afterwards is what came in. */
 async function fillIn(work: Work): Promise<readonly Count[]> {
   const { store, session, table, incoming } = work
-  if (incoming.fill === undefined || incoming.refused > 0 || work.checks.length > 0 || tampering('resolve') !== null || tampering('write') !== null) return insertAll(work)
+  if (incoming.fill === undefined || incoming.refused > 0 || work.checks.length + work.rules.length + work.known.length > 0 || tampering('resolve') !== null || tampering('write') !== null) return insertAll(work)
   const at = positions(work.schema, work.staged)
   const there = at.flatMap((i, to) => (i < 0 ? [] : [{ i, name: work.schema[to]?.name ?? '' }]))
   await incoming.fill('database.fill', store.dialect.names(table).table, there.map(({ name }) => name), there.map(({ i }) => i))

@@ -18,13 +18,14 @@ import { ModelRefused } from '../models/refresh.ts'
 import { commit } from './commit.ts'
 import type { Commit } from './commit.ts'
 import { openDelta } from './delta.ts'
-import type { Store } from './dialect.ts'
+import type { Incoming, Store } from './dialect.ts'
 import { latestBatch, rowFromSql, rowSelect } from './layout.ts'
 import { arrivalFromSql, receiptFromJson, rejectFromSql } from './record.ts'
 import { first } from './session.ts'
 import type { DatabaseSession, SqlRow } from './session.ts'
 import { nothing, readReceipt, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
+import { RowRefused, findRefused } from './trials.ts'
 import { verifyTable } from './verify.ts'
 
 /** How often a commit is made again that the database gave up for the sake of another one, or whose end is unknown. */
@@ -141,11 +142,24 @@ export class DatabaseTable implements Table {
     const { rows } = await this.head()
     const session = await store.writing(signal)
     try {
-      const incoming = await store.bringIn(session, table, staged, rows === 0 || definition.mode === 'replace', signal)
-      const { receipt, known } = await session.transaction('database.commit', async () => {
-        const done = await commit({ ...job, store, session, table, incoming })
-        signal?.throwIfAborted()
-        return done
+      const bring = (fresh: boolean): Promise<Incoming> => store.bringIn(session, table, staged, fresh, signal)
+      const incoming = await bring(rows === 0 || definition.mode === 'replace')
+      const once = (given: Pick<Commit, 'incoming' | 'known'>): ReturnType<typeof commit> =>
+        session.transaction('database.commit', async () => {
+          const done = await commit({ ...job, store, session, table, ...given })
+          signal?.throwIfAborted()
+          return done
+        })
+      const { receipt, known } = await once({ incoming }).catch(async (thrown: unknown) => {
+        if (!(thrown instanceof RowRefused)) throw thrown
+        // Brought in outside of all transactions it outlasts the trials.
+        const again = await bring(false)
+        await again.loosen?.()
+        return findRefused(thrown, {
+          product: store.dialect.product, table, losers: again.beaten !== null,
+          commit: (refused) => once({ incoming: again, known: refused }),
+          write: (refused, trial) => session.transaction('database.trial', () => commit({ staged, definition, ledger: job.ledger, delta: undefined, store, session, table, incoming: again, known: refused, trial })),
+        })
       })
       if (known) await store.settle()
       return receipt

@@ -34,7 +34,8 @@ export function fullName(table: string): string {
   return `${schema}.${name}`
 }
 
-function within(schema: string, name: string): string {
+/** A name of the file, as it is written in SQL. */
+export function within(schema: string, name: string): string {
   return `${CATALOG}.${quoteName(schema)}.${quoteName(name)}`
 }
 
@@ -93,6 +94,7 @@ export const duckdb: Dialect = {
   integer: 'BIGINT',
   mostColumns: MOST_COLUMNS,
   indexes: false,
+  savepoints: false,
   own: (table) => within(OWN_SCHEMA, table),
   names,
   sqlType,

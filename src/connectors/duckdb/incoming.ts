@@ -21,6 +21,7 @@ export class StagedParts implements Incoming {
   private readonly session: DuckdbSession
   private readonly staged: Staged
   private brought = false
+  private loose = false
 
   constructor(session: DuckdbSession, staged: Staged) {
     this.session = session
@@ -29,16 +30,24 @@ export class StagedParts implements Incoming {
     this.aside = staged.rejects.length > 0 ? ASIDE : null
   }
 
+  /** Perhaps in place of what an attempt before had. */
   async prepare(): Promise<void> {
     const { session, staged } = this
-    if (this.beaten !== null) await session.run('duckdb.beaten', `CREATE TEMP VIEW ${BEATEN} AS ${numbered(staged.schema, losersSql(staged))}`)
-    if (this.aside !== null) await session.run('duckdb.aside', `CREATE TEMP VIEW ${ASIDE} AS SELECT _place AS place, * EXCLUDE (_place) FROM (${rejectsSql(staged)})`)
+    if (this.beaten !== null) await session.run('duckdb.beaten', `CREATE OR REPLACE TEMP VIEW ${BEATEN} AS ${numbered(staged.schema, losersSql(staged))}`)
+    if (this.aside !== null) await session.run('duckdb.aside', `CREATE OR REPLACE TEMP VIEW ${ASIDE} AS SELECT _place AS place, * EXCLUDE (_place) FROM (${rejectsSql(staged)})`)
   }
 
   async bring(): Promise<void> {
     if (this.brought) return
     this.brought = true
-    await this.session.run('duckdb.incoming', `CREATE TEMP TABLE ${WINNERS} AS ${numbered(this.staged.schema, winnersSql(this.staged))}`)
+    await this.session.run('duckdb.incoming', `CREATE OR REPLACE TEMP TABLE ${WINNERS} AS ${numbered(this.staged.schema, winnersSql(this.staged))}`)
+  }
+
+  async loosen(): Promise<void> {
+    if (this.beaten === null || this.loose) return
+    this.loose = true
+    await this.session.run('duckdb.loose', `DROP VIEW ${BEATEN}`)
+    await this.session.run('duckdb.loose', `CREATE TEMP TABLE ${BEATEN} AS ${numbered(this.staged.schema, losersSql(this.staged))}`)
   }
 
   async fill(point: string, table: string, into: readonly string[], at: readonly number[]): Promise<void> {

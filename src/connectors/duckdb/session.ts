@@ -171,8 +171,17 @@ export function fileError(thrown: unknown, path: string): SluiceError {
   if (/is not a valid DuckDB database file/.test(message)) return new SluiceError('TABLE_FOREIGN', `${path} is no DuckDB file.`, { where, cause: thrown })
   if (/with version number|newer version of DuckDB|storage version/i.test(message)) return new SluiceError('TABLE_UNSUPPORTED', `${path}: ${said}`, { where, cause: thrown, hint: 'Use the version of DuckDB that wrote it, or load into another file.' })
   if (message.startsWith('Constraint Error')) {
-    return new SluiceError('ROWS_REFUSED', `${path}: ${said}`, { where, cause: thrown, hint: 'DuckDB tells of the first such row only, and nothing was committed: correct it, or take the rule from the table.' })
+    return new SluiceError('ROWS_REFUSED', `${path}: ${said}`, { where, cause: thrown, hint: 'DuckDB tells of the first such row only, and nothing was committed.' })
   }
   if (/Permission denied|Read-only file system/.test(message)) return new SluiceError('PERMISSION_DENIED', `${path}: ${said}`, { where, cause: thrown })
   return thrown
+}
+
+/** What DuckDB says of a row that was written, in one line; null: it failed for another reason. */
+export function refusalOf(thrown: unknown): string | null {
+  if (!(thrown instanceof SluiceError)) return null
+  const { message } = thrown.cause instanceof SluiceError ? thrown.cause : thrown
+  const [said = '', sql = ''] = message.split('\nin: ')
+  if (!/^(Constraint|Conversion|Out of Range|Invalid Input) Error: /.test(said) || !/^(INSERT INTO|UPDATE) /.test(sql)) return null
+  return (said.split('\n')[0] ?? '').replace(/^[A-Z][A-Za-z ]* Error: /, '')
 }

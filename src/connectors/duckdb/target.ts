@@ -20,7 +20,8 @@ import { localFs } from '../../storage/local.ts'
 import { CATALOG, DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf } from './dialect.ts'
 import { StagedParts } from './incoming.ts'
 import { duckdbModels } from './models.ts'
-import { DuckdbSession, whenFree } from './session.ts'
+import { rulesOf } from './rules.ts'
+import { DuckdbSession, refusalOf, whenFree } from './session.ts'
 
 /** @param options.file absolute path; need not exist */
 export function openDuckdbTarget(options: { file: string }): Target {
@@ -154,7 +155,7 @@ class DuckdbStore implements Store {
     const at = (column: string): string => `database_name = ${quoteText(CATALOG)} AND lower(schema_name) = lower(${quoteText(schema)}) AND lower(${column}) = lower(${quoteText(name)})`
     const found = await first(session, `SELECT 'table' AS kind FROM duckdb_tables() WHERE ${at('table_name')} UNION ALL SELECT 'view' FROM duckdb_views() WHERE ${at('view_name')}`)
     if (found === undefined) return null
-    const columns = await session.all(`SELECT column_name AS name, data_type AS type, is_nullable AS nullable, column_default AS filled FROM duckdb_columns() WHERE ${at('table_name')} ORDER BY column_index`)
+    const columns = await session.all(`SELECT table_name AS "table", column_name AS name, data_type AS type, is_nullable AS nullable, column_default AS filled FROM duckdb_columns() WHERE ${at('table_name')} ORDER BY column_index`)
     const made = columns.some((row) => row['filled'] !== null) ? String((await first(session, `SELECT sql FROM duckdb_tables() WHERE ${at('table_name')}`))?.['sql']) : ''
     const shaped = columns.map((row): StoredColumn => {
       const [column, type] = [String(row['name']), String(row['type'])]
@@ -162,7 +163,7 @@ class DuckdbStore implements Store {
       const generated = [column, quoteName(column)].some((written) => made.includes(`${written} ${type} GENERATED ALWAYS AS(`))
       return { name: column, type, notNull: row['nullable'] === false, filled: row['filled'] !== null, generated }
     })
-    return { kind: String(found['kind']), columns: shaped, uniques: [] }
+    return { kind: String(found['kind']), columns: shaped, uniques: [], rules: await rulesOf(session, at, columns.length === 0 ? name : String(columns[0]?.['table']), shaped) }
   }
 
   async bringIn(session: DatabaseSession, _: string, staged: Staged, fresh: boolean): Promise<StagedParts> {
@@ -188,8 +189,7 @@ class DuckdbStore implements Store {
     return false
   }
 
-  /** Without savepoints the rest of the batch could not go in: the session says ROWS_REFUSED. */
-  refusal(): string | null {
-    return null
+  refusal(thrown: unknown): string | null {
+    return refusalOf(thrown)
   }
 }
