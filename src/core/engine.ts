@@ -139,7 +139,8 @@ export interface Session {
    * as in `copy`.
    */
   copyText(point: string, select: string, quoted: readonly string[], uri: string): Promise<number>
-  close(): Promise<void>
+  /** @param broken what was done in it may outlast it: its process ends, and another one takes over */
+  close(broken?: boolean): Promise<void>
 }
 
 export interface Written {

@@ -140,6 +140,27 @@ test('an engine that dies while it commits: the file is asked what became of it'
   assert.deepEqual(await table.verify(), [])
 })
 
+test('a file that cannot be detached is freed by the end of its process, and another one takes over', async () => {
+  const file = newFile()
+  const table = await open(file)
+  await apply(table, 1)
+  const before = engineProcesses()
+  let held = 0
+  setFailpointHandler({
+    crash(point) {
+      if (point === 'duckdb.detach.before' && held++ === 0) throw new Error('it is held')
+    },
+    tamper: () => null,
+  })
+  assert.equal((await apply(table, 2)).version, 2)
+  assert.ok(held > 0)
+  assert.equal((await table.head()).version, 2)
+  assert.deepEqual(engineProcesses().filter((pid) => before.includes(pid)), [])
+  setFailpointHandler(null)
+  // Another program, too: nobody has it any more.
+  assert.equal(await run(file, 3), 0)
+})
+
 test('two processes on one file wait for one another, and both get in', async () => {
   const file = newFile()
   assert.equal(await run(file, 1), 0)

@@ -14,7 +14,10 @@ import { valueSql } from '../../resolve/duckdb-batch.ts'
 import { duckType, jsonTextSql } from '../../resolve/nested.ts'
 import { quoteName } from '../../sql/quote.ts'
 
-/** Under this name a session has attached the file. */
+/**
+ * Under this name and a number of its own a session has attached its file, and uses it: names are written without it, so two
+ * files in one process of the engine do not meet.
+ */
 export const CATALOG = 'sluice_file'
 /** Where tables lie that are named without a schema. */
 export const DEFAULT_SCHEMA = 'main'
@@ -36,7 +39,7 @@ export function fullName(table: string): string {
 
 /** A name of the file, as it is written in SQL. */
 export function within(schema: string, name: string): string {
-  return `${CATALOG}.${quoteName(schema)}.${quoteName(name)}`
+  return `${quoteName(schema)}.${quoteName(name)}`
 }
 
 function names(table: string): Names {

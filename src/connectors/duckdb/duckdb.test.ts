@@ -151,6 +151,17 @@ test('a table in a schema, one of the same name in main, and one name in two spe
   await inMain.check()
 })
 
+test('two files in one process of the engine do not meet', async () => {
+  const first = await scene({ key: 'id', mode: 'upsert' })
+  await first.load([{ seq: 1, records: [{ id: 1, v: 'of the first' }] }])
+  file = join(folder, `of-${++files}`, 'data.duckdb')
+  const second = await scene({ key: 'id', mode: 'upsert' })
+  await Promise.all([first, second].map((one, at) => one.load([{ seq: 2, records: [{ id: 2, v: at }] }])))
+  assert.deepEqual(await Promise.all([first, second].map(async (one) => (await one.rows()).map((row) => row.slice(0, 2)))), [[[1n, 'of the first'], [2n, '0']], [[2n, 1n]]])
+  await first.check()
+  await second.check()
+})
+
 test('verify tells what was changed from outside', async () => {
   const one = await scene({ key: 'id', mode: 'upsert', columns: 'id:int64,v:int64' })
   await one.load([{ seq: 1, records: [{ id: 1, v: 1 }, { id: 2, v: 1 }, { id: 2, v: 2 }, { v: 1 }] }])

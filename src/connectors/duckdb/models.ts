@@ -8,9 +8,9 @@ import { duckdbColumns, duckdbSpeech } from '../../models/duckdb.ts'
 import { RECORD_COLUMNS } from '../../models/record.ts'
 import { duckdbUuid5 } from '../../models/uuid.ts'
 import { quoteName, quoteText } from '../../sql/quote.ts'
-import { CATALOG, DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf } from './dialect.ts'
+import { DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf } from './dialect.ts'
 
-const OWN = `${CATALOG}.${quoteName(OWN_SCHEMA)}.models`
+const OWN = `${quoteName(OWN_SCHEMA)}.models`
 
 /** Errors that say nothing of the SQL or the data. */
 const NOT_OF_THE_MODEL = /^(INTERNAL|FATAL|TransactionContext|Connection|INTERRUPT|IO|Permission) Error/i
@@ -31,11 +31,11 @@ const dialect: ModelDialect = {
   uniqueIndexes: false,
   *room(name): Steps<void> {
     const { schema } = partsOf(name)
-    if (schema !== DEFAULT_SCHEMA) yield* run('models.schema', `CREATE SCHEMA IF NOT EXISTS ${CATALOG}.${quoteName(schema)}`)
+    if (schema !== DEFAULT_SCHEMA) yield* run('models.schema', `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`)
   },
   exists(name) {
     const { schema, name: bare } = partsOf(name)
-    const at = (column: string): string => `database_name = ${quoteText(CATALOG)} AND lower(schema_name) = lower(${quoteText(schema)}) AND lower(${column}) = lower(${quoteText(bare)})`
+    const at = (column: string): string => `database_name = current_database() AND lower(schema_name) = lower(${quoteText(schema)}) AND lower(${column}) = lower(${quoteText(bare)})`
     return `SELECT 1 AS found FROM duckdb_tables() WHERE ${at('table_name')} UNION ALL SELECT 1 FROM duckdb_views() WHERE ${at('view_name')}`
   },
   columns: (name) => duckdbColumns(table(name)),
@@ -55,12 +55,12 @@ export const duckdbModels: ModelRoom = {
   short: (name) => (name.startsWith(`${DEFAULT_SCHEMA}.`) ? name.slice(DEFAULT_SCHEMA.length + 1) : name),
   uuid5: 'uuid5',
   async isThere(session) {
-    return (await first(session, `SELECT 1 AS found FROM duckdb_tables() WHERE database_name = ${quoteText(CATALOG)} AND schema_name = ${quoteText(OWN_SCHEMA)} AND table_name = 'models'`)) !== undefined
+    return (await first(session, `SELECT 1 AS found FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ${quoteText(OWN_SCHEMA)} AND table_name = 'models'`)) !== undefined
   },
   async prepare(session) {
     await session.run('models.function', duckdbUuid5('UUID'))
     // Of an aborted commit nothing is left, nor is the schema of a table that is loaded for the first time.
-    await session.run('models.own', `CREATE SCHEMA IF NOT EXISTS ${CATALOG}.${quoteName(OWN_SCHEMA)}`)
+    await session.run('models.own', `CREATE SCHEMA IF NOT EXISTS ${quoteName(OWN_SCHEMA)}`)
     await session.run('models.own', `CREATE TABLE IF NOT EXISTS ${OWN} (${RECORD_COLUMNS})`)
   },
 }

@@ -15,9 +15,13 @@ import { CATALOG } from './dialect.ts'
 const CHUNK = 1000
 const PAGES = '_sluice_pages'
 
+/** Files that this process had attached, to name the next one. */
+let attached = 0
+
 export class DuckdbSession implements DatabaseSession {
   readonly engine: Session
   private readonly path: string
+  private readonly catalog = `${CATALOG}_${++attached}`
   private release: (() => void) | null
 
   /** @param release lets others have the file */
@@ -29,8 +33,13 @@ export class DuckdbSession implements DatabaseSession {
 
   async attach(writes: boolean): Promise<void> {
     // Without a type DuckDB guesses one from the name and the bytes: of items.ndjson or a SQLite file it makes something else.
-    await this.ask(`ATTACH ${quoteText(this.path)} AS ${CATALOG} (TYPE duckdb${writes ? '' : ', READ_ONLY'})`)
-    await this.ask(`USE ${CATALOG}`)
+    await this.ask(`ATTACH ${quoteText(this.path)} AS ${this.catalog} (TYPE duckdb${writes ? '' : ', READ_ONLY'})`)
+    try {
+      await this.ask(`USE ${this.catalog}`)
+    } catch (thrown) {
+      await this.engine.close(true)
+      throw thrown
+    }
   }
 
   private async ask(sql: string): Promise<SqlRow[]> {
@@ -108,21 +117,23 @@ export class DuckdbSession implements DatabaseSession {
   }
 
   private async detach(): Promise<void> {
-    const { release } = this
-    if (release === null) return
+    if (this.release === null) return
+    crash('duckdb.detach.before')
+    await this.ask('USE memory')
+    await this.ask(`DETACH ${this.catalog}`)
+    this.letGo()
+  }
+
+  private letGo(): void {
+    this.release?.()
     this.release = null
-    try {
-      await this.ask('USE memory')
-      await this.ask(`DETACH ${CATALOG}`)
-    } finally {
-      release()
-    }
   }
 
   async close(): Promise<void> {
-    // Of a session that failed nothing is to be had any more; its process lets the file go.
-    await this.detach().catch(() => undefined)
-    await this.engine.close()
+    // A file that DuckDB gave up, or one in the middle of something, cannot be detached: only the end of its process frees it.
+    const held = await this.detach().then(() => false, () => true)
+    await this.engine.close(held)
+    this.letGo()
   }
 }
 

@@ -79,7 +79,7 @@ class DuckdbStore implements Store {
 
   checkName(table: string): void {
     const { schema, name } = partsOf(table)
-    const taken = [OWN_SCHEMA, CATALOG, 'information_schema', 'pg_catalog', 'temp', 'memory', 'system'].includes(fold(schema))
+    const taken = [OWN_SCHEMA, 'information_schema', 'pg_catalog', 'temp', 'memory', 'system'].includes(fold(schema)) || fold(schema).startsWith(CATALOG)
     if (!taken && !/^_sluice/i.test(name)) return
     throw new SluiceError('TARGET_INVALID', `${this.file}: a table cannot be named ${table}.`, { hint: 'The schemas sluice, information_schema and pg_catalog, and names that begin with _sluice, are reserved; take another name with --into.' })
   }
@@ -133,26 +133,26 @@ class DuckdbStore implements Store {
   }
 
   async hasOwn(session: DatabaseSession): Promise<boolean> {
-    const row = await first(session, `SELECT count(*) AS n FROM duckdb_columns() WHERE database_name = ${quoteText(CATALOG)} AND schema_name = ${quoteText(OWN_SCHEMA)} AND table_name = 'meta' AND column_name IN ('tbl', 'format')`)
+    const row = await first(session, `SELECT count(*) AS n FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = ${quoteText(OWN_SCHEMA)} AND table_name = 'meta' AND column_name IN ('tbl', 'format')`)
     if (Number(row?.['n']) === 2) return true
-    const there = await first(session, `SELECT 1 AS one FROM duckdb_tables() WHERE database_name = ${quoteText(CATALOG)} AND schema_name = ${quoteText(OWN_SCHEMA)} AND table_name = 'meta'`)
+    const there = await first(session, `SELECT 1 AS one FROM duckdb_tables() WHERE database_name = current_database() AND schema_name = ${quoteText(OWN_SCHEMA)} AND table_name = 'meta'`)
     if (there === undefined) return false
     throw new SluiceError('TABLE_FOREIGN', `${this.file} has a table ${OWN_SCHEMA}.meta that Sluice did not make.`, { where: { path: this.file } })
   }
 
   async makeOwn(session: DatabaseSession): Promise<void> {
-    await session.run('duckdb.schema', `CREATE SCHEMA IF NOT EXISTS ${CATALOG}.${quoteName(OWN_SCHEMA)}`)
+    await session.run('duckdb.schema', `CREATE SCHEMA IF NOT EXISTS ${quoteName(OWN_SCHEMA)}`)
   }
 
   async makeRoom(session: DatabaseSession, table: string): Promise<void> {
     const { schema } = partsOf(table)
-    if (schema !== DEFAULT_SCHEMA) await session.run('duckdb.schema', `CREATE SCHEMA IF NOT EXISTS ${CATALOG}.${quoteName(schema)}`)
+    if (schema !== DEFAULT_SCHEMA) await session.run('duckdb.schema', `CREATE SCHEMA IF NOT EXISTS ${quoteName(schema)}`)
   }
 
   /** Names are matched without case, as DuckDB itself matches them. */
   async relation(session: DatabaseSession, table: string): Promise<Relation | null> {
     const { schema, name } = partsOf(table)
-    const at = (column: string): string => `database_name = ${quoteText(CATALOG)} AND lower(schema_name) = lower(${quoteText(schema)}) AND lower(${column}) = lower(${quoteText(name)})`
+    const at = (column: string): string => `database_name = current_database() AND lower(schema_name) = lower(${quoteText(schema)}) AND lower(${column}) = lower(${quoteText(name)})`
     const found = await first(session, `SELECT 'table' AS kind FROM duckdb_tables() WHERE ${at('table_name')} UNION ALL SELECT 'view' FROM duckdb_views() WHERE ${at('view_name')}`)
     if (found === undefined) return null
     const columns = await session.all(`SELECT table_name AS "table", column_name AS name, data_type AS type, is_nullable AS nullable, column_default AS filled FROM duckdb_columns() WHERE ${at('table_name')} ORDER BY column_index`)

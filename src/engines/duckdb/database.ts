@@ -279,9 +279,17 @@ export function databaseError(thrown: unknown, sql: string): SluiceError {
   return new SluiceError(codeOf(message), `${message}\nin: ${sql.slice(0, 200)}`, { cause: thrown })
 }
 
+/** A database that DuckDB gave up, in memory or attached, answers nothing but this from then on. */
+export function isOver(thrown: unknown): boolean {
+  return thrown instanceof SluiceError && /^(FATAL|INTERNAL) Error: |^IO Error: .*\bhas been invalidated\b/.test(thrown.message)
+}
+
+/** What the system says stands at the end of a line; values and names of a user do not stand in errors of these kinds. */
+const FULL = /^(IO|FATAL|TransactionContext) Error: .*: (No space left on device|Disk quota exceeded)$/m
+
 function codeOf(message: string): Code {
   // A full disk is told as an end of memory, too.
-  if (/no space left|disk|max_temp_directory_size/i.test(message)) return 'DISK_FULL'
+  if (FULL.test(message) || (message.startsWith('Out of Memory Error') && message.includes("'max_temp_directory_size' setting"))) return 'DISK_FULL'
   if (message.startsWith('Out of Memory')) return 'MEMORY_EXHAUSTED'
   return message.startsWith('IO Error') ? 'IO_FAILED' : 'ENGINE_FAILED'
 }

@@ -218,11 +218,11 @@ class ChildSession implements Session {
   async copyText(point: string, select: string, quoted: readonly string[], uri: string): Promise<number> {
     return (await this.ask({ do: 'text', session: this.session, point, select, quoted, uri })) as number
   }
-  async close(): Promise<void> {
+  async close(broken = false): Promise<void> {
     if (this.closed) return
     this.closed = true
     // Under an aborted signal nothing could be asked any more: a transaction, or a file that is attached, ends with the process.
-    if (this.signal?.aborted === true) this.worker.dismiss()
+    if (broken || this.signal?.aborted === true) this.worker.dismiss()
     // A process that died has closed everything already.
     await this.worker.call({ do: 'close', session: this.session }).answer.catch(() => undefined)
     this.pool.giveBack(this.worker, 'shared')

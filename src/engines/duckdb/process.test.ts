@@ -1,6 +1,6 @@
 /** Processes of the engine: they die, are aborted and replaced; sessions and streams; the parent stays free of DuckDB. */
 import { strict as assert } from 'node:assert'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -56,6 +56,29 @@ function children(): number[] {
 }
 
 describe('a process of the engine', () => {
+  test('ends when its DuckDB gave a file up, and another one has the file', async (t) => {
+    const disk = join(root, 'disk')
+    if (spawnSync('sh', ['-c', `mkdir ${disk} && mount -t tmpfs -o size=4m tmpfs ${disk}`], { stdio: 'ignore' }).status !== 0) return t.skip('cannot mount a small disk')
+    try {
+      const attach = `ATTACH '${join(disk, 'a.duckdb')}' AS a (TYPE duckdb)`
+      const session = await engine.session()
+      for (const sql of [attach, 'USE a', 'CREATE TABLE a.t AS SELECT 1 AS n']) await session.exec(sql)
+      const before = children()
+      writeFileSync(join(disk, 'ballast'), Buffer.alloc(Number(execFileSync('df', ['--output=avail', '-B1', disk], { encoding: 'utf8' }).split('\n')[1])))
+      await assert.rejects(session.exec('FORCE CHECKPOINT a'), isCode('DISK_FULL', /has been invalidated/))
+      rmSync(join(disk, 'ballast'))
+      await session.close()
+      const next = await engine.session()
+      await next.exec(attach)
+      assert.deepEqual(await next.rows('SELECT n FROM a.t'), [{ n: 1n }])
+      assert.ok(before.length > 0 && !children().some((pid) => before.includes(pid)))
+      await next.exec('DETACH a')
+      await next.close()
+    } finally {
+      execFileSync('umount', [disk])
+    }
+  })
+
   test('is mourned by its job and replaced for the next one', async () => {
     const job = jobOf(1000)
     const kill = (event: StageEvent): void => {

@@ -104,7 +104,8 @@ export type ToChild =
 
 export type ToParent =
   | { from: 'done'; id: number; value: unknown }
-  | { from: 'failed'; id: number; error: WireError }
+  /** `over`: its DuckDB can be asked nothing any more. */
+  | { from: 'failed'; id: number; error: WireError; over: boolean }
   | { from: 'event'; id: number; event: StageEvent | ConverterEvent }
   | { from: 'ask'; id: number; shas: string[] }
   | { from: 'chunk'; id: number; rows: Row[] }

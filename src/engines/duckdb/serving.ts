@@ -9,7 +9,7 @@ import { installPoison } from '../../storage/poison.ts'
 import { Pulse } from '../../storage/pulse.ts'
 import { Asked } from './answer.ts'
 import { convertFiles } from './convert.ts'
-import { Database } from './database.ts'
+import { Database, isOver } from './database.ts'
 import type { Connection } from './database.ts'
 import { opening, start } from './opening.ts'
 import { PULSE_FD, fromWire, toWire } from './protocol.ts'
@@ -146,7 +146,7 @@ async function serve(id: number, call: Call): Promise<void> {
   try {
     tell({ from: 'done', id, value: await answer(id, call) })
   } catch (thrown) {
-    tell({ from: 'failed', id, error: toWire(thrown) })
+    tell({ from: 'failed', id, error: toWire(thrown), over: isOver(thrown) })
   }
 }
 

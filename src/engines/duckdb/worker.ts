@@ -118,8 +118,9 @@ export class Worker {
     return this.told
   }
 
+  /** It can be called: it is not dead, and not about to be. */
   get alive(): boolean {
-    return this.death === null
+    return this.death === null && !this.dismissed
   }
   get pid(): number | undefined {
     return this.process.pid
@@ -189,7 +190,10 @@ export class Worker {
     else {
       this.pending.delete(message.id)
       if (message.from === 'done') pending.resolve(message.value)
-      else pending.reject(pending.reason === null ? fromWire(message.error) : pending.reason.thrown)
+      else {
+        pending.reject(pending.reason === null ? fromWire(message.error) : pending.reason.thrown)
+        if (message.over) this.dismiss()
+      }
     }
   }
 
