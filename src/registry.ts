@@ -99,10 +99,11 @@ export interface SourceSettings {
   location: string
   address: SourceAddress
   key: readonly string[]
+  engine: Engine
 }
 
 /** Databases whose tables can be read. */
 export const SOURCES: Readonly<Record<string, (settings: SourceSettings) => Promise<TableSource>>> = {
-  postgres: async ({ address, key }) => (await import('./connectors/postgres/source.ts')).openPostgresSource({ address, key }),
+  postgres: async ({ address, key, engine }) => (await import('./connectors/postgres/source.ts')).openPostgresSource({ address, key, engine }),
   sqlite: async ({ location, address, key }) => (await import('./connectors/sqlite/source.ts')).openSqliteSource({ file: location, address, key }),
 }

@@ -49,7 +49,7 @@ export interface SourceChunk {
 }
 
 /** A table or query of a database, for reading. One read at a time. */
-export interface TableSource {
+interface AnySource {
   /** Columns with the types that the catalog says, and what a user should hear about them. @throws SluiceError SOURCE_INVALID */
   columns(): Promise<{ schema: Schema; notices: readonly string[] }>
   /**
@@ -57,7 +57,50 @@ export interface TableSource {
    * @throws SluiceError SOURCE_UNSUITABLE when rows lack their cursor or a part of their key: no window would ever reach them
    */
   newest(): Promise<Mark | null>
-  /** Rows in the order of cursor and key (a snapshot: of the key); what is committed meanwhile may be in it or not. */
-  rows(range: SourceRange, signal: AbortSignal): AsyncIterable<SourceChunk>
   close(): Promise<void>
 }
+
+/** A source whose rows pass through this process as values. */
+export interface RowSource extends AnySource {
+  /** Rows in the order of cursor and key (a snapshot: of the key); what is committed meanwhile may be in it or not. */
+  rows(range: SourceRange, signal: AbortSignal): AsyncIterable<SourceChunk>
+}
+
+/** Where a window is written: files that are not there yet, in a folder that is. */
+export interface WindowFiles {
+  /** The rows as Parquet, in their order and with the types of the schema. */
+  parquet: string
+  /** Rows that hold a value which is none of its column's type, a JSON object a line; not made without such rows. */
+  rest: string
+  /** For whatever is needed on the way; gone when the window is written. */
+  text: string
+}
+
+/** A window whose rows are read; they may still be on their way into its files. */
+export interface WindowRows {
+  /** At least 1. */
+  rows: number
+  /** Where its last row lies, and the row behind that one; `next` null: the range ends here. Both null in a snapshot. */
+  last: Position | null
+  next: Position | null
+  /** Settles when the files are whole and on the disk; answers how many rows are in the rest. */
+  written: Promise<number>
+}
+
+/** A source whose rows others write into the files of a window: no value passes through this process. */
+export interface FileSource extends AnySource {
+  /**
+   * The rows of a range, in the order of `RowSource.rows`, into windows of at most so many rows and about so many bytes:
+   * one window, or with a range of a snapshot as many as it takes. The next one is read while the last one is written.
+   * Without rows there is no window. Who ends early waits for `written` all the same.
+   * @param files called once per window, with its number from 0
+   */
+  write(range: SourceRange, most: WindowSize, files: (window: number) => WindowFiles, signal: AbortSignal): AsyncIterable<WindowRows>
+}
+
+export interface WindowSize {
+  rows: number
+  bytes: number
+}
+
+export type TableSource = RowSource | FileSource

@@ -125,7 +125,7 @@ async function loadInto(work: Loading): Promise<LoadResult> {
   refuseUnsuited(work, definition)
   const key = tableKey(table.uri, folder.path)
   const notice = (text: string): void => on({ kind: 'notice', text })
-  if (address !== null) windows = await openWindows({ folder, address, definition, table, key, reload: options.reload === true, on: notice })
+  if (address !== null) windows = await openWindows({ folder, engine: work.engine, address, definition, table, key, reload: options.reload === true, on: notice })
   const source = windows ?? openFilesSource({ paths: options.paths, dataDir: folder.path, tableDirs: work.place.scheme === 'delta' ? [table.uri] : [] })
   const never = new AbortController().signal
   const stop = AbortSignal.any([options.signal ?? never, options.now ?? never])

@@ -5,6 +5,7 @@ import { isAddress, parseAddress } from '../core/address.ts'
 import type { SourceAddress } from '../core/address.ts'
 import type { Pin } from '../core/arrival.ts'
 import type { Definition, DefinitionRequest } from '../core/definition.ts'
+import type { Engine } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
 import { nameSafe } from '../core/mark.ts'
@@ -67,6 +68,7 @@ export interface WindowsSource extends Source {
 
 interface Reading {
   folder: DataFolder
+  engine: Engine
   address: SourceAddress
   definition: Definition
   table: Table
@@ -77,7 +79,7 @@ interface Reading {
 }
 
 /** @throws SluiceError SOURCE_INVALID, SOURCE_UNSUITABLE, and what opening the database may throw */
-export async function openWindows({ folder, address, definition, table, key, reload, on }: Reading): Promise<WindowsSource> {
+export async function openWindows({ folder, engine, address, definition, table, key, reload, on }: Reading): Promise<WindowsSource> {
   refuseUnsafe(address, definition)
   const open = SOURCES[address.scheme]
   if (open === undefined) throw new SluiceError('INTERNAL', `There is no source ${address.scheme}.`)
@@ -85,7 +87,7 @@ export async function openWindows({ folder, address, definition, table, key, rel
   // Without the password: with another one it is the same source.
   const location = isFile ? resolve(address.location) : identityOf(parsePostgresUrl(`postgres:${address.location}`))
   if (isFile && (await folder.fs.stat(location)) === null) throw new SluiceError('PATH_NOT_FOUND', `There is nothing at ${location}.`, { where: { path: location } })
-  const source = await open({ location, address, key: address.key.length > 0 ? address.key : definition.key })
+  const source = await open({ location, address, key: address.key.length > 0 ? address.key : definition.key, engine })
   const label = nameSafe(address.table ?? 'query').slice(0, 60)
   const identity = JSON.stringify([address.scheme, location, address.table, address.query, address.cursor, key])
   const own = join(windowsFolder(folder.path), `${label}-${createHash('sha256').update(identity).digest('hex').slice(0, 12)}`)

@@ -16,6 +16,8 @@ export interface AppendFile {
   append(...runs: Uint8Array[]): void
   /** The same from a thread: that it failed is thrown by a later call. */
   appendBehind(writer: WriteBehind, ...runs: Uint8Array[]): void
+  /** Bytes that were written, from one place up to another. */
+  read(from: number, to: number): Buffer
   /** What is under way is written. @throws as append */
   settle(): void
   /** Cuts the file back to `size` bytes; what follows goes there. */
@@ -28,7 +30,7 @@ export interface AppendFile {
 /** Makes the file; it must not exist. `point` names the failpoints around every change. */
 export function openAppendFile(point: string, path: string): AppendFile {
   const change = <T>(doing: string, work: () => T): T => around(point, doing, path, work)
-  const fd = change('create', () => openSync(path, 'wx'))
+  const fd = change('create', () => openSync(path, 'wx+'))
   let size = 0
   let open = true
   let behind: WriteBehind | null = null
@@ -66,6 +68,16 @@ export function openAppendFile(point: string, path: string): AppendFile {
         }
         size += total
       })
+    },
+    read(from, to) {
+      settle()
+      const bytes = Buffer.allocUnsafe(to - from)
+      try {
+        for (let done = 0, n = 1; done < bytes.length && n > 0; done += n) n = readSync(fd, bytes, done, bytes.length - done, from + done)
+      } catch (thrown) {
+        throw storageError(thrown, 'read', path)
+      }
+      return bytes
     },
     truncate(to) {
       settle()

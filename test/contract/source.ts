@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test'
 import { SluiceError } from '../../src/core/errors.ts'
 import type { Row } from '../../src/core/schema.ts'
 import type { Position, SourceRange, TableSource } from '../../src/core/source.ts'
+import { readWindows } from '../windows.ts'
 
 /** `id` int64, `name` string, `amount` decimal(10,2), `changed` a text that orders as time, or null. */
 export type ContractRow = [id: bigint, name: string | null, amount: string | null, changed: string | null]
@@ -19,7 +20,7 @@ export interface SourceScene {
 const never = new AbortController().signal
 const CURSOR = { cursor: 'changed', key: ['id'] }
 const time = (second: number): string => `2026-01-02 03:04:${String(second).padStart(2, '0')}`
-const ALL = { after: null, from: null, until: time(59), count: null }
+const ALL = { after: null, from: null, until: time(59), count: 1000 }
 
 /** Ties, late ids, texts of all kinds. */
 const ROWS: ContractRow[] = [
@@ -32,17 +33,7 @@ const ROWS: ContractRow[] = [
   [-7n, 'negative', '99999999.99', time(3)],
 ]
 
-async function read(source: TableSource, range: SourceRange, signal = never): Promise<{ rows: Row[]; last: Position | null; odd: string[] }> {
-  const rows: Row[] = []
-  const odd: string[] = []
-  let last: Position | null = null
-  for await (const chunk of source.rows(range, signal)) {
-    rows.push(...chunk.rows)
-    odd.push(...chunk.odd.values())
-    if (chunk.rows.length > 0) last = chunk.position(chunk.rows.length - 1)
-  }
-  return { rows, last, odd }
-}
+const read = (source: TableSource, range: SourceRange, signal = never): ReturnType<typeof readWindows> => readWindows(source, range, signal)
 
 const ids = (rows: readonly Row[]): Row => rows.map(([id]) => id ?? null)
 const ORDER = [5n, 4n, -7n, 1n, 2n, 9007199254740993n, 3n]
@@ -134,6 +125,32 @@ export function sourceContract(name: string, { make, putOdd }: SourceScene): voi
     abort.abort(new Error('enough'))
     await assert.rejects(read(source, ALL, abort.signal), /enough/)
     assert.equal((await read(source, ALL)).rows.length, ROWS.length)
+    await source.close()
+  })
+
+  test(`${name}: a window ends by its rows and knows the row behind it; one that ends by its bytes goes on there`, async (t) => {
+    const { put, open } = await make(t)
+    await put(ROWS)
+    const source = await open(CURSOR)
+    const byRows = await readWindows(source, { ...ALL, count: 4 }, never, { rows: 3, bytes: 1e9 })
+    assert.deepEqual([ids(byRows.rows), byRows.last, byRows.next], [ORDER.slice(0, 3), { cursor: time(3), key: [-7n] }, { cursor: time(3), key: [1n] }])
+    const seen: unknown[] = []
+    for (let after: Position | null = null; ; ) {
+      const window: { rows: Row[]; last: Position | null; next: Position | null } = await readWindows(source, { ...ALL, after, count: 8 }, never, { rows: 7, bytes: 1 })
+      seen.push(...ids(window.rows))
+      after = window.last
+      if (window.next === null) break
+    }
+    assert.deepEqual(seen, ORDER)
+    await source.close()
+  })
+
+  test(`${name}: a snapshot is cut into windows, each row in one of them`, async (t) => {
+    const { put, open } = await make(t)
+    await put(ROWS)
+    const source = await open({ cursor: null, key: ['id'] })
+    const { rows, sizes } = await readWindows(source, { after: null, from: null, until: null, count: null }, never, { rows: 3, bytes: 1e9 })
+    assert.deepEqual([ids(rows), sizes], [[-7n, 1n, 2n, 3n, 4n, 5n, 9007199254740993n], [3, 3, 1]])
     await source.close()
   })
 

@@ -3,7 +3,7 @@ import type { Mark } from '../../src/core/mark.ts'
 import { compareMarks } from '../../src/core/mark.ts'
 import type { Row, Schema } from '../../src/core/schema.ts'
 import { SluiceError } from '../../src/core/errors.ts'
-import type { Position, SourceChunk, SourceRange, TableSource } from '../../src/core/source.ts'
+import type { Position, RowSource, SourceChunk, SourceRange } from '../../src/core/source.ts'
 
 export interface MemoryTable {
   schema: Schema
@@ -11,7 +11,7 @@ export interface MemoryTable {
 }
 
 /** @param columns by name; `cursor` null: snapshots. `chunk`: rows of one. */
-export function openMemorySource(table: MemoryTable, columns: { cursor: string | null; key: readonly string[] }, chunk = 3): TableSource {
+export function openMemorySource(table: MemoryTable, columns: { cursor: string | null; key: readonly string[] }, chunk = 3): RowSource {
   const at = (name: string): number => {
     const index = table.schema.findIndex((column) => column.name === name)
     if (index < 0) throw new SluiceError('SOURCE_INVALID', `There is no column ${name}.`)

@@ -1,4 +1,4 @@
-/** Types of PostgreSQL's columns as ours, and the texts of its values in the form of `Value`. */
+/** Types of PostgreSQL's columns as ours, and the texts of its values in DuckDB and in the form of `Value`. */
 import type { SqlValue } from '../../core/effects.ts'
 import type { ColumnType, Value } from '../../core/schema.ts'
 
@@ -22,6 +22,54 @@ export function typeOfColumn({ oid, modifier }: PostgresColumn): ColumnType {
 
 export function isBytes({ oid }: PostgresColumn): boolean {
   return oid === BYTEA
+}
+
+const DATES = "DATE '0001-01-01' AND DATE '9999-12-31'"
+const times = (type: string, zone: string): string => `${type} '0001-01-01 00:00:00${zone}' AND ${type} '9999-12-31 23:59:59.999999${zone}'`
+
+/**
+ * The text of a value, in DuckDB, as a value of its column's type: the server's text tells everything exactly. `holds` is
+ * absent where the type holds whatever a column of the server may hold; infinity, years before Christ or behind 9999, NaN of
+ * a numeric, and JSON that is none for a strict parser, are values of no type of ours.
+ */
+export function readingOf(column: PostgresColumn, type: ColumnType, text: string): { value: string; holds?: string } {
+  const between = (sql: string, range: string): { value: string; holds: string } => {
+    const value = `TRY_CAST(${text} AS ${sql})`
+    return { value, holds: `(${text} IS NULL OR ${value} BETWEEN ${range})` }
+  }
+  const where = (sql: string): { value: string; holds: string } => {
+    const value = `TRY_CAST(${text} AS ${sql})`
+    return { value, holds: `(${text} IS NULL OR ${value} IS NOT NULL)` }
+  }
+  if (isBytes(column)) return { value: `substr(${text}, 3)` }
+  switch (type) {
+    case 'boolean':
+      return { value: `CAST(${text} AS BOOLEAN)` }
+    case 'int64':
+      return { value: `CAST(${text} AS BIGINT)` }
+    case 'double':
+      return { value: `CAST(${text} AS DOUBLE)` }
+    case 'date':
+      return between('DATE', DATES)
+    case 'timestamp':
+      return between('TIMESTAMPTZ', times('TIMESTAMPTZ', '+00'))
+    case 'timestamp_local':
+      return between('TIMESTAMP', times('TIMESTAMP', ''))
+    case 'json':
+      return where('JSON')
+    default:
+      return type.startsWith('decimal') ? where(type) : { value: text }
+  }
+}
+
+/** The server's text of a value as it stands in a line of JSON, for the load to decide. */
+export function jsonOf(column: PostgresColumn, type: ColumnType, text: string | null): string {
+  if (text === null) return 'null'
+  if (isBytes(column)) return JSON.stringify(text.replace(/^\\x/, ''))
+  if (type === 'boolean') return text === 't' ? 'true' : 'false'
+  // Line feeds of a text of JSON stand between its tokens only.
+  if (type === 'json') return text.replace(/[\n\r]/g, ' ')
+  return /^(int64|double|decimal)/.test(type) && /^-?\d+(\.\d+)?(e[+-]?\d+)?$/.test(text) ? text : JSON.stringify(text)
 }
 
 const TIME = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(\+00)?$/

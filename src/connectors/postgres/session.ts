@@ -11,6 +11,8 @@ import { from as copyFrom } from 'pg-copy-streams'
 import type { SqlValue } from '../../core/effects.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { crash } from '../../core/failpoint.ts'
+import { CopyOut } from './copy-out.ts'
+import type { CopiedRows } from './copy-out.ts'
 import type { Count, DatabaseSession, SqlRow, Writing } from '../../database/session.ts'
 import { isLost, postgresError } from './errors.ts'
 
@@ -26,15 +28,15 @@ const BOOL = 16
 const INTEGERS = new Set([20, 21, 23, 26])
 const DOUBLES = new Set([700, 701])
 
-/** Integers as bigint, doubles as number, all else as the text that the server sends. */
-const types = {
-  getTypeParser(oid: number): (text: string) => SqlValue {
-    if (INTEGERS.has(oid)) return (text) => BigInt(text)
-    if (DOUBLES.has(oid)) return Number
-    if (oid === BOOL) return (text) => text === 't'
-    return (text) => text
-  },
+/** The text of a value: integers as bigint, doubles as number, all else as the text that the server sends. */
+export function fromText(oid: number, text: string | null): SqlValue {
+  if (text === null) return null
+  if (INTEGERS.has(oid)) return BigInt(text)
+  if (DOUBLES.has(oid)) return Number(text)
+  return oid === BOOL ? text === 't' : text
 }
+
+const types = { getTypeParser: (oid: number) => (text: string) => fromText(oid, text) }
 
 export interface Access {
   host: string
@@ -194,6 +196,24 @@ export class PostgresSession implements DatabaseSession {
         if (rows.length < CHUNK) return
       }
     } finally {
+      if (this.usable) await this.ask('ROLLBACK').catch(() => undefined)
+    }
+  }
+
+  /** Rows of one SELECT as CSV, in a transaction that can write nothing. Whoever does not take all of them ends the connection. */
+  async *copyOut(sql: string): AsyncGenerator<CopiedRows> {
+    await this.ask('BEGIN READ ONLY')
+    const copy = this.client.query(new CopyOut(sql))
+    let whole = false
+    try {
+      yield* copy.rows()
+      whole = true
+    } catch (thrown) {
+      if (isLost(thrown)) this.broken ??= thrown
+      whole = true
+      throw thrown
+    } finally {
+      if (!whole) this.cut()
       if (this.usable) await this.ask('ROLLBACK').catch(() => undefined)
     }
   }

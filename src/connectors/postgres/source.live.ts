@@ -9,7 +9,10 @@ import { parseAddress } from '../../core/address.ts'
 import { documentOf, scratch, sluice } from '../../../test/command.ts'
 import { sourceContract } from '../../../test/contract/source.ts'
 import { ownDatabase } from '../../../test/postgres.ts'
+import { engineOfTests } from '../../../test/windows.ts'
 import { openPostgresSource } from './source.ts'
+
+const engine = engineOfTests()
 
 sourceContract('postgres', {
   async make(t) {
@@ -20,7 +23,7 @@ sourceContract('postgres', {
       async put(rows) {
         for (const row of rows) await database.ask('INSERT INTO orders VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET name = excluded.name, amount = excluded.amount, changed = excluded.changed', row.map((value) => (typeof value === 'bigint' ? String(value) : value)))
       },
-      open: async ({ cursor, key }) => openPostgresSource({ address: { ...parseAddress(`${database.url}?table=orders`), cursor }, key }),
+      open: async ({ cursor, key }) => openPostgresSource({ address: { ...parseAddress(`${database.url}?table=orders`), cursor }, key, engine }),
     }
   },
 })

@@ -1,30 +1,34 @@
-/** A table or query of a PostgreSQL database as a source: a read-only cursor per window, types of the catalog. */
+/** A table or query of a PostgreSQL database as a source: a COPY per window, types of the catalog. */
 import type { SourceAddress } from '../../core/address.ts'
 import type { SqlValue } from '../../core/effects.ts'
+import type { Engine } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { Mark } from '../../core/mark.ts'
 import { fold, isReserved } from '../../core/schema.ts'
-import type { ColumnType, Row, Schema } from '../../core/schema.ts'
-import type { Position, SourceChunk, SourceRange, TableSource } from '../../core/source.ts'
-import { quoteName } from '../../sql/quote.ts'
+import type { ColumnType, Schema } from '../../core/schema.ts'
+import type { FileSource, Position, SourceRange, WindowFiles, WindowRows, WindowSize } from '../../core/source.ts'
+import { quoteName, quoteText } from '../../sql/quote.ts'
 import { accessTo } from './access.ts'
-import { isBytes, typeOfColumn, valueOf } from './catalog.ts'
+import { isBytes, typeOfColumn } from './catalog.ts'
 import type { PostgresColumn } from './catalog.ts'
 import { postgresError, saidBy, stateOf } from './errors.ts'
-import { PostgresSession } from './session.ts'
+import { PostgresSession, fromText } from './session.ts'
+import type { CopiedRows } from './copy-out.ts'
+import { TextFile, TextToParquet, copySql, fieldsOf } from './text.ts'
 import { identityOf, parsePostgresUrl } from './url.ts'
 
 /** @throws SluiceError UNREACHABLE, LOGIN_REFUSED, DATABASE_MISSING, SOURCE_INVALID */
-export async function openPostgresSource({ address, key }: { address: SourceAddress; key: readonly string[] }): Promise<TableSource> {
+export async function openPostgresSource({ address, key, engine }: { address: SourceAddress; key: readonly string[]; engine: Engine }): Promise<FileSource> {
   const url = parsePostgresUrl(`postgres:${address.location}${address.options === undefined ? '' : `?${address.options}`}`)
-  const session = await PostgresSession.open(accessTo(url, url.password), false)
+  const open = (): Promise<PostgresSession> => PostgresSession.open(accessTo(url, url.password), false)
+  const session = await open()
   try {
     const from = address.table === null ? `(${address.query ?? ''}\n)` : tableOf(address.table)
     const found = await session.describe(`SELECT * FROM ${from} AS t`).catch((thrown: unknown) => {
       if (stateOf(thrown)?.startsWith('42') !== true) throw postgresError(thrown, identityOf(url))
       throw new SluiceError('SOURCE_INVALID', `${identityOf(url)}: ${saidBy(thrown)}.`, { cause: thrown, hint: 'Try it with sluice sql first.' })
     })
-    return new PostgresSource(session, identityOf(url), address, key, found.filter(({ name }) => !isReserved(name)), `${from} AS t`)
+    return new PostgresSource({ session, open, engine }, identityOf(url), address, key, found.filter(({ name }) => !isReserved(name)), `${from} AS t`)
   } catch (thrown) {
     await session.close()
     throw thrown
@@ -36,8 +40,18 @@ function tableOf(name: string): string {
   return name.split('.').map(quoteName).join('.')
 }
 
-class PostgresSource implements TableSource {
-  private readonly session: PostgresSession
+interface Means {
+  session: PostgresSession
+  /** Another one. */
+  open(): Promise<PostgresSession>
+  engine: Engine
+}
+
+class PostgresSource implements FileSource {
+  private session: PostgresSession
+  private readonly open: () => Promise<PostgresSession>
+  private readonly parquet: TextToParquet
+  private readonly schema: Schema
   private readonly location: string
   private readonly fields: readonly PostgresColumn[]
   private readonly types: readonly ColumnType[]
@@ -45,11 +59,16 @@ class PostgresSource implements TableSource {
   private readonly cursor: number | null
   private readonly key: readonly number[]
 
-  constructor(session: PostgresSession, location: string, address: SourceAddress, key: readonly string[], fields: readonly PostgresColumn[], from: string) {
+  constructor({ session, open, engine }: Means, location: string, address: SourceAddress, key: readonly string[], fields: readonly PostgresColumn[], from: string) {
     this.session = session
+    this.open = open
     this.location = location
     this.fields = fields
     this.types = fields.map(typeOfColumn)
+    this.schema = fields.map(({ name }, at) => ({ name, type: this.types[at] ?? 'string' }))
+    this.parquet = new TextToParquet(engine, this.schema, fields)
+    const twice = fields.find(({ name }, at) => fields.findIndex((other) => fold(other.name) === fold(name)) < at)
+    if (twice !== undefined) throw new SluiceError('SOURCE_INVALID', `Two columns are called ${twice.name}, but for upper and lower case.`, { hint: 'Read them with query= and other names.' })
     this.from = from
     this.cursor = address.cursor === null ? null : this.indexOf(address.cursor, 'cursor')
     this.key = key.map((name) => this.indexOf(name, 'key'))
@@ -67,7 +86,7 @@ class PostgresSource implements TableSource {
 
   async columns(): Promise<{ schema: Schema; notices: readonly string[] }> {
     const bytes = this.fields.filter(isBytes).map(({ name }) => name)
-    return { schema: this.fields.map(({ name }, at) => ({ name, type: this.types[at] ?? 'string' })), notices: bytes.length === 0 ? [] : [`The bytes of ${bytes.join(', ')} are loaded as hexadecimal text.`] }
+    return { schema: this.schema, notices: bytes.length === 0 ? [] : [`The bytes of ${bytes.join(', ')} are loaded as hexadecimal text.`] }
   }
 
   async newest(): Promise<Mark | null> {
@@ -86,52 +105,80 @@ class PostgresSource implements TableSource {
     throw new SluiceError('SOURCE_UNSUITABLE', `${this.location}: a cursor or key is neither a number nor a text.`, { hint: 'Choose another cursor= or key=.' })
   }
 
-  async *rows(range: SourceRange, signal: AbortSignal): AsyncGenerator<SourceChunk> {
+  async *write(range: SourceRange, most: WindowSize, files: (window: number) => WindowFiles, signal: AbortSignal): AsyncGenerator<WindowRows> {
     signal.throwIfAborted()
-    const { sql, values } = this.select(range)
+    if (!this.session.usable) this.session = await this.open()
+    const { session } = this
+    const stop = (): void => session.cut()
+    signal.addEventListener('abort', stop)
+    const open: { file: TextFile | null } = { file: null }
     try {
-      for await (const { rows } of this.session.tuples(sql, values)) {
-        signal.throwIfAborted()
-        if (rows.length > 0) yield this.chunkOf(rows)
-      }
+      yield* this.windows(session.copyOut(copySql(this.select(range), this.types)), { whole: range.count === null, most, files, open })
     } catch (thrown) {
+      signal.throwIfAborted()
       throw stateOf(thrown) === null ? thrown : postgresError(thrown, this.location)
+    } finally {
+      signal.removeEventListener('abort', stop)
+      open.file?.discard()
     }
   }
 
-  private select({ after, from, until, count }: SourceRange): { sql: string; values: SqlValue[] } {
+  /** Cuts what the server sends into windows. */
+  private async *windows(copied: AsyncIterable<CopiedRows>, { whole, most, files, open }: { whole: boolean; most: WindowSize; files: (window: number) => WindowFiles; open: { file: TextFile | null } }): AsyncGenerator<WindowRows> {
+    const begin = (): TextFile => (open.file ??= new TextFile(files(window++), most))
+    const end = (file: TextFile, behind: boolean): WindowRows => {
+      const last = whole ? null : this.position(file.lastRow)
+      const next = behind ? this.position(file.behind) : null
+      open.file = null
+      return { rows: file.rows, last, next, written: this.parquet.write(file) }
+    }
+    let window = 0
+    for await (const { bytes, ends } of copied) {
+      let from = 0
+      for (const to of ends) {
+        const file = begin()
+        if (file.full) {
+          // The row behind the window.
+          file.append(bytes.subarray(from, to))
+          from = to
+          const cut = file.rows < most.rows
+          yield end(file, true)
+          // By its bytes: the server has more. By its rows: it was the last one that was asked for.
+          if (cut) return
+          continue
+        }
+        file.row(to - from)
+        if (!file.full) continue
+        file.append(bytes.subarray(from, to))
+        from = to
+        if (whole) yield end(file, false)
+      }
+      if (from < bytes.length) begin().append(bytes.subarray(from))
+    }
+    if (open.file !== null) yield end(open.file, false)
+  }
+
+  /** Values as literals of no type, which take that of their column: COPY takes no parameters. */
+  private select({ after, from, until, count }: SourceRange): string {
     const order = [...(this.cursor === null ? [] : [this.cursor]), ...this.key].map((at) => this.sql(at))
     const conditions: string[] = []
-    const values: SqlValue[] = []
-    const bind = (value: SqlValue): string => `$${values.push(value)}`
-    if (this.cursor !== null && after !== null) conditions.push(`(${order.join(', ')}) > (${[after.cursor, ...after.key].map(bind).join(', ')})`)
-    else if (this.cursor !== null && from !== null) conditions.push(`${order[0] ?? ''} >= ${bind(from)}`)
-    if (this.cursor !== null && until !== null) conditions.push(`${order[0] ?? ''} <= ${bind(until)}`)
+    const literal = (value: Mark): string => quoteText(String(value))
+    if (this.cursor !== null && after !== null) conditions.push(`(${order.join(', ')}) > (${[after.cursor, ...after.key].map(literal).join(', ')})`)
+    else if (this.cursor !== null && from !== null) conditions.push(`${order[0] ?? ''} >= ${literal(from)}`)
+    if (this.cursor !== null && until !== null) conditions.push(`${order[0] ?? ''} <= ${literal(until)}`)
     const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
-    const columns = this.fields.map((_, at) => this.sql(at)).join(', ')
-    return { sql: `SELECT ${columns} FROM ${this.from}${where}${order.length === 0 ? '' : ` ORDER BY ${order.join(', ')}`}${count === null ? '' : ` LIMIT ${count}`}`, values }
+    const columns = this.fields.map((_, at) => `${this.sql(at)} AS c${at}`).join(', ')
+    return `SELECT ${columns} FROM ${this.from}${where}${order.length === 0 ? '' : ` ORDER BY ${order.join(', ')}`}${count === null ? '' : ` LIMIT ${count}`}`
   }
 
-  private chunkOf(tuples: readonly SqlValue[][]): SourceChunk {
-    const odd = new Map<number, string>()
-    const rows = tuples.map((tuple, n): Row => {
-      const row = tuple.map((value, at) => valueOf(this.fields[at] ?? { name: '', oid: 0, modifier: -1 }, this.types[at] ?? 'string', value))
-      // A time without end, or a number that is none.
-      if (row.some((value, at) => value === null && tuple[at] !== null)) odd.set(n, JSON.stringify(Object.fromEntries(tuple.map((value, at) => [this.fields[at]?.name ?? '', plain(value)]))))
-      return row
-    })
-    const position = (at: number): Position => {
-      const tuple = tuples[at] ?? []
-      return { cursor: this.mark(tuple[this.cursor ?? 0] ?? null), key: this.key.map((index) => this.mark(tuple[index] ?? null)) }
-    }
-    return { rows, odd, position }
+  private position(line: string): Position {
+    const fields = fieldsOf(line)
+    const mark = (at: number): Mark => this.mark(fromText(this.fields[at]?.oid ?? 0, fields[at] ?? null))
+    return { cursor: mark(this.cursor ?? 0), key: this.key.map(mark) }
   }
 
   async close(): Promise<void> {
+    await this.parquet.close()
     await this.session.close()
   }
-}
-
-function plain(value: SqlValue): string | number | boolean | null {
-  return typeof value === 'bigint' || value instanceof Uint8Array ? String(value) : value
 }

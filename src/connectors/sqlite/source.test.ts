@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 import { parseAddress } from '../../core/address.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { Row } from '../../core/schema.ts'
-import type { TableSource } from '../../core/source.ts'
+import type { RowSource } from '../../core/source.ts'
 import { scratch } from '../../../test/command.ts'
 import { sourceContract } from '../../../test/contract/source.ts'
 import { openSqliteSource } from './source.ts'
@@ -40,7 +40,7 @@ sourceContract('sqlite', {
   },
 })
 
-async function all(source: TableSource): Promise<{ rows: Row[]; odd: [number, string][] }> {
+async function all(source: RowSource): Promise<{ rows: Row[]; odd: [number, string][] }> {
   const rows: Row[] = []
   const odd: [number, string][] = []
   for await (const chunk of source.rows({ after: null, from: null, until: null, count: null }, new AbortController().signal)) {
@@ -51,7 +51,7 @@ async function all(source: TableSource): Promise<{ rows: Row[]; odd: [number, st
   return { rows, odd }
 }
 
-const snapshot = (file: string, what: string, key: readonly string[] = []): TableSource => openSqliteSource({ file, address: parseAddress(`sqlite:${file}?${what}`), key })
+const snapshot = (file: string, what: string, key: readonly string[] = []): RowSource => openSqliteSource({ file, address: parseAddress(`sqlite:${file}?${what}`), key })
 
 test('declared types, and values that fit them or are told apart', async (t) => {
   const { file } = made(t, `CREATE TABLE v (a BIGINT, b REAL, c NUMERIC(5,2), d BOOLEAN, e DATE, f DATETIME, g JSON, h VARCHAR(9), i BLOB);

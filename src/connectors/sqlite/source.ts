@@ -9,7 +9,7 @@ import { SluiceError } from '../../core/errors.ts'
 import type { Mark } from '../../core/mark.ts'
 import { fold, isReserved } from '../../core/schema.ts'
 import type { Row, Schema } from '../../core/schema.ts'
-import type { Position, SourceChunk, SourceRange, TableSource } from '../../core/source.ts'
+import type { Position, RowSource, SourceChunk, SourceRange } from '../../core/source.ts'
 import { quoteName } from '../../sql/quote.ts'
 import { SqliteSession, openForReading } from '../../sql/sqlite.ts'
 import { firstStatement } from '../../sql/statement.ts'
@@ -20,7 +20,7 @@ import type { Convert } from './catalog.ts'
 const CHUNK = 1000
 
 /** @param options.file absolute path; @param options.key columns that tell rows apart. @throws SluiceError SOURCE_INVALID */
-export function openSqliteSource({ file, address, key }: { file: string; address: SourceAddress; key: readonly string[] }): TableSource {
+export function openSqliteSource({ file, address, key }: { file: string; address: SourceAddress; key: readonly string[] }): RowSource {
   const session = openForReading('sqlite.rollback', file)
   try {
     return new SqliteSource(session, file, address, key)
@@ -36,7 +36,7 @@ interface Shape {
   notices: string[]
 }
 
-class SqliteSource implements TableSource {
+class SqliteSource implements RowSource {
   private readonly session: SqliteSession
   private readonly file: string
   private readonly address: SourceAddress

@@ -9,7 +9,7 @@ import { SluiceError } from '../../core/errors.ts'
 import { backFrom, compareMarks, markOfName, markToName } from '../../core/mark.ts'
 import type { Mark } from '../../core/mark.ts'
 import type { Row, Schema } from '../../core/schema.ts'
-import type { Discovery, TableSource } from '../../core/source.ts'
+import type { Discovery, RowSource, TableSource } from '../../core/source.ts'
 import { Database } from '../../engines/duckdb/database.ts'
 import { localFs } from '../../storage/local.ts'
 import { scratch } from '../../../test/command.ts'
@@ -46,7 +46,7 @@ function reading(t: TestContext): Reading {
 
 const row = (id: number, changed: number, note = `n${id}`): Row => [BigInt(id), BigInt(changed), note]
 const table = (...rows: Row[]): MemoryTable => ({ schema: SCHEMA, rows })
-const open = (of: MemoryTable): TableSource => openMemorySource(of, { cursor: 'changed', key: ['id'] }, 2)
+const open = (of: MemoryTable): RowSource => openMemorySource(of, { cursor: 'changed', key: ['id'] }, 2)
 
 async function rowsOf(paths: readonly string[], t: TestContext): Promise<Row[]> {
   const connection = await (await Database.open({ threads: 1, memory: 200e6, temp: join(scratch(t), 'made') })).connect()
@@ -212,7 +212,7 @@ test('whatever happens between reads, the last state of every row arrives', asyn
       const read = async (dies: number | null): Promise<string[]> => {
         const source = openMemorySource(orders, { cursor: 'changed', key: ['id'] }, 2)
         let chunks = 0
-        const mortal: TableSource = {
+        const mortal: RowSource = {
           ...source,
           async *rows(range, signal) {
             for await (const chunk of source.rows(range, signal)) {

@@ -13,11 +13,11 @@ import { SluiceError } from '../../core/errors.ts'
 import { backFrom, compareMarks } from '../../core/mark.ts'
 import type { Mark } from '../../core/mark.ts'
 import type { Schema } from '../../core/schema.ts'
-import type { Discovery, Position, SourceRange, TableSource } from '../../core/source.ts'
+import type { Discovery, FileSource, Position, SourceRange, TableSource, WindowFiles, WindowRows } from '../../core/source.ts'
 import { lookAt } from '../../storage/pin.ts'
 import { REST, readWindowName, windowName, windowOfPath } from './name.ts'
 import type { WindowName } from './name.ts'
-import { Sealing } from './seal.ts'
+import { place, sweepWorking, workingFiles, writeRows } from './seal.ts'
 
 export interface WindowsQuestion {
   source: TableSource
@@ -43,10 +43,6 @@ export interface WindowsQuestion {
 const WINDOW_ROWS = 250_000
 const WINDOW_BYTES = 64e6
 
-function isFull({ rows, bytes }: Sealing, most: number | undefined): boolean {
-  return rows >= (most ?? WINDOW_ROWS) || bytes >= WINDOW_BYTES
-}
-
 /**
  * Reads what is new, and lists every window that is sealed.
  * @throws SluiceError SOURCE_INVALID, SOURCE_UNSUITABLE, and faults of the database and the disk; the signal's reason
@@ -56,10 +52,15 @@ export async function discoverWindows(question: WindowsQuestion, signal: AbortSi
   const { schema, notices } = await source.columns()
   for (const notice of notices) on(notice)
   await fs.makeFolder('window.folder', folder)
-  await Sealing.sweep(fs, folder)
+  await sweepWorking(fs, folder)
   const told = { rows: 0, windows: 0, odd: 0 }
-  if (question.cursor === null) await readSnapshot(question, schema, told, signal)
-  else await readWindows(question, schema, told, signal)
+  try {
+    if (question.cursor === null) await readSnapshot(question, schema, told, signal)
+    else await readWindows(question, schema, told, signal)
+  } catch (thrown) {
+    await sweepWorking(fs, folder).catch(() => undefined)
+    throw thrown
+  }
   on(`${told.rows} rows were read into ${told.windows} ${told.windows === 1 ? 'window' : 'windows'}.${told.odd === 0 ? '' : ` ${told.odd} of them hold a value that is not of its column's type; the load decides about each.`}`)
   return list(question)
 }
@@ -87,29 +88,60 @@ interface Told {
   odd: number
 }
 
+/** The way in which a source writes its windows. */
+function writerOf(source: TableSource, schema: Schema): FileSource['write'] {
+  return 'write' in source ? (range, most, files, signal) => source.write(range, most, files, signal) : (range, most, files, signal) => writeRows(source, schema, range, most, files, signal)
+}
+
+function sizeOf({ rows }: WindowsQuestion): { rows: number; bytes: number } {
+  return { rows: rows ?? WINDOW_ROWS, bytes: WINDOW_BYTES }
+}
+
+/** Windows take their names in order; while one is written the next one is read, and no third. */
+class Sealing {
+  private readonly question: WindowsQuestion
+  private readonly told: Told
+  private before: Promise<void> = Promise.resolve()
+
+  constructor(question: WindowsQuestion, told: Told) {
+    this.question = question
+    this.told = told
+  }
+
+  /** Returns when the window before has its name. */
+  async follow({ rows, written }: WindowRows, files: WindowFiles, name: string): Promise<void> {
+    const { before, told } = this
+    const { fs, folder } = this.question
+    this.before = Promise.all([written, before]).then(async ([odd]) => {
+      await place(fs, folder, files, name, odd)
+      told.windows++
+      told.rows += rows
+      told.odd += odd
+    })
+    // Who fails first is told by `follow` or `end`.
+    this.before.catch(() => undefined)
+    await before
+  }
+
+  end(): Promise<void> {
+    return this.before
+  }
+}
+
 /** One statement, so one state of the table; cut into windows. The same table again gives the same bytes. */
 async function readSnapshot(question: WindowsQuestion, schema: Schema, told: Told, signal: AbortSignal): Promise<void> {
-  const { fs, folder, label } = question
-  const open: { sealing: Sealing | null } = { sealing: null }
+  const { source, fs, folder, label } = question
+  const sealing = new Sealing(question, told)
   let n = 0
-  const seal = async (): Promise<void> => {
-    if (open.sealing === null) return
-    n++
-    await finish(open.sealing, windowName(label, { n, mark: null }), told)
-    open.sealing = null
-  }
   try {
-    for await (const { rows, odd } of question.source.rows({ after: null, from: null, until: null, count: null }, signal)) {
-      for (const [at, row] of rows.entries()) {
-        const sealing = (open.sealing ??= new Sealing(fs, folder, schema))
-        sealing.add(row, odd.get(at))
-        if (isFull(sealing, question.rows)) await seal()
-      }
+    const range = { after: null, from: null, until: null, count: null }
+    for await (const window of writerOf(source, schema)(range, sizeOf(question), (at) => workingFiles(folder, at), signal)) {
+      const files = workingFiles(folder, n)
+      n++
+      await sealing.follow(window, files, windowName(label, { n, mark: null }))
     }
-    await seal()
-  } catch (thrown) {
-    open.sealing?.discard()
-    throw thrown
+  } finally {
+    await sealing.end()
   }
   // Parts of a longer snapshot that was sealed before.
   for (const { name } of (await fs.list(folder)) ?? []) {
@@ -130,10 +162,29 @@ async function readWindows(question: WindowsQuestion, schema: Schema, told: Told
     throw new SluiceError('SOURCE_UNSUITABLE', `The cursor was ${mark} at the end of the last read and is ${until} now: these cannot be compared.`, { hint: 'Load with --reload to read the table from its beginning.' })
   }
   const from = mark === null || reload ? null : backFrom(mark, overlap)
-  let after: Position | null = null
-  for (let n = last + 1; ; n++) {
-    after = await readWindow(question, schema, { after, from: after === null ? from : null, until, count: null }, n, told, signal)
-    if (after === null) break
+  const write = writerOf(source, schema)
+  const most = sizeOf(question)
+  const sealing = new Sealing(question, told)
+  try {
+    let after: Position | null = null
+    for (let n = last + 1, more = true; more; n++) {
+      more = false
+      const files = workingFiles(question.folder, n)
+      // One row more than the window takes tells whether the next window can be told apart from this one.
+      const range: SourceRange = { after, from: after === null ? from : null, until, count: most.rows + 1 }
+      for await (const window of write(range, most, () => files, signal)) {
+        if (window.last === null) throw new SluiceError('INTERNAL', 'A window was read whose last row nobody knows.')
+        if (window.next !== null && samePosition(window.last, window.next)) {
+          await window.written
+          throw twins(window.last)
+        }
+        await sealing.follow(window, files, windowName(question.label, { n, mark: window.last.cursor }))
+        after = window.last
+        more = window.next !== null
+      }
+    }
+  } finally {
+    await sealing.end()
   }
   // Nothing but the overlap of the last read: a source where nothing happens leaves no windows behind.
   if (told.windows === 1 && mark !== null && (await isSame(question, { n: last, mark }, { n: last + 1, mark }))) {
@@ -173,46 +224,6 @@ async function reached({ fs, folder, label, committed, on }: WindowsQuestion): P
     }
   }
   return { n, mark }
-}
-
-/**
- * One statement into one window.
- * @returns its last row when there may be more; null when the range is read to its end
- */
-async function readWindow(question: WindowsQuestion, schema: Schema, range: SourceRange, n: number, told: Told, signal: AbortSignal): Promise<Position | null> {
-  const { source, fs, folder, label } = question
-  let sealing: Sealing | null = null
-  let last: Position | null = null
-  let full = false
-  try {
-    // One row more than the window takes tells whether the next window can be told apart from this one.
-    reading: for await (const { rows, odd, position } of source.rows({ ...range, count: (question.rows ?? WINDOW_ROWS) + 1 }, signal)) {
-      for (const [at, row] of rows.entries()) {
-        if (full) {
-          if (last !== null && samePosition(last, position(at))) throw twins(last)
-          break reading
-        }
-        sealing ??= new Sealing(fs, folder, schema)
-        sealing.add(row, odd.get(at))
-        full = isFull(sealing, question.rows)
-        if (full) last = position(at)
-      }
-      if (!full && rows.length > 0) last = position(rows.length - 1)
-    }
-    if (sealing === null || last === null) return null
-    await finish(sealing, windowName(label, { n, mark: last.cursor }), told)
-    return full ? last : null
-  } catch (thrown) {
-    sealing?.discard()
-    throw thrown
-  }
-}
-
-async function finish(sealing: Sealing, name: string, told: Told): Promise<void> {
-  await sealing.seal(name)
-  told.windows++
-  told.rows += sealing.rows
-  told.odd += sealing.odd
 }
 
 function samePosition(a: Position, b: Position): boolean {
