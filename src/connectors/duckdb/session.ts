@@ -3,7 +3,7 @@
  * the session is closed. One process at a time may have a file that is written to.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Session } from '../../core/engine.ts'
+import type { Engine, Session } from '../../core/engine.ts'
 import type { SqlValue } from '../../core/effects.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { crash } from '../../core/failpoint.ts'
@@ -137,12 +137,48 @@ export class DuckdbSession implements DatabaseSession {
   }
 }
 
+/** Who waits for a file in this process: each begins when the one before has let it go. */
+const queues = new Map<string, Promise<void>>()
+
+/** Answers what lets the next one have it. */
+export async function inTurn(file: string): Promise<() => void> {
+  const before = queues.get(file)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  queues.set(file, promise)
+  await before
+  return () => {
+    if (queues.get(file) === promise) queues.delete(file)
+    resolve()
+  }
+}
+
+/** A session with a file, when it is its turn and nobody else has the file. @param tries how often it is asked for at most, ten times a second */
+export async function openSession(engine: Engine, file: string, writes: boolean, { signal, tries }: { signal?: AbortSignal; tries?: number } = {}): Promise<DuckdbSession> {
+  const release = await inTurn(file)
+  const attached = async (): Promise<DuckdbSession> => {
+    const session = new DuckdbSession(await engine.session(signal), file, release)
+    try {
+      await session.attach(writes)
+    } catch (thrown) {
+      await session.engine.close()
+      throw thrown
+    }
+    return session
+  }
+  try {
+    return await whenFree(file, attached, signal, tries)
+  } catch (thrown) {
+    release()
+    throw thrown
+  }
+}
+
 /** A file that another process has is asked for again for a minute. */
 const TRIES = 600
 const WAIT_MS = 100
 
 /** Opens a file as soon as nobody else has it. @throws SluiceError BUSY, and what `fileError` makes of the rest */
-export async function whenFree<T>(path: string, open: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+export async function whenFree<T>(path: string, open: () => Promise<T>, signal?: AbortSignal, most = TRIES): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       signal?.throwIfAborted()
@@ -150,7 +186,7 @@ export async function whenFree<T>(path: string, open: () => Promise<T>, signal?:
     } catch (thrown) {
       if (!(thrown instanceof SluiceError)) throw thrown
       const error = fileError(thrown, path)
-      if (error.code !== 'BUSY' || tries >= TRIES) throw error
+      if (error.code !== 'BUSY' || tries >= most) throw error
       await sleep(WAIT_MS)
     }
   }

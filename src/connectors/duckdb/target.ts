@@ -21,7 +21,8 @@ import { CATALOG, DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf } from '
 import { StagedParts } from './incoming.ts'
 import { duckdbModels } from './models.ts'
 import { rulesOf } from './rules.ts'
-import { DuckdbSession, refusalOf, whenFree } from './session.ts'
+import { openSession, refusalOf } from './session.ts'
+import type { DuckdbSession } from './session.ts'
 
 /** @param options.file absolute path; need not exist */
 export function openDuckdbTarget(options: { file: string }): Target {
@@ -44,20 +45,6 @@ export function openDuckdbTarget(options: { file: string }): Target {
 
 function uriOf(file: string, table: string): string {
   return `duckdb:${file}#${fullName(table)}`
-}
-
-/** Who waits for a file in this process: each begins when the one before has let it go. */
-const queues = new Map<string, Promise<void>>()
-
-async function inTurn(file: string): Promise<() => void> {
-  const before = queues.get(file)
-  const { promise, resolve } = Promise.withResolvers<void>()
-  queues.set(file, promise)
-  await before
-  return () => {
-    if (queues.get(file) === promise) queues.delete(file)
-    resolve()
-  }
 }
 
 class DuckdbStore implements Store {
@@ -108,24 +95,8 @@ class DuckdbStore implements Store {
     return session
   }
 
-  private async open(writes: boolean, signal?: AbortSignal): Promise<DuckdbSession> {
-    const release = await inTurn(this.file)
-    const attached = async (): Promise<DuckdbSession> => {
-      const session = new DuckdbSession(await this.engine.session(signal), this.file, release)
-      try {
-        await session.attach(writes)
-      } catch (thrown) {
-        await session.engine.close()
-        throw thrown
-      }
-      return session
-    }
-    try {
-      return await whenFree(this.file, attached, signal)
-    } catch (thrown) {
-      release()
-      throw thrown
-    }
+  private open(writes: boolean, signal?: AbortSignal): Promise<DuckdbSession> {
+    return openSession(this.engine, this.file, writes, signal === undefined ? {} : { signal })
   }
 
   async lock(): Promise<void> {

@@ -1,6 +1,7 @@
 /** Types of PostgreSQL's columns as ours, and the texts of its values in DuckDB and in the form of `Value`. */
 import type { SqlValue } from '../../core/effects.ts'
 import type { ColumnType, Value } from '../../core/schema.ts'
+import { nodeOf } from '../../core/types.ts'
 
 export interface PostgresColumn {
   name: string
@@ -42,7 +43,7 @@ export function readingOf(column: PostgresColumn, type: ColumnType, text: string
     return { value, holds: `(${text} IS NULL OR ${value} IS NOT NULL)` }
   }
   if (isBytes(column)) return { value: `substr(${text}, 3)` }
-  switch (type) {
+  switch (nodeOf(type).kind) {
     case 'boolean':
       return { value: `CAST(${text} AS BOOLEAN)` }
     case 'int64':
@@ -50,15 +51,20 @@ export function readingOf(column: PostgresColumn, type: ColumnType, text: string
     case 'double':
       return { value: `CAST(${text} AS DOUBLE)` }
     case 'date':
-      return between('DATE', DATES)
+      // DuckDB reads years before Christ as years after.
+      return { value: `TRY_CAST(${text} AS DATE)`, holds: `(${text} IS NULL OR (strlen(${text}) = 10 AND TRY_CAST(${text} AS DATE) BETWEEN ${DATES}))` }
     case 'timestamp':
       return between('TIMESTAMPTZ', times('TIMESTAMPTZ', '+00'))
     case 'timestamp_local':
       return between('TIMESTAMP', times('TIMESTAMP', ''))
     case 'json':
       return where('JSON')
-    default:
-      return type.startsWith('decimal') ? where(type) : { value: text }
+    case 'decimal':
+      return where(type)
+    case 'string':
+    case 'list':
+    case 'struct':
+      return { value: text }
   }
 }
 

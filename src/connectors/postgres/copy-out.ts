@@ -44,7 +44,7 @@ export class CopyOut implements pg.Submittable {
   private passing = 0
   private readonly waiting: CopiedRows[] = []
   private done = false
-  private failure: unknown = null
+  private failure: Error | null = null
   private wake: (() => void) | null = null
 
   constructor(text: string) {
@@ -73,7 +73,7 @@ export class CopyOut implements pg.Submittable {
   }
 
   private take(chunk: Buffer): void {
-    let buf = this.head.length === 0 ? chunk : Buffer.concat([this.head, chunk])
+    const buf = this.head.length === 0 ? chunk : Buffer.concat([this.head, chunk])
     this.head = this.head.subarray(0, 0)
     const ends: number[] = []
     let at = 0
@@ -105,7 +105,6 @@ export class CopyOut implements pg.Submittable {
         // The end, or an error: pg knows what follows.
         const rest = Buffer.from(buf.subarray(at))
         this.give(buf.subarray(0, to), ends)
-        buf = rest
         this.detach(rest)
         return
       }

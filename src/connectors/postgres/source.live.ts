@@ -6,10 +6,11 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import test from 'node:test'
 import { parseAddress } from '../../core/address.ts'
+import { SluiceError } from '../../core/errors.ts'
 import { documentOf, scratch, sluice } from '../../../test/command.ts'
 import { sourceContract } from '../../../test/contract/source.ts'
 import { ownDatabase } from '../../../test/postgres.ts'
-import { engineOfTests } from '../../../test/windows.ts'
+import { engineOfTests, readWindows } from '../../../test/windows.ts'
 import { openPostgresSource } from './source.ts'
 
 const engine = engineOfTests()
@@ -43,6 +44,57 @@ test('a table of a server into a Delta table, changes too; no password is rememb
   assert.deepEqual([balance.inserted, balance.updated], [1, 1])
   const rows = await sluice(['sql', '--format', 'csv', 'select id, total, meta, "at", raw from orders where id in (5, 9001) order by id'], { cwd: folder })
   assert.deepEqual(rows.stdout.split('\n').slice(1, 3), ['5,7.00,"{""n"":1}",2026-01-02T01:04:05.123456Z,00ff', '9001,1.00,,,'])
+})
+
+test('every text, and every value at the edge of its type, arrives as the server has it', async (t) => {
+  const database = await ownDatabase()
+  t.after(() => database.drop())
+  const texts = ['', ' ', '"', '""', ',', '\n', 'a\r\nb', '\\.', '\\N', 'NULL', 'null', "it's", '\u00fc\u{1f389}', '\t', 'a"b,c\n"d"', 'x'.repeat(3_000_000), '#', '\ufeff']
+  await database.ask('CREATE TABLE texts (id bigint, text text)')
+  for (const [id, text] of [...texts, null].entries()) await database.ask('INSERT INTO texts VALUES ($1, $2)', [String(id), text])
+  const read = async (table: string): ReturnType<typeof readWindows> => {
+    const source = await openPostgresSource({ address: parseAddress(`${database.url}?${table}`), key: ['id'], engine })
+    try {
+      return await readWindows(source, { after: null, from: null, until: null, count: null }, new AbortController().signal)
+    } finally {
+      await source.close()
+    }
+  }
+  assert.deepEqual((await read('table=texts')).rows, [...texts, null].map((text, id) => [BigInt(id), text]))
+  assert.deepEqual((await read('query=select text as id from texts where id between 1 and 6 order by 1')).rows.length, 6)
+  await database.ask(`CREATE TABLE edges (id int, b boolean, i bigint, r real, d double precision, n numeric(38,10), w numeric, day date, at timestamptz, wall timestamp, j json, raw bytea, a int[], u uuid);
+    INSERT INTO edges VALUES
+      (1, true, 9223372036854775807, 0.1, 5e-324, 1234567890123456789012345678.0123456789, 'NaN', '0001-01-01', '0001-01-01 00:00:00+00', '9999-12-31 23:59:59.999999', '{ "a":\n 1.10 }', '\\x', '{1,NULL}', '00000000-0000-0000-0000-000000000001'),
+      (2, false, -9223372036854775808, 'NaN', '-Infinity', -0.0000000001, 1e100, '9999-12-31', '9999-12-31 23:59:59.999999+00', '0001-01-01', '[]', '\\x5c78', '{}', NULL),
+      (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)`)
+  assert.deepEqual((await read('table=edges')).rows, [
+    [1n, true, 9223372036854775807n, 0.1, 5e-324, '1234567890123456789012345678.0123456789', 'NaN', '0001-01-01', '0001-01-01T00:00:00.000000Z', '9999-12-31T23:59:59.999999', '{ "a":\n 1.10 }', '', '{1,NULL}', '00000000-0000-0000-0000-000000000001'],
+    [2n, false, -9223372036854775808n, NaN, -Infinity, '-0.0000000001', `1${'0'.repeat(100)}`, '9999-12-31', '9999-12-31T23:59:59.999999Z', '0001-01-01T00:00:00.000000', '[]', '5c78', '{}', null],
+    [3n, ...Array.from({ length: 13 }, () => null)],
+  ])
+  await database.ask(`CREATE TABLE beyond (id int, n numeric(5,2), day date, at timestamptz, wall timestamp, j json);
+    INSERT INTO beyond VALUES (1, 'NaN', NULL, NULL, NULL, '{"a":\n1}'), (2, 1, 'infinity', NULL, NULL, '1'), (3, 1, '0044-03-15 BC', NULL, NULL, NULL), (4, 1, '10000-01-01', NULL, NULL, NULL), (5, 1, NULL, '-infinity', NULL, NULL),
+      (6, 1, NULL, '0044-03-15 00:00:00+00 BC', NULL, NULL), (7, 1, NULL, NULL, '12345-01-01', NULL), (8, 1, NULL, NULL, NULL, '"\\ud800"'), (9, 1.5, '2026-01-02', '2026-01-02 03:04:05+00', '2026-01-02 03:04:05', 'true')`)
+  const { rows, odd, sizes } = await read('table=beyond')
+  assert.deepEqual([rows.map(([id]) => id), sizes], [[9n], [9]])
+  assert.deepEqual([odd[0], odd[1]], ['{"id":1,"n":"NaN","day":null,"at":null,"wall":null,"j":{"a": 1}}', '{"id":2,"n":1.00,"day":"infinity","at":null,"wall":null,"j":1}'])
+  assert.deepEqual(odd.map((line) => (JSON.parse(line) as { id: number }).id), [1, 2, 3, 4, 5, 6, 7, 8])
+  await assert.rejects(read('query=select 1 as id, 2 as "ID"'), (error: unknown) => error instanceof SluiceError && error.code === 'SOURCE_INVALID')
+})
+
+test('an aborted read ends while the server is silent, and a fault of the server in the middle is told', async (t) => {
+  const database = await ownDatabase()
+  t.after(() => database.drop())
+  await database.ask('CREATE TABLE slow (id int); INSERT INTO slow SELECT n FROM generate_series(1, 1000) AS n')
+  const all = { after: null, from: null, until: null, count: null }
+  const source = await openPostgresSource({ address: parseAddress(`${database.url}?query=select id, case when id > 0 then (select 1 from pg_sleep(600)) end as x from slow`), key: [], engine })
+  const abort = new AbortController()
+  setTimeout(() => abort.abort(new Error('enough')), 50)
+  await assert.rejects(readWindows(source, all, abort.signal), /enough/)
+  await source.close()
+  const broken = await openPostgresSource({ address: parseAddress(`${database.url}?query=select id, 1 / (id - 900) as x from slow order by id`), key: [], engine })
+  await assert.rejects(readWindows(broken, all, new AbortController().signal, { rows: 100, bytes: 1e9 }), /division by zero/)
+  await broken.close()
 })
 
 test('the console on a server reads, exactly, and writes nothing', async (t) => {
