@@ -105,5 +105,6 @@ export interface SourceSettings {
 /** Databases whose tables can be read. */
 export const SOURCES: Readonly<Record<string, (settings: SourceSettings) => Promise<TableSource>>> = {
   postgres: async ({ address, key, engine }) => (await import('./connectors/postgres/source.ts')).openPostgresSource({ address, key, engine }),
+  duckdb: async ({ location, address, key, engine }) => (await import('./connectors/duckdb/source.ts')).openDuckdbSource({ file: location, address, key, engine }),
   sqlite: async ({ location, address, key }) => (await import('./connectors/sqlite/source.ts')).openSqliteSource({ file: location, address, key }),
 }

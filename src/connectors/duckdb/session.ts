@@ -116,7 +116,8 @@ export class DuckdbSession implements DatabaseSession {
     }
   }
 
-  private async detach(): Promise<void> {
+  /** Lets others have the file; what lies in temporary tables stays. */
+  async detach(): Promise<void> {
     if (this.release === null) return
     crash('duckdb.detach.before')
     await this.ask('USE memory')
