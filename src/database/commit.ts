@@ -85,7 +85,7 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   if (late) for (const statement of lateIndex(dialect, table, schema, definition.key)) await session.run('database.late', statement)
   const indexes = keyIndex(dialect, table, schema, definition.key, state.relation)
   if (state.exists) for (const statement of indexes) await session.run('database.index', statement)
-  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, partitioned: state.relation?.partitioned === true, indexes: state.exists ? [] : indexes, checks: checksOf(store, state, schema), rules: rulesOf(state, schema, definition), known: job.known ?? [], trial: job.trial ?? null, keyNames: [bare(dialect.names(table).keyIndex?.name ?? ''), ...keyIndexes(state.relation, definition.key)] }
+  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, partitioned: state.relation?.partitioned === true, indexes: state.exists ? [] : indexes, checks: checksOf(store, state, schema, definition), stored: state.adopted === null ? [] : schema.map((column) => state.relation?.columns.find(({ name }) => fold(name) === fold(column.name))), rules: rulesOf(state, schema, definition), known: job.known ?? [], trial: job.trial ?? null, keyNames: [bare(dialect.names(table).keyIndex?.name ?? ''), ...keyIndexes(state.relation, definition.key)] }
 
   if (job.delta !== undefined) await openDelta(store, session, table, schema, job.delta)
   const models = job.models === undefined || store.models === undefined ? null : await refreshIn(store.models, session, job.models, { table, before: state.version }, job.failing ?? new Map())
@@ -133,11 +133,11 @@ async function make({ store, session, table }: Commit, state: State, schema: Sta
 }
 
 /** What the catalog of a table that others made excludes; of our own tables nothing is left to exclude. */
-function checksOf({ dialect }: Store, { relation, adopted }: State, schema: State['schema']): Check[] {
+function checksOf({ dialect }: Store, { relation, adopted }: State, schema: State['schema'], { key }: Definition): Check[] {
   if (adopted === null || relation === null) return []
   return schema.flatMap((column) => {
     const stored = relation.columns.find(({ name }) => fold(name) === fold(column.name))
-    return stored === undefined ? [] : dialect.checks(column.type, stored)
+    return stored === undefined ? [] : dialect.checks(column.type, stored, key.some((name) => fold(name) === fold(column.name)))
   })
 }
 

@@ -41,8 +41,8 @@ export interface Dialect {
   typeOf(stored: string): ColumnType | null
   /** Type of a column that is to be compared with a stored one, and keeps all values of the type. */
   beside(type: ColumnType, stored: StoredColumn | undefined): string
-  /** What the catalog excludes of a type's values. */
-  checks(type: ColumnType, stored: StoredColumn): Check[]
+  /** What the catalog excludes of a type's values; `isKey`: as a column of the key. */
+  checks(type: ColumnType, stored: StoredColumn, isKey: boolean): Check[]
   /** Would a column of the database, as its catalog names the type, keep every value of the type exactly? */
   holds(stored: string, type: ColumnType): boolean
   /** What is selected of a column, and the value that its answer stands for. */
@@ -50,8 +50,18 @@ export interface Dialect {
   value(answer: SqlValue | undefined, type: ColumnType): Value
   /** What max and min compare: text by its UTF-8 bytes. */
   ordered(type: ColumnType, expression: string): string
-  /** What is compared to tell whether two values are the same. */
-  content(type: ColumnType, expression: string): string
+  /** What is compared to tell whether two values are the same. @param stored the column that they are for, of a table of others */
+  content(type: ColumnType, expression: string, stored?: StoredColumn): string
+  /**
+   * For columns of tables that others made, where they have a type of their own: `read` gives the value in the type that
+   * Sluice has for it, `write` takes it back, `met` gives both sides of a comparison of a stored and an incoming key. Absent:
+   * there are none.
+   */
+  readonly foreign?: {
+    read(stored: StoredColumn, expression: string): string
+    write(stored: StoredColumn, expression: string): string
+    met(stored: StoredColumn, column: string, value: string): [string, string]
+  }
   /** JSON text of a value, null for null. */
   json(type: ColumnType, expression: string): string
   /** The name by which a row can be found again within a transaction that has not changed it. */

@@ -15,7 +15,7 @@ import { findColumn } from '../core/schema.ts'
 import type { Column, Schema } from '../core/schema.ts'
 import { beatsSql, keySql, lostSql, outcomeSql, sameSql } from '../resolve/database.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
-import type { Incoming, Store } from './dialect.ts'
+import type { Incoming, Store, StoredColumn } from './dialect.ts'
 import { columnList, positions } from './layout.ts'
 import type { Rule } from './rules.ts'
 import { first, total } from './session.ts'
@@ -50,6 +50,8 @@ export interface Work {
   /** What the catalog excludes. */
   checks: readonly Check[]
   rules: readonly Rule[]
+  /** Of a table that others made, its columns by their place in the schema; empty of one of our own. */
+  stored: readonly (StoredColumn | undefined)[]
   /** Rows that trials found, to be put aside, and how many rows this trial writes; null: it is none. */
   known: readonly RefusedRow[]
   trial: number | null
@@ -99,10 +101,32 @@ function shapeOf(work: Work, keep: Keep): Shape {
     keep,
     id: store.dialect.rowId(schema),
     staged: (alias) => at.map((i) => (i < 0 ? 'NULL' : `${alias}.c${i}`)),
-    stored: (alias) => schema.map((column) => `${alias}.${quoteName(column.name)}`),
+    // Losers have the types of Sluice.
+    stored: (alias) => schema.map((column, to) => (alias === 'h' ? `h.${quoteName(column.name)}` : read(work, to, `${alias}.${quoteName(column.name)}`))),
     key: definition.key.map(find),
     value: 'column' in keep ? find(keep.column) : -1,
   }
+}
+
+function read({ store, stored }: Work, to: number, expression: string): string {
+  const column = stored[to]
+  return column === undefined ? expression : (store.dialect.foreign?.read(column, expression) ?? expression)
+}
+
+/** Values of a staged row as the table's columns take them. */
+function written({ store, stored }: Work, values: readonly string[]): string[] {
+  return values.map((value, to) => {
+    const column = stored[to]
+    return column === undefined || value === 'NULL' ? value : (store.dialect.foreign?.write(column, value) ?? value)
+  })
+}
+
+/** The stored row `t` has the key of a staged one. */
+function meets({ store, schema, stored }: Work, staged: readonly string[], key: readonly number[]): string {
+  return keySql(key.map((at) => {
+    const [column, there] = [`t.${quoteName(schema[at]?.name ?? '')}`, stored[at]]
+    return there === undefined ? [column, pick(staged, at)] : (store.dialect.foreign?.met(there, column, pick(staged, at)) ?? [column, pick(staged, at)])
+  }))
 }
 
 const pick = (list: readonly string[], i: number): string => list[i] ?? 'NULL'
@@ -122,7 +146,7 @@ async function insertAll(work: Work): Promise<readonly Count[]> {
   const { incoming, session } = work
   await incoming.bring()
   await tamperTable(session, 'resolve', incoming.winners)
-  const columns = positions(work.schema, work.staged).map((i) => (i < 0 ? 'NULL' : `i.c${i}`))
+  const columns = written(work, positions(work.schema, work.staged).map((i) => (i < 0 ? 'NULL' : `i.c${i}`)))
   return insert(work, `SELECT ${[...columns, 'i.place'].join(', ')} FROM ${incoming.winners} i`)
 }
 
@@ -138,11 +162,10 @@ async function fillIn(work: Work): Promise<readonly Count[]> {
 }
 
 /** Winners `i` as rows of the table. */
-function cameRows({ schema, staged, store }: Work, from: string): string {
-  const values = positions(schema, staged).map((i, at) => {
-    const { name, type } = schema[at] as Column
-    return `${i < 0 ? `CAST(NULL AS ${store.dialect.sqlType(type).replace(/ COLLATE .*/, '')})` : `i.c${i}`} AS ${quoteName(name)}`
-  })
+function cameRows(work: Work, from: string): string {
+  const { schema, staged, store } = work
+  const at = positions(schema, staged).map((i, to) => (i < 0 ? `CAST(NULL AS ${store.dialect.sqlType((schema[to] as Column).type).replace(/ COLLATE .*/, '')})` : `i.c${i}`))
+  const values = written(work, at).map((value, to) => `${value} AS ${quoteName((schema[to] as Column).name)}`)
   return `(SELECT ${[...values, 'i.place AS _place'].join(', ')} FROM ${from})`
 }
 
@@ -186,7 +209,7 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
     for (const statement of indexes) await session.run('database.index', statement)
     losers.push(...(await lose(work, shape.staged('i'), 'i.place', 'd.outcome', `${joined} WHERE d.outcome IN ('duplicate', 'stale')`)))
     if (shape.keep.rule === 'error') {
-      const against = `${DECIDED} d JOIN ${incoming.winners} i ON i.place = d.place JOIN ${table} t ON ${keySql(pairs(shape.staged('i'), shape.stored('t'), key))}`
+      const against = `${DECIDED} d JOIN ${incoming.winners} i ON i.place = d.place JOIN ${table} t ON ${meets(work, shape.staged('i'), key)}`
       repeated.push(...(await putAside(work, shape, shape.staged('i'), 'i.place', 't._place', `${against} WHERE d.outcome = 'KEY_REPEATED'`, false)))
     }
     await session.run('database.forget', `DROP TABLE ${DECIDED}`)
@@ -196,13 +219,13 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
 }
 
 /** The stored row `t` that was met by the winner `i`. In parts of a table row ids are the same, keys are not. */
-function metSql({ partitioned }: Work, shape: Shape): string {
-  const key = partitioned ? ` AND ${keySql(pairs(shape.staged('i'), shape.stored('t'), shape.key))}` : ''
+function metSql(work: Work, shape: Shape): string {
+  const key = work.partitioned ? ` AND ${meets(work, shape.staged('i'), shape.key)}` : ''
   return `t.${shape.id} = d.target${key}`
 }
 
-function newRows({ incoming }: Work, shape: Shape, range = ''): string {
-  return `SELECT ${[...shape.staged('i'), 'i.place'].join(', ')} FROM ${DECIDED} d JOIN ${incoming.winners} i ON i.place = d.place WHERE d.outcome = 'inserted'${range}`
+function newRows(work: Work, shape: Shape, range = ''): string {
+  return `SELECT ${[...written(work, shape.staged('i')), 'i.place'].join(', ')} FROM ${DECIDED} d JOIN ${work.incoming.winners} i ON i.place = d.place WHERE d.outcome = 'inserted'${range}`
 }
 
 /** Decides the whole batch and writes nothing. */
@@ -215,7 +238,7 @@ export async function decideAll(work: Work): Promise<void> {
 export async function writeRange(work: Work, from: bigint, to: bigint): Promise<void> {
   const { keep } = work.definition
   if (keep === null) {
-    const columns = positions(work.schema, work.staged).map((i) => (i < 0 ? 'NULL' : `i.c${i}`))
+    const columns = written(work, positions(work.schema, work.staged).map((i) => (i < 0 ? 'NULL' : `i.c${i}`)))
     await insert(work, `SELECT ${[...columns, 'i.place'].join(', ')} FROM ${work.incoming.winners} i WHERE i.place BETWEEN ${from} AND ${to}`)
     return
   }
@@ -230,7 +253,7 @@ async function beaten(work: Work, shape: Shape, losers: Count[], repeated: Count
   const { store, incoming } = work
   if (incoming.beaten === null) return
   const [b, t] = [shape.staged('b'), shape.stored('t')]
-  const from = `${incoming.beaten} b JOIN ${store.dialect.names(work.table).table} t ON ${keySql(pairs(b, t, shape.key))}`
+  const from = `${incoming.beaten} b JOIN ${store.dialect.names(work.table).table} t ON ${meets(work, b, shape.key)}`
   const outcome = lostSql(shape.keep, same(work, b, t))
   if (shape.keep.rule !== 'error') {
     losers.push(...(await lose(work, b, 'b.place', outcome, from)))
@@ -257,13 +280,13 @@ async function decide(work: Work, shape: Shape): Promise<void> {
     wins = `(${wins} AND NOT EXISTS (SELECT 1 FROM ${losers} h WHERE ${keySql(pairs(h, i, shape.key))} AND ${beatsSql(shape.keep, side(h, 'h._place'), incomingSide)}))`
   }
   const outcome = outcomeSql(shape.keep, `t.${shape.id}`, wins, same(work, i, t))
-  await session.run('database.decide', `CREATE TEMP TABLE ${DECIDED} AS SELECT i.place AS place, t.${shape.id} AS target, ${outcome} AS outcome FROM ${incoming.winners} i LEFT JOIN ${table} t ON ${keySql(pairs(t, i, shape.key))}`)
+  await session.run('database.decide', `CREATE TEMP TABLE ${DECIDED} AS SELECT i.place AS place, t.${shape.id} AS target, ${outcome} AS outcome FROM ${incoming.winners} i LEFT JOIN ${table} t ON ${meets(work, i, shape.key)}`)
   await tamperTable(session, 'resolve', DECIDED)
 }
 
 function update(work: Work, shape: Shape, range = ''): Promise<Count[]> {
   const { store, session, table, schema, incoming } = work
-  const i = shape.staged('i')
+  const i = written(work, shape.staged('i'))
   const into = store.dialect.names(table).table
   const changed = schema.map((column, at) => ({ name: quoteName(column.name), at })).filter(({ at }) => !shape.key.includes(at))
   const assignments = [...changed.map(({ name, at }) => `${name} = ${pick(i, at)}`), '_place = i.place'].join(', ')
@@ -305,8 +328,8 @@ function pairs(a: readonly string[], b: readonly string[], at: readonly number[]
 }
 
 /** Equal content in every column. */
-function same({ store, schema }: Work, a: readonly string[], b: readonly string[]): string {
-  const content = (list: readonly string[], at: number): string => (pick(list, at) === 'NULL' ? 'NULL' : store.dialect.content((schema[at] as Column).type, pick(list, at)))
+function same({ store, schema, stored }: Work, a: readonly string[], b: readonly string[]): string {
+  const content = (list: readonly string[], at: number): string => (pick(list, at) === 'NULL' ? 'NULL' : store.dialect.content((schema[at] as Column).type, pick(list, at), stored[at]))
   return sameSql(schema.map((_, at) => [content(a, at), content(b, at)]))
 }
 

@@ -15,8 +15,14 @@ test('what Sluice makes keeps its type, and is taken for the same when it is ado
   assert.ok(postgres.holds('json', 'list<string>') && postgres.holds('json', 'struct<a:int64>'))
 })
 
+test('uuid and enums of others are texts, jsonb is json', () => {
+  assert.deepEqual(['uuid', 'jsonb', 'enum mood'].map((stored) => postgres.typeOf(stored)), ['string', 'json', 'string'])
+  for (const stored of ['uuid', 'enum mood']) assert.deepEqual([postgres.holds(stored, 'string'), postgres.holds(stored, 'json')], [true, false])
+  assert.deepEqual([postgres.holds('jsonb', 'json'), postgres.holds('jsonb', 'string')], [true, false])
+})
+
 test('types that would change a value are none', () => {
-  for (const stored of ['jsonb', 'uuid', 'character(5)', 'real', 'numeric', 'numeric(40,2)', 'numeric(5,-2)', 'timestamp(3) with time zone', 'timestamp(0) without time zone', 'money', 'bytea', 'text[]', 'my_enum']) {
+  for (const stored of ['character(5)', 'real', 'numeric', 'numeric(40,2)', 'numeric(5,-2)', 'timestamp(3) with time zone', 'timestamp(0) without time zone', 'money', 'bytea', 'text[]', 'my_enum']) {
     assert.equal(postgres.typeOf(stored), null, stored)
     for (const type of ['string', 'json', 'double', 'timestamp', 'timestamp_local', 'decimal(10,3)'] as const) assert.equal(postgres.holds(stored, type), stored === 'numeric' && type === 'decimal(10,3)', `${stored} for ${type}`)
   }

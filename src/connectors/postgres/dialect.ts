@@ -3,6 +3,9 @@
  *
  *   string → text COLLATE "C" · int64 → bigint · double → double precision · decimal(p,s) → numeric(p,s)
  *   timestamp → timestamptz · timestamp_local → timestamp · json, list, struct → json (the text is kept as it is written)
+ *
+ * Columns of tables that others made may also be uuid and enums, which are texts to Sluice, and jsonb, which is json. Their
+ * values are read as PostgreSQL writes them, and texts that they refuse are rows that the database refuses.
  */
 import { createHash } from 'node:crypto'
 import { SluiceError } from '../../core/errors.ts'
@@ -76,7 +79,7 @@ function holds(stored: string, type: ColumnType): boolean {
   const node = nodeOf(type)
   switch (node.kind) {
     case 'string':
-      return stored === 'text' || stored.startsWith('character varying')
+      return stored === 'text' || stored.startsWith('character varying') || isText(stored)
     case 'decimal': {
       const [, precision, scale = '0'] = /^numeric\((\d+),(-?\d+)\)$/.exec(stored) ?? []
       return stored === 'numeric' || (precision !== undefined && Number(scale) === node.scale && Number(precision) >= node.precision)
@@ -84,7 +87,7 @@ function holds(stored: string, type: ColumnType): boolean {
     case 'json':
     case 'list':
     case 'struct':
-      return stored === 'json' || stored === 'text'
+      return stored === 'json' || stored === 'text' || stored === 'jsonb'
     case 'int64':
       return stored === 'bigint' || stored === 'integer' || stored === 'smallint'
     case 'boolean':
@@ -96,7 +99,17 @@ function holds(stored: string, type: ColumnType): boolean {
   }
 }
 
-/** Types that keep every value exactly as Sluice has it; jsonb, uuid, char(n), real and times of less than microseconds do not. */
+/** Types of tables of others that are written and read as texts; the catalog's query marks enums. */
+function isText(stored: string): boolean {
+  return stored === 'uuid' || stored.startsWith(ENUM)
+}
+
+/** Its name in the catalog's query begins so. */
+export const ENUM = 'enum '
+/** `pg_temp` function that a session has when a table has a jsonb column: null for what jsonb cannot hold. */
+export const JSONB = 'pg_temp.sluice_jsonb'
+
+/** Types whose values are what Sluice has, perhaps written otherwise; char(n), real and times of less than microseconds are not. */
 function typeOf(stored: string): ColumnType | null {
   const [, precision, scale] = /^numeric\((\d+),(\d+)\)$/.exec(stored) ?? []
   if (precision !== undefined && scale !== undefined) return Number(precision) <= 38 && Number(scale) <= Number(precision) ? `decimal(${Number(precision)},${Number(scale)})` : null
@@ -104,6 +117,8 @@ function typeOf(stored: string): ColumnType | null {
   if (length !== undefined) return `string(${Number(length)})`
   if (stored === 'character varying' || stored === 'text') return 'string'
   if (stored === 'integer' || stored === 'smallint') return 'int64'
+  if (isText(stored)) return 'string'
+  if (stored === 'jsonb') return 'json'
   const scalar = (Object.keys(TYPES) as Scalar[]).find((name) => TYPES[name] === stored)
   return scalar ?? null
 }
@@ -112,7 +127,7 @@ function beside(type: ColumnType, stored: StoredColumn | undefined): string {
   return nodeOf(type).kind === 'string' && stored?.collation !== undefined ? `text COLLATE ${stored.collation}` : sqlType(type)
 }
 
-function checks(type: ColumnType, { name, type: stored, notNull, filled }: StoredColumn): Check[] {
+function checks(type: ColumnType, { name, type: stored, notNull, filled }: StoredColumn, isKey: boolean): Check[] {
   const found: Check[] = []
   // Of a column that is not in the batch the database would take its default, which null takes away.
   if (notNull === true) found.push({ column: name, when: (value) => `${value} IS NULL`, why: `${name} must not be null${filled === true ? ', and a record without it has null' : ''}.` })
@@ -120,6 +135,9 @@ function checks(type: ColumnType, { name, type: stored, notNull, filled }: Store
   if (nodeOf(type).kind === 'int64' && range !== undefined) found.push({ column: name, when: (value) => `${value} NOT BETWEEN -${range} - 1 AND ${range}`, why: `${name} is ${stored}, and the number is beyond it.` })
   const [, length] = /^character varying\((\d+)\)$/.exec(stored) ?? []
   if (length !== undefined) found.push({ column: name, when: (value) => `char_length(${value}) > ${length}`, why: `${name} takes ${length} characters.` })
+  // Keys were compared as texts when the batch was staged.
+  if (stored === 'uuid' && isKey) found.push({ column: name, when: (value) => `${value} !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'`, why: `${name} is uuid and part of the key: it must be 8-4-4-4-12 digits in lower case.` })
+  if (stored === 'jsonb') found.push({ column: name, when: (value) => `${value} IS NOT NULL AND ${JSONB}(${value}) IS NULL`, why: `${name} is jsonb, which cannot hold the value: \\u0000, half a surrogate pair, or a number beyond numeric.` })
   return found
 }
 
@@ -163,8 +181,10 @@ function json(type: ColumnType, expression: string): string {
   }
 }
 
-function content(type: ColumnType, expression: string): string {
+function content(type: ColumnType, expression: string, stored?: StoredColumn): string {
   const { kind } = nodeOf(type)
+  if (stored?.type === 'jsonb') return `${JSONB}(${expression})`
+  if (stored?.type === 'uuid') return `lower(${expression}) COLLATE "C"`
   if (kind === 'string') return `${expression} COLLATE "C"`
   return kind === 'json' || kind === 'list' || kind === 'struct' ? `CAST(${expression} AS text)` : expression
 }
@@ -189,6 +209,12 @@ export const postgres: Dialect = {
   value,
   ordered: (type, expression) => (nodeOf(type).kind === 'string' ? `${expression} COLLATE "C"` : expression),
   content,
+  foreign: {
+    read: ({ type }, expression) => (isText(type) ? `CAST(${expression} AS text)` : type === 'jsonb' ? `CAST(${expression} AS json)` : expression),
+    write: ({ type }, expression) => (isText(type) ? `CAST(${expression} AS ${type.replace(ENUM, '')})` : type === 'jsonb' ? `CAST(${expression} AS jsonb)` : expression),
+    // A uuid is found by its index; a text that is no value of an enum is in no row.
+    met: ({ type }, column, value) => (type === 'uuid' ? [column, `CAST(${value} AS uuid)`] : type.startsWith(ENUM) ? [`CAST(${column} AS text)`, value] : [column, value]),
+  },
   json,
   rowId: () => 'ctid',
   checkOrder(_, schema) {

@@ -16,7 +16,7 @@ import { databaseModels } from '../../database/models.ts'
 import { DatabaseTable } from '../../database/table.ts'
 import { quoteName } from '../../sql/quote.ts'
 import { accessTo } from './access.ts'
-import { DEFAULT_SCHEMA, OWN_SCHEMA, fullName, partsOf, postgres } from './dialect.ts'
+import { DEFAULT_SCHEMA, ENUM, JSONB, OWN_SCHEMA, fullName, partsOf, postgres } from './dialect.ts'
 import { constraintOf, saidBy, stateOf } from './errors.ts'
 import { CopiedBatch } from './incoming.ts'
 import { postgresModels } from './models.ts'
@@ -171,6 +171,7 @@ class PostgresStore implements Store {
     const writing = session as PostgresSession
     const relation = await this.relation(session, table)
     const types = staged.schema.map(({ name, type }) => postgres.beside(type, relation?.columns.find((column) => fold(column.name) === fold(name))))
+    if (relation?.columns.some(({ type }) => type === 'jsonb') === true) await writing.run('postgres.function', JSONB_FUNCTION)
     const incoming = new CopiedBatch(writing, staged, types)
     await incoming.prepare(this.engine, fresh, signal)
     return incoming
@@ -192,12 +193,23 @@ class PostgresStore implements Store {
   }
 }
 
+/** Only what may fail is tried: each trial is a transaction within the transaction. */
+const JSONB_FUNCTION = `CREATE OR REPLACE FUNCTION ${JSONB}(given json) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT AS $sluice$
+BEGIN
+  IF given::text !~ '\\\\u|[0-9][eE]|[0-9]{255}' THEN RETURN given::jsonb; END IF;
+  BEGIN
+    RETURN given::jsonb;
+  EXCEPTION WHEN others THEN
+    RETURN NULL;
+  END;
+END $sluice$`
+
 const KINDS = `CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' ELSE 'relation' END`
 
 /** What the catalog says of one relation, as one row. */
 const RELATION = `
   SELECT ${KINDS} AS kind, c.relkind = 'p' AS partitioned,
-    (SELECT json_agg(json_strip_nulls(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
+    (SELECT json_agg(json_strip_nulls(json_build_object('name', a.attname, 'type', (SELECT CASE WHEN ty.typtype = 'e' THEN '${ENUM}' ELSE '' END FROM pg_type ty WHERE ty.oid = a.atttypid) || format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
         'filled', a.atthasdef OR a.attidentity <> '', 'generated', a.attgenerated <> '' OR a.attidentity = 'a',
         'collation', (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation))) ORDER BY a.attnum)
       FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
