@@ -144,9 +144,9 @@ function sliced(hash: string, slice: Slice): string {
   return slice.of === 1 ? '' : ` WHERE ${hash} % ${slice.of} = ${slice.at}`
 }
 
-/** Hashes of the keys of all records that count, as BIGINT. */
-export function hashesSql(staged: Omit<Lying, 'losers'>, key: readonly string[]): string {
-  return `SELECT ${hashSql(staged.schema, key)} AS h FROM (${recordsSql(staged, key)})`
+/** A query for each part: one list of the hashes of the keys of all its records that count, in any order; NULL for none. */
+export function hashesSql(staged: Omit<Lying, 'losers'>, key: readonly string[]): string[] {
+  return staged.records.map((part) => `SELECT list(${hashSql(staged.schema, key)}) AS hashes FROM (${recordsSql({ ...staged, records: [part] }, key)})`)
 }
 
 /** Column of the parts of the suspects: hashes of keys that may be those of several records. */

@@ -3,7 +3,7 @@
  *
  * One connection per stream: a streamed result is silently cut short when its connection runs anything else.
  */
-import { DuckDBInstance } from '@duckdb/node-api'
+import { DuckDBInstance, DuckDBListVector } from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBResult, DuckDBType } from '@duckdb/node-api'
 import type duckdb from '@duckdb/node-bindings'
 import type { ColumnStats, Written } from '../../core/engine.ts'
@@ -22,9 +22,6 @@ export type Answer = Record<string, string | number | bigint | boolean | null>
 
 /** zstd's level: data files of UUIDs and random text are as small at 1 as at the default of 3, for half the processor time. */
 const LEVEL = 1
-
-/** What may wait for the reader of hashes: at DuckDB's own 1 MB its threads pause so often that they take a tenth more processor time. */
-const STREAM_BUFFER = '4MB'
 
 /** Rows of a row group, largest first: a writer holds whole groups in memory, one per thread. */
 const GROUP_ROWS = [40_960, 10_240, 2_048]
@@ -177,15 +174,23 @@ export class Connection {
     }
   }
 
-  /** A query of one BIGINT column: its values chunk by chunk, each good until the next one. Nothing else may run meanwhile. */
-  async *hashes(sql: string): AsyncGenerator<BigInt64Array> {
-    await this.exec(`SET streaming_buffer_size = '${STREAM_BUFFER}'`)
-    const result = await guarded(sql, () => this.raw.stream(sql))
-    for (;;) {
-      const chunk = await guarded(sql, () => result.fetchChunk())
-      if (chunk === null || chunk.rowCount === 0) return
-      yield hashesOf(chunk.getColumnVector(0))
+  /** Queries of one row with a list of BIGINT or NULL: the lists one by one, each good until the next one. The next query runs meanwhile. */
+  async *lists(queries: readonly string[]): AsyncGenerator<BigInt64Array> {
+    let asked = this.onlyChunk(queries[0])
+    for (const next of [...queries.slice(1), undefined]) {
+      const chunk = await asked
+      asked = this.onlyChunk(next)
+      // Who leaves early awaits it no more.
+      asked.catch(() => undefined)
+      if (chunk === null) continue
+      yield listOf(chunk)
+      // The values lie in the chunk, which is freed when nobody needs it any more: it is needed up to here.
+      if (chunk.rowCount !== 1) throw new SluiceError('INTERNAL', 'A list of hashes has gone.')
     }
+  }
+
+  private async onlyChunk(sql: string | undefined): Promise<DuckDBDataChunk | null> {
+    return sql === undefined ? null : this.inTurn(() => guarded(sql, async () => (await this.raw.run(sql)).fetchChunk()))
   }
 
   /** After what runs. */
@@ -209,10 +214,11 @@ function rowsOf(chunk: DuckDBDataChunk): Row[] {
 }
 
 /** The values where they lie: the library itself only gives them one by one, as bigints. */
-function hashesOf(vector: object): BigInt64Array {
-  const { items } = vector as { items?: unknown }
+function listOf(chunk: DuckDBDataChunk): BigInt64Array {
+  const list = chunk.getColumnVector(0)
+  const { items } = (list instanceof DuckDBListVector ? list.childVector : {}) as { items?: unknown }
   if (items instanceof BigInt64Array) return items
-  throw new SluiceError('INTERNAL', 'A column of hashes is none.')
+  throw new SluiceError('INTERNAL', 'A list of hashes is none.')
 }
 
 async function answers(result: DuckDBResult): Promise<Answer[]> {

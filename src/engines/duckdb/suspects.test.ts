@@ -19,8 +19,10 @@ for (const [memory, most] of [[100_000_000, 0.02], [100_000, 0.9]] as const) {
     const database = await Database.open({ threads: 2, memory: 100_000_000, temp: join(root, 'temp') })
     const connection = await database.connect()
     const little = Object.assign(Object.create(connection) as typeof connection, { memory })
-    const hashes = `SELECT CAST(hash(i % ${KEYS}) >> 1 AS BIGINT) AS h FROM range(${RECORDS}) t(i)`
-    const parts = await suspectsOf(little, hashes, RECORDS, (n) => join(root, `${memory}-${n}.parquet`))
+    const hashes = `SELECT CAST(hash(i % ${KEYS}) >> 1 AS BIGINT) AS h, i FROM range(${RECORDS}) t(i)`
+    // One of the lists has nothing in it.
+    const queries = [0, 1, 2, 3].map((n) => `SELECT list(h) FROM (${hashes}) WHERE i % 3 = ${n}`)
+    const parts = await suspectsOf(little, queries, RECORDS, (n) => join(root, `${memory}-${n}.parquet`))
     const read = `read_parquet(${filesSql(parts)})`
     const met = await connection.rows(`SELECT count(DISTINCT h) AS n FROM ${read} WHERE h IN (SELECT h FROM (${hashes}) GROUP BY h HAVING count(*) > 1)`)
     assert.deepEqual(met, [{ n: BigInt(RECORDS - KEYS) }])

@@ -5,7 +5,8 @@
  * too, and is cleared later, by its key. One pass over the hashes, and memory that is bounded whatever the batch.
  *
  * Measured, 14.7 million keys of a text and a timestamp: 754,000 suspects, 1.42 million candidates of which 1.34 million are
- * repeated; 1.3 s of processor time for this pass. Figures of other ways: docs/decisions/hot-path.md.
+ * repeated. Hashes come as one list for each part, and those of the next part are found meanwhile. Figures of other ways:
+ * docs/decisions/hot-path.md.
  */
 import type { Part } from '../../core/engine.ts'
 import { Parts } from '../../formats/parquet/parts.ts'
@@ -27,11 +28,17 @@ export function wordsFor(records: number, memory: number): number {
   return words
 }
 
+/** Suspects that are written at once. */
+const MOST_MET = 4096
+
 /** Takes every hash of a batch once. */
 export class Suspects {
   private readonly seen: Int32Array
   private readonly mask: number
   private readonly parts: Parts
+  /** Suspects that wait, lower half first, and how many halves. */
+  private readonly met = new Int32Array(MOST_MET * 2)
+  private halves = 0
 
   /** @param words a power of two · @param name path of the n-th part */
   constructor(words: number, name: (n: number) => string) {
@@ -42,27 +49,41 @@ export class Suspects {
   }
 
   take(hashes: BigInt64Array): void {
-    const { seen, mask } = this
+    const { seen, mask, met } = this
     const halves = new Int32Array(hashes.buffer, hashes.byteOffset, hashes.length * 2)
+    let { halves: n } = this
     for (let at = 0; at < halves.length; at += 2) {
       const low = halves[at] as number
       const high = halves[at + 1] as number
       const word = high & mask
       const bits = (1 << low) | (1 << (low >>> 5))
       const before = seen[word] as number
-      if ((before & bits) === bits) this.suspect(low, high)
-      else seen[word] = before | bits
+      seen[word] = before | bits
+      if ((before & bits) !== bits) continue
+      met[n] = low
+      met[n + 1] = high
+      n += 2
+      if (n < met.length) continue
+      this.write(n)
+      n = 0
     }
+    this.halves = n
   }
 
-  private suspect(low: number, high: number): void {
-    const { parts } = this
-    parts.columns[0]?.i64(parts.row, low, high)
-    parts.endRow(8)
+  private write(halves: number): void {
+    const { parts, met } = this
+    for (let from = 0; from < halves; ) {
+      const rows = Math.min(parts.room, (halves - from) / 2)
+      parts.columns[0]?.appendAll(parts.row, rows, new Uint8Array(met.buffer, from * 4, rows * 8))
+      parts.endRows(rows, rows * 8)
+      from += rows * 2
+    }
   }
 
   /** The suspects as parts, a hash perhaps several times. */
   finish(): Part[] {
+    this.write(this.halves)
+    this.halves = 0
     return this.parts.finish([{ name: SUSPECT_COLUMN, type: 'int64' }])
   }
   discard(): void {
@@ -70,11 +91,11 @@ export class Suspects {
   }
 }
 
-/** Suspects among the hashes that a query answers, as parts. @throws SluiceError DISK_FULL and its like */
-export async function suspectsOf(connection: Connection, sql: string, records: number, name: (n: number) => string): Promise<Part[]> {
+/** Suspects among the hashes that queries answer, see `Connection.lists`; as parts. @throws SluiceError DISK_FULL and its like */
+export async function suspectsOf(connection: Connection, queries: readonly string[], records: number, name: (n: number) => string): Promise<Part[]> {
   const suspects = new Suspects(wordsFor(records, connection.memory), name)
   try {
-    for await (const hashes of connection.hashes(sql)) suspects.take(hashes)
+    for await (const hashes of connection.lists(queries)) suspects.take(hashes)
     return suspects.finish()
   } catch (thrown) {
     suspects.discard()
