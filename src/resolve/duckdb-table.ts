@@ -8,7 +8,7 @@
  *                   s_row, s_place, s_v
  *   sluice_found    tables with foreign rows only: as sluice_hit, but with every stored row of the key
  *   sluice_hit      winners whose key the table has: _k1…, place, v (value of the keep column), file, and of the stored row
- *                   s_row (which one it is), s_place and s_v
+ *                   s_row (which one it is), s_place and s_v (the first two NULL under first for batches that are not late)
  *   sluice_surplus  tables with foreign rows only: further stored rows of a hit key, which the best one beats: s_row, file
  *   sluice_rank     late batches only: best rank of the key among the stored row and its kept losers (e_place, e_v)
  *   sluice_decided  one row per hit: place, s_row, file, outcome (updated, duplicate, stale, repeated)
@@ -171,19 +171,21 @@ function equalSql(job: Resolution, a: string, b: string): string {
  * what those let through: a join over whole keys of text has to hold them all. The stored row's key goes through the first
  * join (rows that meet nothing cost nothing there), so that the table is read once. 1.35 million keys of a uuid and a
  * timestamp against as many winners, processor time: 0.31 s when 5 % are known, 1.1 s when all are; with a second look at
- * the table 0.48–0.68 s and 1.8 s.
+ * the table 0.48–0.68 s and 1.8 s. Where no stored row can lose, none has to be told apart: their places are not read.
+ * @param late see `decideSql`
  */
-export function hitsSql(job: Resolution, keep: Keep): string[] {
+export function hitsSql(job: Resolution, keep: Keep, late: boolean): string[] {
   const stored = storedSql(job, [...job.files.keys()])
   const hash = `hash(${job.key.map((name) => quoteName(columnOf(job.schema, name).name)).join(', ')})`
   const keys = aliases(job).map((alias) => `s.${alias}`)
   const columns = [...aliases(job).map((alias) => `m.${alias}`), 'm.place', 'b.v', 'm.file', 'm.s_row', 'm.s_place', 'm.s_v']
   const foreign = job.foreign !== null
+  const rows = keep.rule === 'first' && !late && !foreign ? 'CAST(NULL AS BIGINT) AS s_place, CAST(NULL AS BIGINT) AS s_row' : `_place AS s_place, ${ROW_COLUMN} AS s_row`
   return [
     `CREATE TEMP TABLE sluice_batch AS SELECT ${hash} AS h, _place AS place FROM (${incomingSql(job)})`,
     `CREATE TEMP TABLE sluice_live AS SELECT * FROM (VALUES ${job.files.map(({ uri }, n) => `(${quoteText(uri)}, ${n})`).join(', ')}) AS t(path, n)`,
     `CREATE TEMP TABLE sluice_match AS SELECT ${keys.join(', ')}, b.place, l.n AS file, s.s_row, s.s_place, s.s_v ` +
-      `FROM (${keysSql(job, stored, `${hash} AS h, _place AS s_place, ${ROW_COLUMN} AS s_row, ${FILE_COLUMN} AS path`, 's_v')}) AS s ` +
+      `FROM (${keysSql(job, stored, `${hash} AS h, ${rows}, ${FILE_COLUMN} AS path`, 's_v')}) AS s ` +
       `JOIN sluice_batch AS b ON b.h = s.h JOIN sluice_live AS l ON l.path = s.path`,
     'DROP TABLE sluice_batch',
     `CREATE TEMP TABLE ${foreign ? 'sluice_found' : 'sluice_hit'} AS SELECT ${columns.join(', ')} ` +

@@ -39,6 +39,15 @@ export interface Attempt {
   sha256: string
 }
 
+/** A file to write: its failpoint, where it is listed, the folder below the table's, its rows. */
+interface Copy {
+  point: string
+  into: Written[]
+  folder: string
+  select: string
+  values?: PartitionValues
+}
+
 export class AttemptWriter {
   private readonly root: string
   private readonly name: string
@@ -111,10 +120,10 @@ export class AttemptWriter {
     const candidates = [...state.files.values()].filter((file) => (here === null || here(file)) && mayHold(file.add, schema, staged.keyRange))
     if (candidates.length === 0) return this.judge(null)
     job.files = candidates.map((file) => tableFile(this.root, schema, file))
-    for (const sql of hitsSql(job, keep)) await this.session.exec(sql)
+    const late = staged.places !== null && staged.places.lowest <= highest
+    for (const sql of hitsSql(job, keep, late)) await this.session.exec(sql)
     const hits = (await this.session.rows('SELECT DISTINCT file FROM sluice_hit ORDER BY file')).map(({ file }) => Number(file))
     if (hits.length === 0) return this.judge(null)
-    const late = staged.places !== null && staged.places.lowest <= highest
     for (const sql of decideSql(job, keep, hits, late ? history : null)) await this.session.exec(sql)
     for (const { file } of await this.session.rows(`SELECT DISTINCT file FROM (${leavingRowsSql(job)}) ORDER BY file`)) {
       const candidate = candidates[Number(file)]
@@ -131,12 +140,13 @@ export class AttemptWriter {
 
   private async writeRows(hits: number[] | null): Promise<void> {
     const { job } = this
-    if (this.partitions.length === 0) for (const part of job.staged.records) await this.copy('delta.data', this.data, '', dataSql(job, part, hits !== null))
+    if (this.partitions.length === 0) await this.copyAll(job.staged.records.map((part) => ({ point: 'delta.data', into: this.data, folder: '', select: dataSql(job, part, hits !== null) })))
     else await this.writeApart(job.staged.records.map((part) => dataSql(job, part, hits !== null)))
     // One touched file at a time: memory follows the file, not the table.
     for (const touched of this.touched) {
       const values = touched.file.add.partitionValues
-      const written = await this.copy('delta.rewrite', this.rewrites, await this.folderFor(values), rewriteSql(job, touched.n, storedColumns(job.schema, this.partitions)), values)
+      const folder = await this.folderFor(values)
+      const [written = null] = await this.copyAll([{ point: 'delta.rewrite', into: this.rewrites, folder, select: rewriteSql(job, touched.n, storedColumns(job.schema, this.partitions)), values }])
       if (written !== null) touched.into = written
     }
   }
@@ -145,7 +155,11 @@ export class AttemptWriter {
   private async writeApart(selects: readonly string[]): Promise<void> {
     if (selects.length === 0) return
     const { schema } = this.job
-    for (const { values, select } of await layApart(this.session, schema, this.partitions, selects.join(' UNION ALL '))) await this.copy('delta.data', this.data, await this.folderFor(values), select, values)
+    const files: Copy[] = []
+    for (const { values, select } of await layApart(this.session, schema, this.partitions, selects.join(' UNION ALL '))) {
+      files.push({ point: 'delta.data', into: this.data, folder: await this.folderFor(values), select, values })
+    }
+    await this.copyAll(files)
     await forgetApart(this.session)
   }
 
@@ -160,23 +174,43 @@ export class AttemptWriter {
 
   private async writeKept(hits: number[] | null): Promise<void> {
     const { keep, staged } = this.job
+    const files: Copy[] = []
+    const rejects = { point: 'delta.rejects', into: this.rejects, folder: REJECTS_FOLDER }
     if (keep !== null && staged.records.length > 0) {
-      for (const sql of losersOutSql(this.job, keep, hits)) await this.copy('delta.losers', this.losers, LOSERS_FOLDER, sql)
-      for (const sql of repeatedSql(this.job, keep, hits)) await this.copy('delta.rejects', this.rejects, REJECTS_FOLDER, sql)
+      for (const select of losersOutSql(this.job, keep, hits)) files.push({ point: 'delta.losers', into: this.losers, folder: LOSERS_FOLDER, select })
+      for (const select of repeatedSql(this.job, keep, hits)) files.push({ ...rejects, select })
     }
-    if (staged.rejects.length > 0) await this.copy('delta.rejects', this.rejects, REJECTS_FOLDER, rejectsSql(staged))
+    if (staged.rejects.length > 0) files.push({ ...rejects, select: rejectsSql(staged) })
+    await this.copyAll(files)
   }
 
-  private async copy(point: string, into: Written[], folder: string, select: string, values: PartitionValues = {}): Promise<Written | null> {
-    const n = this.paths.length + 1
-    const path = join(this.root, folder, folder === LOSERS_FOLDER || folder === REJECTS_FOLDER ? `${this.name}-${n}.parquet` : dataName(this.name, n))
-    this.paths.push(path)
-    const written = await this.session.copy(point, await this.tamperWrite(select), path)
-    if (written.rows === 0) return null
-    into.push(written)
-    this.values.set(written, values)
-    this.folders.add(join(this.root, folder))
-    return written
+  /** One after another; while the disk takes one, the next is computed: syncs were a tenth of a large commit. Null: no rows. */
+  private async copyAll(files: readonly Copy[]): Promise<(Written | null)[]> {
+    const asked: Promise<Written>[] = []
+    try {
+      for (const { point, folder, select } of files) {
+        const n = this.paths.length + 1
+        const path = join(this.root, folder, folder === LOSERS_FOLDER || folder === REJECTS_FOLDER ? `${this.name}-${n}.parquet` : dataName(this.name, n))
+        this.paths.push(path)
+        const copy = this.session.copy(point, await this.tamperWrite(select), path)
+        // It is awaited below, but perhaps after it has failed.
+        copy.catch(() => undefined)
+        asked.push(copy)
+        await asked.at(-2)
+      }
+    } finally {
+      // None may write any more when an attempt is discarded.
+      await Promise.allSettled(asked)
+    }
+    const all = await Promise.all(asked)
+    return files.map(({ into, folder, values = {} }, at) => {
+      const written = all[at]
+      if (written === undefined || written.rows === 0) return null
+      into.push(written)
+      this.values.set(written, values)
+      this.folders.add(join(this.root, folder))
+      return written
+    })
   }
 
   /** A test loses or doubles one row of the first file that gets any. */

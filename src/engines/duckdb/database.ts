@@ -110,19 +110,20 @@ export class Connection {
     )
   }
 
-  /** See `Session.copy`; with `keepEmpty` there is a file also without rows. */
+  /** See `Session.copy`; with `keepEmpty` there is a file also without rows. The next statement does not wait for the disk. */
   async copy(point: string, select: string, uri: string, keepEmpty = false): Promise<Written> {
-    return this.inTurn(async () => {
+    const written = await this.inTurn(async () => {
       crash(`${point}.before`)
-      const written = await this.writeParquet(select, uri)
+      const done = await this.writeParquet(select, uri)
       crash(`${point}.after`)
-      if (written.rows === 0 && !keepEmpty) {
-        await localFs.remove(`${point}.empty`, uri)
-        return { uri, rows: 0, bytes: 0, stats: {} }
-      }
-      await localFs.sync(`${point}.sync`, uri)
-      return written
+      return done
     })
+    if (written.rows === 0 && !keepEmpty) {
+      await localFs.remove(`${point}.empty`, uri)
+      return { uri, rows: 0, bytes: 0, stats: {} }
+    }
+    await localFs.sync(`${point}.sync`, uri)
+    return written
   }
 
   /** Writes the lines of a query of one text column as they are, around them `frame`; none of them is NULL. @returns how many */
