@@ -19,6 +19,7 @@ const LEVELS: usize = 20
 const DONE: usize = 24
 const COUNT: usize = 28
 const AT: usize = 32
+const LIMIT: usize = 36
 
 const STRING = 0
 const INT64 = 1
@@ -173,7 +174,7 @@ function plain(p: usize, d: usize, at: usize): usize {
     p += rest
     o += rest
     const c = load<u8>(p)
-    if (c == 0 || c == quote) return 0
+    if (c == 0 || c == quote || <u32>(o - at - 4) > load<u32>(d, LIMIT)) return 0
     store<u32>(at, <u32>(o - at - 4))
     store<u32>(d, <u32>o, AT)
     return p
@@ -201,7 +202,7 @@ function enclosed(p: usize, d: usize, at: usize): usize {
     store<u8>(o++, quote)
     p++
   }
-  if (o == at + 4 && load<u32>(d, REQUIRED) != 0) return 0
+  if ((o == at + 4 && load<u32>(d, REQUIRED) != 0) || <u32>(o - at - 4) > load<u32>(d, LIMIT)) return 0
   store<u32>(at, <u32>(o - at - 4))
   store<u32>(d, <u32>o, AT)
   return p

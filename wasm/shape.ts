@@ -13,6 +13,7 @@ const COLUMNS: usize = 4096
 const SIZE: usize = 64
 // Fields of a description: where the name with its quotes lies, its length, the type, whether null is refused, where the
 // values and levels go; then what was written: end of the values of whole records, how many, and of the record under way.
+// Last the most bytes of a text: of more it may still have few enough characters, which is not decided here.
 const NAME: usize = 0
 const LENGTH: usize = 4
 const TYPE: usize = 8
@@ -22,6 +23,7 @@ const LEVELS: usize = 20
 const DONE: usize = 24
 const COUNT: usize = 28
 const AT: usize = 32
+const LIMIT: usize = 36
 
 const STRING = 0
 const INT64 = 1
@@ -236,7 +238,7 @@ function text(p: usize, d: usize, at: usize): usize {
     p += 2
   }
   const length = <u32>(o - at - 4)
-  if (length == 0 && load<u32>(d, REQUIRED) != 0) return 0
+  if (length > load<u32>(d, LIMIT) || (length == 0 && load<u32>(d, REQUIRED) != 0)) return 0
   store<u32>(at, length)
   store<u32>(d, <u32>o, AT)
   return p + 1

@@ -31,7 +31,7 @@ const told = ({ rows, rejects, ends, result }: Outcome): unknown => [rows, rejec
 test('every text gives the same through both', async () => {
   let taken = 0
   await fc.assert(
-    fc.asyncProperty(table, fc.constantFrom('\n', '\r\n'), fc.constantFrom({}, { columns }, { columns, key: 'i' }, { columns: 'i:int64,s:string' }, { key: 's' }), fc.integer({ min: 64, max: 2000 }), async (lines, end, request, window) => {
+    fc.asyncProperty(table, fc.constantFrom('\n', '\r\n'), fc.constantFrom({}, { columns }, { columns, key: 'i' }, { columns: 'i:int64,s:string' }, { key: 's' }, { columns: 'i:int64,d:double,b:boolean,y:date,t:string(24),s:string(17)' }), fc.integer({ min: 64, max: 2000 }), async (lines, end, request, window) => {
       const text = [names.join(','), ...lines].join(end) + end
       const reading = { format: 'csv', csv: { delimiter: ',', quote: '"', escape: null, header: true, comment: null, encoding: 'utf-8', skip: 0, nulls: [] } } as const
       const fast = await load({ 'a.csv': text }, request, { reading, window })

@@ -51,6 +51,7 @@ const requests: DefinitionRequest[] = [
   { key: 'id' },
   { key: 'id', columns: 'id:string,s:string,i:int64,d:double,t:timestamp,day:date,b:boolean' },
   { columns: 'id:string,i:string,t:timestamp_local,x:json' },
+  { key: 'id', columns: 'id:string(1),s:string(6),i:int64,d:double,t:timestamp,day:date,b:boolean' },
 ]
 
 const told = ({ ends, rows, rejects, result }: Outcome): unknown => {
@@ -85,6 +86,15 @@ test('a record without its key is put aside, also after another one without it',
       assert.ok(((long as Outcome).result.reasons['KEY_MISSING'] ?? 0) >= 3)
     }
   }
+})
+
+test('texts of limited length go through the lane; of what has more bytes the characters are counted', async () => {
+  const values = ['abcd', 'ab', '', 'éééé', 'abcde', '\u{1F600}ü', 'a\u{1F600}bc', 'ééééé']
+  const text = Array.from({ length: 200 }, (_, n) => `{"id":${n},"s":"${n % 20 === 19 ? values[Math.floor(n / 20) % values.length] : 'abcd'}"}`).join('\n')
+  const [fast, long] = await Promise.all([true, false].map((lane) => load({ 'a.ndjson': text }, { columns: 'id:int64,s:string(4)' }, { lane })))
+  assert.deepEqual(told(fast as Outcome), told(long as Outcome))
+  assert.deepEqual((fast as Outcome).rejects.map(({ code }) => code), ['LENGTH_EXCEEDED', 'LENGTH_EXCEEDED'])
+  assert.ok((fast as Outcome).result.taken > 100, `the lane took only ${(fast as Outcome).result.taken} records`)
 })
 
 test('null of a member that is left out is no record that had it', async () => {

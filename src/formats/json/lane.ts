@@ -9,6 +9,7 @@
  * 0.75–1 µs through scanner and writers. docs/decisions/hot-path.md has the ways that were tried.
  */
 import type { ColumnType } from '../../core/schema.ts'
+import { isString, nodeOf } from '../../core/types.ts'
 import type { ColumnBuffer } from '../parquet/column.ts'
 import { SHAPE_CODE } from './shape-code.ts'
 
@@ -27,6 +28,15 @@ export interface LaneColumn {
 
 const CODES: Readonly<Partial<Record<LaneColumn['type'], number>>> = { string: 0, int64: 1, double: 2, boolean: 3, date: 4, timestamp: 5, left: 6 }
 const NOTHING = 7
+const NO_LIMIT = 0xffff_ffff
+
+/** Code of the type, and the most bytes of a text: `string(n)` has at most n characters, so as many bytes are never too many. */
+function codeOf(type: LaneColumn['type']): { code: number; limit: number } {
+  const code = CODES[type]
+  if (code !== undefined || type === 'left' || type === 'null' || !isString(type)) return { code: code ?? NOTHING, limit: NO_LIMIT }
+  const node = nodeOf(type)
+  return { code: CODES.string ?? NOTHING, limit: ('length' in node ? node.length : undefined) ?? NO_LIMIT }
+}
 
 // Memory: descriptions, names (eight bytes behind each), input and its zeros, places, offsets, then levels and values.
 const COLUMNS = 4096
@@ -123,8 +133,10 @@ class Lane {
       const levels = OUTPUT + i * (LANE.rows + VALUES)
       const quoted = Buffer.concat([Buffer.from('"'), column.name, Buffer.from('"')])
       this.bytes.set(quoted, name)
-      const fields = [name, quoted.length, CODES[column.type] ?? NOTHING, column.required ? 1 : 0, levels + LANE.rows, levels]
+      const { code, limit } = codeOf(column.type)
+      const fields = [name, quoted.length, code, column.required ? 1 : 0, levels + LANE.rows, levels]
       for (const [at, value] of fields.entries()) this.view.setUint32(d + 4 * at, value, true)
+      this.view.setUint32(d + 36, limit, true)
       name += quoted.length + 8
     }
     this.shape = shape
