@@ -45,6 +45,8 @@ const child = spawn(process.execPath, ['--test', '--test-reporter=spec', `--test
   stdio: ['ignore', 'pipe', 'inherit'],
   // The tests see no settings of the person who runs them.
   env: {
+    // Every file is a process, and starts others: compiling the same sources is a sixth of the work without it.
+    NODE_COMPILE_CACHE: join(tmpdir(), 'sluice-compiled'),
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SLUICE_(?!TEST_)|FORCE_COLOR$|NO_COLOR$|NODE_TEST_CONTEXT$)/.test(name))),
     SLUICE_TEST_CANARY: canary.secret,
     SLUICE_TEST_CANARY_FOLDER: canary.folder,

@@ -55,10 +55,12 @@ export async function readState(store: Store, session: DatabaseSession, table: s
   }
   if (relation === null) throw new SluiceError('TABLE_BROKEN', `${location}: the table ${table} was removed, but its records are there.`, { where })
   const made = checkColumns(store, table, relation, meta.schema)
-  const last = await first(session, `SELECT version, highest, rows FROM ${dialect.own('batches')} WHERE tbl = $1 ORDER BY version DESC LIMIT 1`, [table])
+  const batches = dialect.own('batches')
+  const newest = `SELECT version, highest, rows FROM ${batches} WHERE tbl = $1 ORDER BY version DESC LIMIT 1`
+  const found = await session.all(`SELECT l.lane, l.fence, n.version, n.highest, n.rows FROM (SELECT lane, max(fence) AS fence FROM ${batches} WHERE tbl = $1 GROUP BY lane) l CROSS JOIN (${newest}) n`, [table])
+  const [last] = found
   if (last === undefined) throw new SluiceError('TABLE_BROKEN', `${location}: the table ${table} has no record of a commit.`, { where })
-  const lanes = new Map<number, number>()
-  for (const row of await session.all(`SELECT lane, max(fence) AS fence FROM ${dialect.own('batches')} WHERE tbl = $1 GROUP BY lane`, [table])) lanes.set(Number(row['lane']), Number(row['fence']))
+  const lanes = new Map(found.map((row) => [Number(row['lane']), Number(row['fence'])]))
   return { exists: true, version: Number(last['version']), made, rows: Number(last['rows']), highest: BigInt(last['highest'] as bigint), lanes, relation, ...meta }
 }
 
@@ -72,12 +74,12 @@ interface Meta {
 async function readMeta(store: Store, session: DatabaseSession, table: string): Promise<Meta | null> {
   if (!(await store.hasOwn(session))) return null
   const meta = store.dialect.own('meta')
-  const format = Number((await first(session, `SELECT max(format) AS format FROM ${meta}`))?.['format'] ?? 0)
+  const row = await first(session, `SELECT f.newest, m.* FROM (SELECT max(format) AS newest FROM ${meta}) f LEFT JOIN (SELECT * FROM ${meta} WHERE tbl = $1) m ON true`, [table])
+  const format = Number(row?.['newest'] ?? 0)
   if (format > FORMAT) {
     throw new SluiceError('TABLE_UNSUPPORTED', `${store.location} was written in format ${format}; this Sluice knows ${FORMAT}.`, { hint: 'Use the version that wrote it, or a newer one.' })
   }
-  const row = await first(session, `SELECT ledger, definition, schema, adopted FROM ${meta} WHERE tbl = $1`, [table])
-  if (row === undefined) return null
+  if (row === undefined || row['tbl'] === null) return null
   return { ledger: String(row['ledger']), definition: JSON.parse(String(row['definition'])) as Definition, schema: JSON.parse(String(row['schema'])) as Schema, adopted: row['adopted'] === null ? null : Number(row['adopted']) }
 }
 

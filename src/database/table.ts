@@ -98,7 +98,8 @@ export class DatabaseTable implements Table {
     return this.look((session) => readReceipt(this.store, session, this.table, batch), null, true)
   }
 
-  standing(shas: readonly string[]): Promise<Map<string, Standing>> {
+  async standing(shas: readonly string[]): Promise<Map<string, Standing>> {
+    if (shas.length === 0) return new Map()
     return this.look((session) => readStanding(this.store, session, this.table, shas), new Map<string, Standing>(), true)
   }
 
@@ -116,11 +117,11 @@ export class DatabaseTable implements Table {
     const ledger = this.writer
     const failing = new Map<string, string>()
     for (let tries = 1; ; tries++) {
-      const done = await this.committed(staged.batch.id)
+      const { done, rows } = await this.look(async (session, state) => ({ done: await readReceipt(this.store, session, this.table, staged.batch.id), rows: state.rows }), { done: null, rows: 0 }, true)
       if (done !== null) return done
       if (!staged.outcomes.some((outcome) => outcome.state === 'loaded')) return this.unchanged(staged.batch.id)
       try {
-        return await this.attempt({ staged, definition, ledger, failing, delta, ...(models === undefined ? {} : { models }) }, signal)
+        return await this.attempt({ staged, definition, ledger, failing, delta, ...(models === undefined ? {} : { models }) }, rows, signal)
       } catch (thrown) {
         // Where there are no savepoints the commit is made again without the model, and marks it.
         if (thrown instanceof ModelRefused && !failing.has(thrown.model)) {
@@ -136,10 +137,10 @@ export class DatabaseTable implements Table {
     }
   }
 
-  private async attempt(job: Pick<Commit, 'staged' | 'definition' | 'ledger' | 'models' | 'failing' | 'delta'>, signal: AbortSignal | undefined): Promise<Receipt> {
+  /** @param rows of the table a moment ago: whether it is worth it to bring in what has to be compared with them */
+  private async attempt(job: Pick<Commit, 'staged' | 'definition' | 'ledger' | 'models' | 'failing' | 'delta'>, rows: number, signal: AbortSignal | undefined): Promise<Receipt> {
     const { store, table } = this
     const { staged, definition } = job
-    const { rows } = await this.head()
     const session = await store.writing(signal)
     try {
       const bring = (fresh: boolean): Promise<Incoming> => store.bringIn(session, table, staged, fresh, signal)

@@ -36,7 +36,7 @@ export class ModelScene {
 
   static async open(variant: ModelVariant, request: DefinitionRequest = UPSERT): Promise<ModelScene> {
     const scene = await Scene.open(variant, request)
-    const keeper = variant.target(scene.ledger).models
+    const keeper = variant.target(scene.ledger, scene.number).models
     assert.ok(keeper !== undefined)
     return new ModelScene(scene, variant, keeper)
   }

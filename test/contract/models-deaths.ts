@@ -31,7 +31,7 @@ async function commit(scene: ModelScene, known: boolean): Promise<() => Promise<
   return async () => {
     const work = { models: scene.models, now: 1 }
     await (await scene.scene.another()).apply({ ...staged, attempt: attempt++ * 1_000 }, scene.scene.definition, { models: work })
-    const keeper = variant.target(scene.scene.ledger).models
+    const keeper = variant.target(scene.scene.ledger, scene.scene.number).models
     await keeper?.refresh(work, variant.engine)
   }
 }

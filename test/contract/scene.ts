@@ -24,8 +24,9 @@ export interface Variant {
   /**
    * The target as a process of its own would see it: every call opens anew, and sees what the others committed.
    * @param ledger id that is given to `open` as well
+   * @param scene number of the scene whose table it is; scenes of one test share a database
    */
-  target(ledger: string): Target
+  target(ledger: string, scene: number): Target
   /** An engine whose children run with SLUICE_TAMPER=`spec`; the suite closes it. In-process engines: a fresh one. */
   tampered(spec: string): Engine
   /** False: decimals are text there, so they can be no key and decide no winner. */
@@ -62,12 +63,14 @@ export interface BatchOptions {
 }
 
 let files = 0
+let scenes = 0
 
 export class Scene {
   readonly variant: Variant
   /** Of the table; a test that alters the table puts the new one in its place. */
   definition: Definition
   readonly ledger: string
+  readonly number = ++scenes
   table!: Table
   /** What the model takes as committed. */
   readonly committed: ModelArrival[] = []
@@ -89,7 +92,7 @@ export class Scene {
 
   /** The table through a handle of its own, as another process has it. */
   another(engine: Engine = this.variant.engine, ledger: string | null = this.ledger, options: { adopt?: boolean } = {}): Promise<Table> {
-    return this.variant.target(ledger ?? this.ledger).open(this.definition.table, ledger, engine, options)
+    return this.variant.target(ledger ?? this.ledger, this.number).open(this.definition.table, ledger, engine, options)
   }
 
   batch(deliveries: readonly Delivery[], options: BatchOptions = {}): Batch {

@@ -2,11 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { rooms } from '../../../test/contract/rooms.ts'
 import { tamperedBy } from '../../../test/contract/tampered.ts'
 import { targetContract } from '../../../test/contract/target.ts'
 import type { Engine } from '../../core/engine.ts'
 import { openDuckdbEngine } from '../../engines/duckdb/engine.ts'
 import { openDuckdbTarget } from './target.ts'
+
+const fileOf = rooms()
 
 targetContract('duckdb', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-duckdb-contract-'))
@@ -14,13 +17,13 @@ targetContract('duckdb', async () => {
   const engine = start()
   return {
     engine,
-    target: () => openDuckdbTarget({ file: join(folder, 'data.duckdb') }),
+    target: (_, scene) => openDuckdbTarget({ file: fileOf(folder, scene) }),
     tampered: (spec) => tamperedBy(spec, start),
     folder,
-    async deltaRows(name) {
+    async deltaRows(name, scene) {
       const session = await engine.session()
       try {
-        await session.exec(`ATTACH '${join(folder, 'data.duckdb')}' AS delta_of (READ_ONLY)`)
+        await session.exec(`ATTACH '${fileOf(folder, scene.number)}' AS delta_of (READ_ONLY)`)
         return (await session.rows(`SELECT id || ' ' || v AS row FROM delta_of.main.${name}`)).map(({ row }) => String(row))
       } finally {
         await session.exec('DETACH delta_of').catch(() => undefined)
