@@ -41,9 +41,13 @@ function there(node) {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, SLUICE_WRAPPED: '1' },
   })
+  let late = false
   const tell = (signal) => {
     if (child.connected) child.send({ sluiceSignal: signal }, () => {})
-    else child.kill(signal)
+    // It has closed the channel, so it is ending already, perhaps because a terminal sent it the same signal, which would now
+    // take its exit code from it. Whoever asks again means it.
+    else if (late) child.kill(signal)
+    else late = true
   }
   process.on('SIGINT', tell)
   process.on('SIGTERM', tell)

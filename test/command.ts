@@ -22,6 +22,8 @@ export interface How {
   cwd?: string
   env?: Record<string, string>
   bin?: string
+  /** In a process group of its own, which `process.kill(-pid)` reaches at once, as a terminal does. */
+  group?: true
   /** Called with the running process. */
   onStart?: (child: ChildProcess) => void
 }
@@ -33,7 +35,7 @@ export function plainEnv(more: Record<string, string> = {}): NodeJS.ProcessEnv {
 }
 
 export function sluice(args: readonly string[], how: How = {}): Promise<Said> {
-  const child = spawn(how.node ?? process.execPath, ['--', how.bin ?? BIN, ...args], { cwd: how.cwd, env: plainEnv(how.env), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(how.node ?? process.execPath, ['--', how.bin ?? BIN, ...args], { cwd: how.cwd, env: plainEnv(how.env), stdio: ['ignore', 'pipe', 'pipe'], detached: how.group === true })
   const said = saidBy(child)
   how.onStart?.(child)
   return said

@@ -55,9 +55,10 @@ export function onInterruption(say: (times: 1 | 2) => void): Interruption {
       return by
     },
     release() {
+      // First: between the last handler and the next one a signal would end the process.
+      if (counts.got < counts.told) expectLate()
       for (const [signal, handler] of handlers) process.off(signal, handler)
       listener = null
-      if (counts.got < counts.told) expectLate()
     },
   }
 }
