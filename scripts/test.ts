@@ -21,6 +21,9 @@ const tests = globSync(['src/**/*.test.ts', 'test/**/*.test.ts'], { cwd: root })
   .filter((path) => !path.startsWith('test/proof') && chosen(path))
   .toSorted()
 
+// What takes longest of its kind runs in `.ci/run` and in the proof `whole` only.
+if (process.env['SLUICE_TEST_WHOLE'] !== undefined) tests.push(...globSync(['src/**/*.whole.ts', 'test/**/*.whole.ts'], { cwd: root }).filter(chosen).toSorted())
+
 // A live test says in its text which variable names its server: process.env['SLUICE_TEST_…_URL'].
 for (const path of globSync(['src/**/*.live.ts', 'test/**/*.live.ts'], { cwd: root }).toSorted()) {
   const variable = /SLUICE_TEST_[A-Z0-9_]+_URL/.exec(readFileSync(join(root, path), 'utf8'))?.[0]

@@ -54,7 +54,7 @@ function read(path: string): SourceFile {
 }
 
 const sources = globSync('src/**/*.ts', { cwd: root }).toSorted().map(read)
-const production = sources.filter(({ path }) => !/\.(test|live)\.ts$/.test(path))
+const production = sources.filter(({ path }) => !/\.(test|live|whole)\.ts$/.test(path))
 const others = globSync(['test/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts', 'bin/*.js'], { cwd: root }).toSorted().map(read)
 
 function roomOf(path: string): string {

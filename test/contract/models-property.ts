@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { ModelScene } from './model-scene.ts'
 import type { ModelVariant } from './model-scene.ts'
+import { WHOLE } from '../whole.ts'
 
 const MODES = [
   { mode: 'append' },
@@ -26,7 +27,7 @@ const commit = fc.record({ records: fc.array(record, { minLength: 1, maxLength: 
 export function modelPropertyCases(get: () => ModelVariant): void {
   test('incremental equals full, whatever comes, late or unheard of', async () => {
     const variant = get()
-    const runs = Number(process.env['SLUICE_MODEL_RUNS'] ?? get().runs ?? 25)
+    const runs = Number(process.env['SLUICE_MODEL_RUNS'] ?? Math.ceil((get().runs ?? 25) / (WHOLE ? 1 : 3)))
     const ways = { groups: 0 }
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...MODES), fc.array(commit, { minLength: 1, maxLength: 5 }), async (mode, commits) => {

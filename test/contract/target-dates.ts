@@ -8,6 +8,7 @@ import type { CommittedArrival, Table } from '../../src/core/target.ts'
 import { Scene, counted } from './scene.ts'
 import type { Delivery, Variant } from './scene.ts'
 import { showRow } from '../reference.ts'
+import { oneOf } from '../whole.ts'
 
 const COLUMNS = 'id:int64,v:string,at:timestamp'
 const day = (n: number, until = n + 1): ByDate => ({ field: 'at', since: `2020-12-${String(n).padStart(2, '0')}T00:00:00.000000Z`, until: `2020-12-${String(until).padStart(2, '0')}T00:00:00.000000Z` })
@@ -43,13 +44,13 @@ export function dateCases(get: () => Variant): void {
     const file = (seq = 1): Delivery => ({ seq, records: RECORDS })
     const again = (seq = 1): Delivery => ({ seq, records: RECORDS, again: true })
 
-    for (const request of [{ columns: COLUMNS }, { columns: COLUMNS, key: 'id' }, { columns: COLUMNS, key: 'id', mode: 'upsert' }, { columns: COLUMNS, key: 'id', mode: 'upsert', keep: 'max:at' }]) {
+    for (const [turn, request] of [{ columns: COLUMNS }, { columns: COLUMNS, key: 'id' }, { columns: COLUMNS, key: 'id', mode: 'upsert' }, { columns: COLUMNS, key: 'id', mode: 'upsert', keep: 'max:at' }].entries()) {
       test(`any order of days, then everything, is everything at once (${request.key === undefined ? 'append' : (request.keep ?? request.mode ?? 'dedupe')})`, async () => {
         const whole = await Scene.open(get(), request)
         await whole.load([file()])
         await whole.load([{ seq: 2, records: [r(1, '2020-12-20 00:00:00', 'late')] }])
         await whole.check()
-        for (const order of [[day(8), day(9), undefined], [day(9), day(8), undefined], [day(9, 20), day(1, 12), day(30, 31), undefined]]) {
+        for (const order of oneOf([[day(8), day(9), undefined], [day(9), day(8), undefined], [day(9, 20), day(1, 12), day(30, 31), undefined]], turn)) {
           const scene = await Scene.open(get(), request)
           for (const [at, dates] of order.entries()) {
             const batch = scene.batch([at === 0 ? file() : again()])

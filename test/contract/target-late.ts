@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Scene, counted } from './scene.ts'
 import type { Variant } from './scene.ts'
+import { oneOf } from '../whole.ts'
 
 const COLUMNS = 'id:int64,v:string,n:int64'
 const r = (id: number, v: string, n: number | null = null): object => ({ id, v, n })
@@ -77,9 +78,9 @@ export function lateCases(get: () => Variant): void {
     test('every order of the same five arrivals gives one table', async () => {
       const arrivals = [1, 2, 3, 4, 5].map((seq) => ({ seq, records: [r(1, 'ab'[seq % 2] ?? '', seq % 3), r(seq % 3, 'x', 7)] }))
       const orders = [[5, 4, 3, 2, 1], [3, 1, 5, 2, 4], [2, 5, 1, 4, 3]]
-      for (const keep of ['first', 'error', 'last', 'max:n', 'min:n']) {
+      for (const [turn, keep] of ['first', 'error', 'last', 'max:n', 'min:n'].entries()) {
         const mode = keep === 'first' || keep === 'error' ? 'dedupe' : 'upsert'
-        for (const order of orders) {
+        for (const order of oneOf(orders, turn)) {
           const scene = await Scene.open(get(), { columns: COLUMNS, key: 'id', mode, keep })
           for (const seq of order) await scene.load(arrivals.filter((arrival) => arrival.seq === seq))
           await scene.check()

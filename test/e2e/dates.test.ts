@@ -10,6 +10,7 @@ import type { LoadOptions, LoadResult } from '../../src/index.ts'
 import { openBrowser } from '../../src/service/browse.ts'
 import { checkup } from '../../src/service/doctor.ts'
 import { documentOf, scratch, sluice } from '../command.ts'
+import { oneOf, thinned } from '../whole.ts'
 
 type Target = 'delta' | 'sqlite'
 type Mode = 'append' | 'dedupe' | 'upsert'
@@ -79,7 +80,7 @@ for (const target of ['delta', 'sqlite'] as const) {
       const once = await whole.run()
       assert.deepEqual([once.balance.read, once.balance.skipped, once.balance.quarantined, once.dates], [84, 0, mode === 'append' ? 1 : 2, null])
       const expected = await whole.contents()
-      for (const order of mode === 'append' ? ORDERS : ORDERS.slice(1, 2)) {
+      for (const order of mode === 'append' ? oneOf(ORDERS, target === 'delta' ? 2 : 0) : ORDERS.slice(1, 2)) {
         const { run, contents } = world(t, target, mode)
         for (const [at, n] of order.entries()) {
           const result = await run(day(n))
@@ -135,7 +136,7 @@ for (const target of ['delta', 'sqlite'] as const) {
     await whole.run()
     const expected = await whole.contents()
     const own = target === 'delta' ? ['delta.link.before', 'delta.link.after'] : ['sqlite.arrival.after', 'sqlite.commit.after']
-    for (const point of ['ledger.claim.after', 'ledger.settle.before', ...own]) {
+    for (const point of thinned(['ledger.claim.after', ...own, 'ledger.settle.before'], 3)) {
       const folder = scratch(t)
       const { options, run, contents } = world(t, target, 'append', folder)
       await run(day(8))

@@ -18,6 +18,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { load } from '../../src/index.ts'
+import { BATCH_LIMIT } from '../../src/pipeline/ingest.ts'
+import { openModels } from '../../src/service/models.ts'
 import { close, copyFolder, difference, examine, inFolder, runCases, sluice } from './harness.ts'
 import { baseName, expectedPoints, isPartOf } from './points.ts'
 
@@ -88,16 +90,22 @@ function grown({ scene, target }: Pick<Scene, 'scene' | 'target'>): number {
   return scene === 'grown' ? GROWN_COMMITS[target] : scene === 'fresh' ? 0 : FEW_COMMITS
 }
 
+/** Every file is a commit, though one load brings a hundred of them. */
 async function grow(c: Omit<Scene, 'expected'>, folder: string): Promise<void> {
   writeFileSync(join(folder, 'model.sql'), MODEL)
-  for (let n = 0; n < grown(c); n++) {
+  const paths = Array.from({ length: grown(c) }, (_, n) => {
     const path = join(folder, `seed-${n}.ndjson`)
     writeFileSync(path, `${JSON.stringify({ id: `k${n}`, v: 0, note: 'old' })}\n`)
-    await load({
-      paths: [path], into: 't', mode: c.mode, ...(c.mode === 'append' ? {} : { key: 'id' }), columns: COLUMNS, to: place(c, folder), dataDir: join(folder, c.scene === 'adopt' ? 'other' : 'data'), jobs: 1, ...(c.scene === 'apart' ? { partitionBy: 'note' } : {}),
-      ...(c.mode === 'upsert' && n === grown(c) - 1 ? { models: [join(folder, 'model.sql')] } : {}),
+    return path
+  })
+  const seed = (some: readonly string[], models: string[]): Promise<unknown> =>
+    load({
+      paths: [...some], into: 't', mode: c.mode, ...(c.mode === 'append' ? {} : { key: 'id' }), columns: COLUMNS, to: place(c, folder), dataDir: join(folder, c.scene === 'adopt' ? 'other' : 'data'), jobs: 1, ...(c.scene === 'apart' ? { partitionBy: 'note' } : {}), models,
     })
-  }
+  // One replace is one commit, whatever it brings.
+  const before = c.mode === 'replace' ? paths.slice(0, -1).map((path) => [path]) : [paths.slice(0, -1)]
+  for (const some of before) if (some.length > 0) await seed(some, [])
+  if (paths.length > 0) await seed(paths.slice(-1), c.mode === 'upsert' ? [join(folder, 'model.sql')] : [])
 }
 
 /** What must be in the table after the load, by hand: independent of all code of the product. */
@@ -131,9 +139,10 @@ async function check(scene: Scene, folder: string): Promise<void> {
   if (wrong !== null) throw new Error(wrong)
   if (found.broken.length > 0) throw new Error(`doctor: ${found.broken.join('; ')}`)
   if (scene.mode !== 'upsert') return
-  const shown = await sluice(['models', 'show', 'newest', '--to', place(scene, folder), '--data-dir', join(folder, 'data'), '--limit', '1000', '--json'])
-  const { item, items } = JSON.parse(shown.stdout) as { item: { state: string }; items: { id: string; v: number; records: number }[] }
-  const model = items.map(({ id, v, records }) => `${id} ${v} ${records}`).toSorted()
+  // In this process: a command that says the same would be a third process of every kill.
+  const book = await openModels({ sources: [], to: place(scene, folder), dataDir: join(folder, 'data') })
+  const { item, columns, rows } = await book.show('newest', 1000).finally(() => book.close())
+  const model = rows.map((row) => ['id', 'v', 'records'].map((name) => String(row[columns.indexOf(name)])).join(' ')).toSorted()
   const wanted = scene.expected.map((row) => `${/id="(\w+)"/.exec(row)?.[1] ?? ''} ${/v=(\d+)n/.exec(row)?.[1] ?? ''} 1`).toSorted()
   if (item.state !== 'fresh') throw new Error(`the model is ${item.state}`)
   const behind = difference(model, wanted)
@@ -159,6 +168,7 @@ async function kill({ scene, point, how }: Kill): Promise<void> {
   })
 }
 
+BATCH_LIMIT.files = 1
 await inFolder('scenes', async (root) => {
   const scenes: Scene[] = []
   for (const mode of MODES) {

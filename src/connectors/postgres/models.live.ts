@@ -31,8 +31,7 @@ async function open(): Promise<ModelVariant & { url: string }> {
   }
 }
 
-modelContract('postgres', open)
-
+// First: which failpoints there are is listened to before anything else passes some.
 const dying = await open()
 after(() => dying.dispose())
 await modelDeaths('postgres', dying, {
@@ -40,6 +39,8 @@ await modelDeaths('postgres', dying, {
   first: ['models.make', 'models.key', 'models.record'],
   second: ['models.touched', 'models.touch', 'models.groups', 'models.settle', 'models.index', 'models.delete', 'models.insert', 'models.record'],
 })
+
+modelContract('postgres', open)
 
 test('uuid5 without pgcrypto gives the same ids', async () => {
   const database = await ownDatabase()
