@@ -141,8 +141,11 @@ async function check(scene: Scene, folder: string): Promise<void> {
   if (scene.mode !== 'upsert') return
   // In this process: a command that says the same would be a third process of every kill.
   const book = await openModels({ sources: [], to: place(scene, folder), dataDir: join(folder, 'data') })
-  const { item, columns, rows } = await book.show('newest', 1000).finally(() => book.close())
-  const model = rows.map((row) => ['id', 'v', 'records'].map((name) => String(row[columns.indexOf(name)])).join(' ')).toSorted()
+  const shown = await book.show('newest', 1000).finally(async () => {
+    await book.close()
+  })
+  const { item, columns, rows } = shown
+  const model = rows.map((row) => ['id', 'v', 'records'].map((name) => `${row[columns.indexOf(name)] ?? '-'}`).join(' ')).toSorted()
   const wanted = scene.expected.map((row) => `${/id="(\w+)"/.exec(row)?.[1] ?? ''} ${/v=(\d+)n/.exec(row)?.[1] ?? ''} 1`).toSorted()
   if (item.state !== 'fresh') throw new Error(`the model is ${item.state}`)
   const behind = difference(model, wanted)
