@@ -141,9 +141,8 @@ async function check(scene: Scene, folder: string): Promise<void> {
   if (scene.mode !== 'upsert') return
   // In this process: a command that says the same would be a third process of every kill.
   const book = await openModels({ sources: [], to: place(scene, folder), dataDir: join(folder, 'data') })
-  const shown = await book.show('newest', 1000).finally(async () => {
-    await book.close()
-  })
+  const shown = await book.show('newest', 1000)
+  await book.close()
   const { item, columns, rows } = shown
   const model = rows.map((row) => ['id', 'v', 'records'].map((name) => `${row[columns.indexOf(name)] ?? '-'}`).join(' ')).toSorted()
   const wanted = scene.expected.map((row) => `${/id="(\w+)"/.exec(row)?.[1] ?? ''} ${/v=(\d+)n/.exec(row)?.[1] ?? ''} 1`).toSorted()
