@@ -35,7 +35,8 @@ const AGAIN = new Set(['DEADLOCK', 'SERIALIZATION', 'COMMIT_UNKNOWN'])
 const ENDED = new Set(['DEADLOCK', 'SERIALIZATION'])
 /** How often the server is asked what became of a commit: for half a minute. */
 const ASKED = 10
-const ASKED_AGAIN = new Set(['UNREACHABLE', 'COMMIT_UNKNOWN', 'TARGET_READ_ONLY'])
+/** Busy: with the commit that is asked after, perhaps. */
+const ASKED_AGAIN = new Set(['UNREACHABLE', 'COMMIT_UNKNOWN', 'TARGET_READ_ONLY', 'BUSY'])
 
 export interface TableOptions {
   store: Store

@@ -67,6 +67,8 @@ test('a password by reference is remembered as a reference', async (t) => {
   const to = `${plain}${plain.includes('?') ? '&' : '?'}password=file:pw`
   assert.equal(documentOf(await run(['load', 'a.ndjson', '--into', 'by_file', '--to', to, '--jobs', '1']))['exit'], 0)
   assert.equal((await run(['tables', 'count', 'by_file'])).code, 0, 'found without --to and without a password')
+  // Its schema may be named, too.
+  for (const name of ['by_file/1', 'public.by_file/1']) assert.deepEqual((documentOf(await run(['files', 'show', name]))['items'] as Record<string, unknown>[])[0]?.['path'], join(dir, 'a.ndjson'), name)
   const byEnv = `${plain}${plain.includes('?') ? '&' : '?'}password=env:MY_PASSWORD`
   assert.equal(documentOf(await run(['load', 'a.ndjson', '--into', 'by_env', '--to', byEnv, '--jobs', '1'], { MY_PASSWORD: password }))['exit'], 0)
   assert.equal((await run(['tables', 'count', 'by_env'], { MY_PASSWORD: password })).code, 0)
@@ -74,6 +76,20 @@ test('a password by reference is remembered as a reference', async (t) => {
   assert.equal(unset.code, 5)
   assert.match(String(documentOf(unset)['message']), /MY_PASSWORD, which holds its password, is not set/)
   assert.ok(!written(join(dir, 'data')).includes(password))
+})
+
+test('a role named as our schema finds the tables of others before our own', async (t) => {
+  const dir = scratch(t)
+  writeFileSync(join(dir, 'a.ndjson'), '{"id":1}\n')
+  const url = new URL(database.url)
+  ;[url.username, url.password] = ['sluice', password]
+  await database.ask(`CREATE ROLE sluice LOGIN SUPERUSER PASSWORD '${password}'`)
+  try {
+    assert.equal(documentOf(await sluice(['load', 'a.ndjson', '--into', 'batches', '--to', url.href, '--data-dir', 'data', '--jobs', '1', '--json'], { cwd: dir }))['exit'], 0)
+    assert.equal((await sluice(['sql', '--to', url.href, '--format', 'csv', 'select id from batches'], { cwd: dir })).stdout, 'id\n1\n')
+  } finally {
+    await database.ask('DROP OWNED BY sluice CASCADE; DROP ROLE sluice')
+  }
 })
 
 test('names that belong to others, and schemas where there are none', async (t) => {

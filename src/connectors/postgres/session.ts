@@ -52,6 +52,9 @@ export interface Access {
   location: string
 }
 
+/** A role named sluice would find our own tables before those that are meant: its search path begins with the schema of its name. */
+const NOT_OUR_SCHEMA = `SELECT set_config('search_path', regexp_replace(current_setting('search_path'), '"\\$user"\\s*,?\\s*', ''), false) WHERE current_user = 'sluice'`
+
 export class PostgresSession implements DatabaseSession {
   private readonly client: pg.Client
   private readonly location: string
@@ -88,7 +91,7 @@ export class PostgresSession implements DatabaseSession {
   private async prepare(writes: boolean): Promise<void> {
     const settings = [
       `SET client_encoding = 'UTF8'`, `SET TimeZone = 'UTC'`, `SET DateStyle = 'ISO, YMD'`, `SET IntervalStyle = 'iso_8601'`, 'SET extra_float_digits = 1', 'SET bytea_output = hex',
-      'SET standard_conforming_strings = on', 'SET synchronous_commit = on', `SET lock_timeout = ${LOCK_MS}`, 'SET statement_timeout = 0',
+      'SET standard_conforming_strings = on', NOT_OUR_SCHEMA, 'SET synchronous_commit = on', `SET lock_timeout = ${LOCK_MS}`, 'SET statement_timeout = 0',
       // A commit takes its time between two statements only where this process reads files.
       'SET idle_in_transaction_session_timeout = 600000', `SET client_connection_check_interval = ${CHECK_MS}`,
     ]

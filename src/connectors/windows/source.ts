@@ -61,7 +61,7 @@ export async function discoverWindows(question: WindowsQuestion, signal: AbortSi
     await sweepWorking(fs, folder).catch(() => undefined)
     throw thrown
   }
-  on(`${told.rows} rows were read into ${told.windows} ${told.windows === 1 ? 'window' : 'windows'}.${told.odd === 0 ? '' : ` ${told.odd} of them hold a value that is not of its column's type; the load decides about each.`}`)
+  on(`${told.rows} ${told.rows === 1 ? 'row was' : 'rows were'} read into ${told.windows} ${told.windows === 1 ? 'window' : 'windows'}.${told.odd === 0 ? '' : ` ${told.odd} of them ${told.odd === 1 ? 'holds' : 'hold'} a value that is not of its column's type; the load decides about each.`}`)
   return list(question)
 }
 
