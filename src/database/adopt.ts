@@ -12,7 +12,7 @@ import { KEY_WORDS, canBeKey } from '../core/types.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { Change } from './alter.ts'
 import type { Relation, StoredColumn } from './dialect.ts'
-import { FORMAT, growTable, keyIndex, ownTables } from './layout.ts'
+import { growTable, keyIndex, ownTables } from './layout.ts'
 import { receiptToJson } from './record.ts'
 import { first } from './session.ts'
 import { readState } from './state.ts'
@@ -63,7 +63,7 @@ export async function adoptForeign(change: Change, fence: number, definition: De
   for (const statement of growTable(dialect, table, null, schema, relation)) await session.run('database.columns', statement)
   await makeKey(change, definition, schema, relation)
   const rows = Number((await first(session, `SELECT count(*) AS n FROM ${name}`))?.['n'])
-  await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} (tbl, format, ledger, definition, schema, adopted) VALUES ($1, $2, $3, $4, $5, $6)`, [table, FORMAT, ledger, JSON.stringify(definition), JSON.stringify(schema), rows])
+  await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} (tbl, format, ledger, definition, schema, adopted) VALUES ($1, $2, $3, $4, $5, $6)`, [table, dialect.format, ledger, JSON.stringify(definition), JSON.stringify(schema), rows])
   await say(change, state, fence, rows)
 }
 

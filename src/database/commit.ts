@@ -14,9 +14,9 @@ import type { ModelWork } from '../core/model.ts'
 import { mayEnter } from '../core/interval.ts'
 import { describeSchema, fits, fold, mergeSchema } from '../core/schema.ts'
 import type { CommittedArrival, DeltaOf, Receipt } from '../core/target.ts'
-import { fillDelta, openDelta } from './delta.ts'
+import { DeltaRows, openDelta } from './delta.ts'
 import type { Incoming, Store } from './dialect.ts'
-import { FORMAT, growTable, keyIndex, keyIndexes, lateIndex, ownTables } from './layout.ts'
+import { growTable, keyIndex, keyIndexes, lateIndex, ownTables } from './layout.ts'
 import { refreshIn } from './models.ts'
 import { receiptToJson, rejectFromSql } from './record.ts'
 import { writeSound } from './refused.ts'
@@ -24,7 +24,7 @@ import type { Sound } from './refused.ts'
 import { replacedRows } from './resolution.ts'
 import { askable } from './rules.ts'
 import type { Rule } from './rules.ts'
-import type { Check, Work } from './resolution.ts'
+import type { Check, Watcher, Work } from './resolution.ts'
 import { first, total } from './session.ts'
 import type { Count, DatabaseSession } from './session.ts'
 import { readReceipt, readStanding, readState } from './state.ts'
@@ -72,7 +72,7 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   const schema = mergeSchema(state.schema, staged.schema)
   dialect.checkOrder(definition, schema)
   await make(job, state, schema)
-  await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} (tbl, format, ledger, definition, schema) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema`, [table, FORMAT, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
+  await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} (tbl, format, ledger, definition, schema) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema`, [table, dialect.format, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
 
   const { table: name } = dialect.names(table)
   const replaces = definition.mode === 'replace'
@@ -85,11 +85,14 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   if (late) for (const statement of lateIndex(dialect, table, schema, definition.key)) await session.run('database.late', statement)
   const indexes = keyIndex(dialect, table, schema, definition.key, state.relation)
   if (state.exists) for (const statement of indexes) await session.run('database.index', statement)
-  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, partitioned: state.relation?.partitioned === true, indexes: state.exists ? [] : indexes, checks: checksOf(store, state, schema, definition), stored: state.adopted === null ? [] : schema.map((column) => state.relation?.columns.find(({ name }) => fold(name) === fold(column.name))), rules: rulesOf(state, schema, definition), known: job.known ?? [], trial: job.trial ?? null, keyNames: [bare(dialect.names(table).keyIndex?.name ?? ''), ...keyIndexes(state.relation, definition.key)] }
+  const watchers: Watcher[] = []
+  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, partitioned: state.relation?.partitioned === true, indexes: state.exists ? [] : indexes, watchers, checks: checksOf(store, state, schema, definition), stored: state.adopted === null ? [] : schema.map((column) => state.relation?.columns.find(({ name }) => fold(name) === fold(column.name))), rules: rulesOf(state, schema, definition), known: job.known ?? [], trial: job.trial ?? null, keyNames: [bare(dialect.names(table).keyIndex?.name ?? ''), ...keyIndexes(state.relation, definition.key)] }
 
   if (job.delta !== undefined) await openDelta(store, session, table, schema, job.delta)
+  const delta = job.delta === undefined ? null : new DeltaRows(store, session, schema, job.delta)
+  if (delta !== null) watchers.push(delta)
   const models = job.models === undefined || store.models === undefined ? null : await refreshIn(store.models, session, job.models, { table, before: state.version }, job.failing ?? new Map())
-  if (models !== null) work.touched = models.touched
+  if (models !== null) watchers.push(models)
   if (replaces) models?.untold()
   const aside = await asideRows(work)
   const sound = await write(work)
@@ -99,7 +102,7 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   const [inserted, updated] = [total(changes.inserted), total(changes.updated)]
   checkBalance(counts, { before: kept, after: kept + inserted })
   if (replaced + evicted !== updated) throw broken(`${updated} rows were updated, but ${replaced} of the old ones are kept and ${evicted} put aside`)
-  const filled = job.delta === undefined ? inserted + updated : await fillDelta(work, job.delta)
+  const filled = delta?.filled ?? inserted + updated
   if (filled !== inserted + updated) throw broken(`${inserted} + ${updated} rows came in, ${filled} of them into the delta`)
   const receipt = await record(job, state, { counts, rows: kept + inserted, evicted, byTarget: total(changes.repeated, '0') + total(sound.refused) + job.incoming.refused }, loaded)
   return { receipt: models === null ? receipt : { ...receipt, models: await models.finish(receipt.version) }, known: false }

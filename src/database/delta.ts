@@ -8,8 +8,8 @@ import type { Schema } from '../core/schema.ts'
 import type { DeltaOf } from '../core/target.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { Store } from './dialect.ts'
-import { columnList } from './layout.ts'
-import type { Work } from './resolution.ts'
+import { columnList, ownTable } from './layout.ts'
+import type { Watcher } from './resolution.ts'
 import { first } from './session.ts'
 import type { DatabaseSession } from './session.ts'
 
@@ -23,15 +23,16 @@ export async function openDelta(store: Store, session: DatabaseSession, table: s
   store.checkName(delta.table)
   const { table: name } = dialect.names(delta.table)
   if (name === dialect.names(table).table) throw refused('that is the table itself.')
-  await session.run('database.delta-own', `CREATE TABLE IF NOT EXISTS ${dialect.own('deltas')} (name TEXT PRIMARY KEY, tbl TEXT NOT NULL, run TEXT NOT NULL)`)
-  const known = await first(session, `SELECT tbl, run FROM ${dialect.own('deltas')} WHERE name = $1`, [name])
+  for (const statement of ownTable(dialect, 'deltas')) await session.run('database.delta-own', statement)
+  const remembered = dialect.deltaName(delta.table)
+  const known = await first(session, `SELECT tbl, run FROM ${dialect.own('deltas')} WHERE name = $1`, [remembered])
   const relation = await store.relation(session, delta.table)
   const columns = schema.map((column) => `${quoteName(column.name)} ${dialect.sqlType(column.type)}`)
   if (known === undefined) {
     if (relation !== null) throw refused(`${store.location} has something else of this name.`)
     await store.makeRoom(session, delta.table)
-    await session.run('database.delta-table', `CREATE TABLE ${name} (${[...columns, `_place ${dialect.integer} NOT NULL`].join(', ')})`)
-    await session.run('database.delta-run', `INSERT INTO ${dialect.own('deltas')} VALUES ($1, $2, $3)`, [name, table, delta.run])
+    await session.run('database.delta-table', `CREATE TABLE ${name} (${[...columns, `_place ${dialect.integer} NOT NULL`].join(', ')})${dialect.ending}`)
+    await session.run('database.delta-run', `INSERT INTO ${dialect.own('deltas')} VALUES ($1, $2, $3)`, [remembered, table, delta.run])
     return
   }
   if (known['tbl'] !== table) throw refused(`it is the delta of ${String(known['tbl'])}.`)
@@ -39,22 +40,29 @@ export async function openDelta(store: Store, session: DatabaseSession, table: s
   const has = new Set(relation.columns.map((column) => fold(column.name)))
   for (const [at, column] of schema.entries()) if (!has.has(fold(column.name))) await session.run('database.delta-table', `ALTER TABLE ${name} ADD COLUMN ${columns[at] ?? ''}`)
   if (known['run'] === delta.run) return
-  await session.run('database.delta-run', `UPDATE ${dialect.own('deltas')} SET run = $1 WHERE name = $2`, [delta.run, name])
+  await session.run('database.delta-run', `UPDATE ${dialect.own('deltas')} SET run = $1 WHERE name = $2`, [delta.run, remembered])
   await session.run('database.delta-empty', `DELETE FROM ${name}`)
 }
 
-/** Rows that this commit brought go in; rows of the same run that it took out of the table leave. Answers how many went in. */
-export async function fillDelta(work: Work, delta: DeltaOf): Promise<number> {
-  const { store, session, table, schema, batch, incoming, fresh } = work
-  const { own, names } = store.dialect
-  const { table: main, losers } = names(table)
-  const { table: into } = names(delta.table)
-  await session.run('database.delta-leave', `DELETE FROM ${into} WHERE _place IN (
-    SELECT _place FROM ${losers} WHERE _sluice_batch = $1 AND _sluice_outcome = 'replaced'
-    UNION ALL SELECT place FROM ${own('rejects')} WHERE tbl = $2 AND batch = $1 AND evicted = 1)`, [batch, table])
-  const columns = columnList(schema)
-  const from = [...schema.map((column) => `t.${quoteName(column.name)}`), 't._place'].join(', ')
-  // Into an empty table everything came with this batch, and its winners may never have been brought into the session.
-  const rows = fresh ? `${main} t` : `${main} t JOIN ${incoming.winners} w ON w.place = t._place`
-  return session.run('database.delta-fill', `INSERT INTO ${into} (${columns}) SELECT ${from} FROM ${rows}`)
+/** Rows of the same run that leave the table leave the delta, and rows that came go in. */
+export class DeltaRows implements Watcher {
+  /** Rows that went in. */
+  filled = 0
+  private readonly session: DatabaseSession
+  private readonly into: string
+  private readonly columns: string
+
+  constructor({ dialect }: Store, session: DatabaseSession, schema: Schema, delta: DeltaOf) {
+    this.session = session
+    this.into = dialect.names(delta.table).table
+    this.columns = columnList(schema)
+  }
+
+  async leave(relation: string): Promise<void> {
+    await this.session.run('database.delta-leave', `DELETE FROM ${this.into} WHERE _place IN (SELECT _place FROM ${relation} AS r)`)
+  }
+
+  async come(relation: string): Promise<void> {
+    this.filled = await this.session.run('database.delta-fill', `INSERT INTO ${this.into} (${this.columns}) SELECT ${this.columns} FROM ${relation} AS r`)
+  }
 }

@@ -26,15 +26,27 @@ export interface Names {
 export interface Dialect {
   /** In messages: PostgreSQL. */
   readonly product: string
+  /** Grows when the layout changes so that an older Sluice would read it wrongly. */
+  readonly format: number
   /** Type of whole numbers in own tables. */
   readonly integer: 'BIGINT' | 'INTEGER'
   readonly mostColumns: number
+  /** What ends a statement that makes a table. */
+  readonly ending: string
   /** Are keys held, and rejects found, by indexes? */
   readonly indexes: boolean
   /** False: a statement that fails ends the transaction. */
   readonly savepoints?: false
+  /** Can it take over tables that others made, and live with columns of theirs? */
+  readonly adopts: boolean
+  /** Does a row keep its row id when it is updated? */
+  readonly idsStay: boolean
   own(table: OwnTable): string
+  /** Statements that make an own table, where they are others than those of `layout.ts`. */
+  ownTable?(table: OwnTable): readonly string[]
   names(table: string): Names
+  /** The name by which a delta is remembered. */
+  deltaName(table: string): string
   /** Type of a column that Sluice makes. */
   sqlType(type: ColumnType): string
   /** The type that a column of somebody else's table has for Sluice; null: none that would keep its values exactly. */
@@ -147,6 +159,10 @@ export interface Store {
   isRepeated(thrown: unknown, keys: readonly string[]): boolean
   /** Was a row refused for another reason? Then what the database says of it; else null. */
   refusal(thrown: unknown, keys: readonly string[]): string | null
+  /** What the database finds wrong with itself. Absent: it cannot say. */
+  inspect?(session: DatabaseSession): Promise<string[]>
+  /** What it says when it cannot read itself any more; null: something else was thrown. */
+  damage?(thrown: unknown): string | null
   /** Absent: it keeps no models. */
   readonly models?: ModelRoom
 }

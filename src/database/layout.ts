@@ -15,30 +15,42 @@ import { SluiceError } from '../core/errors.ts'
 import { findColumn, fold } from '../core/schema.ts'
 import type { Column, Row, Schema } from '../core/schema.ts'
 import { quoteName } from '../sql/quote.ts'
-import type { Dialect, Relation, StoredColumn } from './dialect.ts'
+import type { Dialect, OwnTable, Relation, StoredColumn } from './dialect.ts'
 import type { SqlRow } from './session.ts'
 
-/** Grows when the layout changes so that an older Sluice would read it wrongly. */
-export const FORMAT = 1
+/** Statements that make one of Sluice's tables, which all tables of a database share. */
+export function ownTable(dialect: Dialect, table: OwnTable): readonly string[] {
+  if (dialect.ownTable !== undefined) return dialect.ownTable(table)
+  const { own, integer, indexes } = dialect
+  switch (table) {
+    case 'meta':
+      return [`CREATE TABLE IF NOT EXISTS ${own('meta')} (tbl TEXT PRIMARY KEY, format ${integer} NOT NULL, ledger TEXT NOT NULL, definition TEXT NOT NULL, schema TEXT NOT NULL, adopted ${integer})`]
+    case 'batches':
+      return [`CREATE TABLE IF NOT EXISTS ${own('batches')} (
+        tbl TEXT NOT NULL, version ${integer} NOT NULL, id TEXT NOT NULL, lane ${integer} NOT NULL, fence ${integer} NOT NULL,
+        highest ${integer} NOT NULL, rows ${integer} NOT NULL, receipt TEXT NOT NULL,
+        PRIMARY KEY (tbl, version), UNIQUE (tbl, id), UNIQUE (tbl, lane, fence))`]
+    case 'arrivals':
+      return [`CREATE TABLE IF NOT EXISTS ${own('arrivals')} (
+        tbl TEXT NOT NULL, seq ${integer} NOT NULL, sha256 TEXT NOT NULL, generation ${integer} NOT NULL, batch TEXT NOT NULL,
+        field TEXT, since TEXT, until TEXT, path TEXT NOT NULL, size ${integer} NOT NULL, read ${integer} NOT NULL, inserted ${integer} NOT NULL,
+        updated ${integer} NOT NULL, duplicate ${integer} NOT NULL, stale ${integer} NOT NULL, skipped ${integer} NOT NULL, quarantined ${integer} NOT NULL,
+        PRIMARY KEY (tbl, seq, batch), UNIQUE (tbl, sha256, generation, batch))`]
+    case 'rejects':
+      return [
+        `CREATE TABLE IF NOT EXISTS ${own('rejects')} (
+        tbl TEXT NOT NULL, place ${integer} NOT NULL, batch TEXT NOT NULL, "offset" ${integer}, code TEXT NOT NULL, "column" TEXT,
+        value TEXT, message TEXT NOT NULL, raw TEXT, evicted ${integer} NOT NULL)`,
+        ...(indexes ? [`CREATE INDEX IF NOT EXISTS rejects_by_place ON ${own('rejects')} (tbl, place)`, `CREATE INDEX IF NOT EXISTS rejects_by_batch ON ${own('rejects')} (tbl, batch, place)`] : []),
+      ]
+    case 'deltas':
+      return [`CREATE TABLE IF NOT EXISTS ${own('deltas')} (name TEXT PRIMARY KEY, tbl TEXT NOT NULL, run TEXT NOT NULL)`]
+  }
+}
 
-/** Sluice's tables that all tables of a database share. */
-export function ownTables({ own, integer, indexes }: Dialect): string[] {
-  return [
-    `CREATE TABLE IF NOT EXISTS ${own('meta')} (tbl TEXT PRIMARY KEY, format ${integer} NOT NULL, ledger TEXT NOT NULL, definition TEXT NOT NULL, schema TEXT NOT NULL, adopted ${integer})`,
-    `CREATE TABLE IF NOT EXISTS ${own('batches')} (
-      tbl TEXT NOT NULL, version ${integer} NOT NULL, id TEXT NOT NULL, lane ${integer} NOT NULL, fence ${integer} NOT NULL,
-      highest ${integer} NOT NULL, rows ${integer} NOT NULL, receipt TEXT NOT NULL,
-      PRIMARY KEY (tbl, version), UNIQUE (tbl, id), UNIQUE (tbl, lane, fence))`,
-    `CREATE TABLE IF NOT EXISTS ${own('arrivals')} (
-      tbl TEXT NOT NULL, seq ${integer} NOT NULL, sha256 TEXT NOT NULL, generation ${integer} NOT NULL, batch TEXT NOT NULL,
-      field TEXT, since TEXT, until TEXT, path TEXT NOT NULL, size ${integer} NOT NULL, read ${integer} NOT NULL, inserted ${integer} NOT NULL,
-      updated ${integer} NOT NULL, duplicate ${integer} NOT NULL, stale ${integer} NOT NULL, skipped ${integer} NOT NULL, quarantined ${integer} NOT NULL,
-      PRIMARY KEY (tbl, seq, batch), UNIQUE (tbl, sha256, generation, batch))`,
-    `CREATE TABLE IF NOT EXISTS ${own('rejects')} (
-      tbl TEXT NOT NULL, place ${integer} NOT NULL, batch TEXT NOT NULL, "offset" ${integer}, code TEXT NOT NULL, "column" TEXT,
-      value TEXT, message TEXT NOT NULL, raw TEXT, evicted ${integer} NOT NULL)`,
-    ...(indexes ? [`CREATE INDEX IF NOT EXISTS rejects_by_place ON ${own('rejects')} (tbl, place)`, `CREATE INDEX IF NOT EXISTS rejects_by_batch ON ${own('rejects')} (tbl, batch, place)`] : []),
-  ]
+/** Those that the first commit makes. */
+export function ownTables(dialect: Dialect): string[] {
+  return (['meta', 'batches', 'arrivals', 'rejects'] as const).flatMap((table) => ownTable(dialect, table))
 }
 
 /** Id of the newest batch of table $1 that brought arrivals. */
@@ -62,8 +74,8 @@ export function growTable(dialect: Dialect, table: string, from: Schema | null, 
   const lost = (column: Column): string => `${quoteName(column.name)} ${dialect.beside(column.type, there(column.name))}`
   const statements: string[] = []
   if (from === null) {
-    if (relation === null) statements.push(`CREATE TABLE ${names.table} (${[...to.map(own), `_place ${dialect.integer} NOT NULL`].join(', ')})`)
-    statements.push(`CREATE TABLE ${names.losers} (${[...to.map(lost), `_place ${dialect.integer} NOT NULL`, '_sluice_batch TEXT NOT NULL', '_sluice_outcome TEXT NOT NULL'].join(', ')})`)
+    if (relation === null) statements.push(`CREATE TABLE ${names.table} (${[...to.map(own), `_place ${dialect.integer} NOT NULL`].join(', ')})${dialect.ending}`)
+    statements.push(`CREATE TABLE ${names.losers} (${[...to.map(lost), `_place ${dialect.integer} NOT NULL`, '_sluice_batch TEXT NOT NULL', '_sluice_outcome TEXT NOT NULL'].join(', ')})${dialect.ending}`)
     return statements
   }
   for (const column of to.slice(from.length)) {

@@ -6,7 +6,7 @@ import type { Engine } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Model, ModelOutcome, ModelState, ModelWork } from '../core/model.ts'
 import type { Finding, ModelKeeper } from '../core/target.ts'
-import { driveAsync } from '../models/dialect.ts'
+import { drive } from '../models/dialect.ts'
 import type { ModelDialect, Steps } from '../models/dialect.ts'
 import { reachedBy } from '../models/graph.ts'
 import { rendered } from '../models/reading.ts'
@@ -15,6 +15,7 @@ import { ModelRefresh, ModelRefused } from '../models/refresh.ts'
 import type { TableChange } from '../models/refresh.ts'
 import { tokensOf } from '../models/token.ts'
 import type { Store } from './dialect.ts'
+import type { Watcher } from './resolution.ts'
 import type { DatabaseSession } from './session.ts'
 
 /** What a database has for models. */
@@ -62,12 +63,12 @@ function asWritten<T extends { name: string }>(found: readonly T[], models: read
 }
 
 function carryOut<T>(session: DatabaseSession, steps: Steps<T>): Promise<T> {
-  return driveAsync(steps, { run: (point, sql) => session.run(point, sql), all: (sql) => session.all(sql) })
+  return drive(steps, { run: (point, sql) => session.run(point, sql), all: (sql) => session.all(sql) })
 }
 
-/** Models of one commit; to be told of its rows before they leave and after they came. */
-export interface CommitModels {
-  touched(relation: string): Promise<void>
+/** Models of one commit. */
+export interface CommitModels extends Watcher {
+  /** All rows leave. */
   untold(): void
   /** @param after version of the table */
   finish(after: number): Promise<ModelOutcome[]>
@@ -79,8 +80,10 @@ export async function refreshIn(room: ModelRoom, session: DatabaseSession, work:
   const models = reachedBy(change.table, work.models.map((model) => inFull(model, room)))
   const refresh = new ModelRefresh(room.dialect, { ...work, models }, change, failing)
   await carryOut(session, refresh.begin())
+  const touch = (relation: string): Promise<void> => carryOut(session, refresh.touch(relation))
   return {
-    touched: (relation) => carryOut(session, refresh.touch(relation)),
+    leave: touch,
+    come: touch,
     untold: () => refresh.untold(),
     finish: async (after) => asWritten(await carryOut(session, refresh.finish(after)), work.models, room),
   }
@@ -97,11 +100,12 @@ export function databaseModels(open: (engine: Engine) => Store): ModelKeeper {
       await store.close()
     }
   }
-  const look = async <T>(store: Store, room: ModelRoom, work: (session: DatabaseSession) => Promise<T>): Promise<T | null> => {
+  /** Null: there is no database, or it has nothing to look at. */
+  const look = async <T>(store: Store, has: (session: DatabaseSession) => Promise<boolean>, work: (session: DatabaseSession) => Promise<T>): Promise<T | null> => {
     const session = await store.reading()
     if (session === null) return null
     try {
-      return (await room.isThere(session)) ? await work(session) : null
+      return await session.snapshot(async () => ((await has(session)) ? work(session) : null))
     } finally {
       await session.close()
     }
@@ -120,9 +124,12 @@ export function databaseModels(open: (engine: Engine) => Store): ModelKeeper {
         return work.models.map(({ name }) => ({ name, state: 'fresh', how: 'none', groups: null, rows: stateOf(name)?.rows ?? null, message: null }))
       }
       const once = (failing: ReadonlyMap<string, string>): Promise<ModelOutcome[]> => withStore(engine, async (room, store) => {
+        // Without a table there is nothing to make a model of, and no file is made for it.
+        if ((await look(store, (session) => store.hasOwn(session), () => Promise.resolve(true))) === null) {
+          return work.models.map(({ name, inputs }) => ({ name, state: 'waiting', how: 'none', groups: null, rows: null, message: `${inputs.join(' and ')} is not there yet.` }))
+        }
         const session = await store.writing(signal)
         try {
-          if (!(await store.hasOwn(session))) return work.models.map(({ name, inputs }) => ({ name, state: 'waiting', how: 'none', groups: null, rows: null, message: `${inputs.join(' and ')} is not there yet.` }))
           return await session.transaction('database.models', async () => {
             await room.prepare(session)
             const refresh = new ModelRefresh(room.dialect, { ...work, models: work.models.map((model) => inFull(model, room)) }, null, failing)
@@ -145,14 +152,14 @@ export function databaseModels(open: (engine: Engine) => Store): ModelKeeper {
     },
     states: (models, engine) =>
       withStore(engine, async (room, store) => {
-        const found = await look(store, room, (session) => carryOut(session, modelStates(room.dialect, models.map((model) => inFull(model, room)))))
+        const found = await look(store, (session) => room.isThere(session), (session) => carryOut(session, modelStates(room.dialect, models.map((model) => inFull(model, room)))))
         if (found === null) return models.map(({ name, hash, inputs }): ModelState => ({ name, state: 'new', hash, rows: null, inputs: inputs.map((input) => ({ name: input, held: null, now: null })), refreshed: null, message: null }))
         return asWritten(found, models, room).map((state) => ({ ...state, inputs: state.inputs.map((input) => ({ ...input, name: room.short(input.name) })) }))
       }),
     verify: (engine) =>
       withStore(engine, async (room, store) => {
         const { dialect } = room
-        const found = await look(store, room, async (session) => {
+        const found = await look(store, (session) => room.isThere(session), async (session) => {
           const findings: Finding[] = []
           for (const { name, row_count: says } of await session.all(`SELECT name, row_count FROM ${dialect.own} WHERE row_count IS NOT NULL ORDER BY name`)) {
             const path = store.uri(String(name))
@@ -169,7 +176,7 @@ export function databaseModels(open: (engine: Engine) => Store): ModelKeeper {
       withStore(engine, async (room, store) => {
         const { dialect } = room
         const full = room.full(name)
-        const found = await look(store, room, async (session) => {
+        const found = await look(store, (session) => room.isThere(session), async (session) => {
           const known = await session.all(`SELECT 1 AS found FROM ${dialect.own} WHERE name = $1 AND row_count IS NOT NULL`, [full])
           if (known.length === 0) return null
           const columns = (await session.all(dialect.columns(full))).map((row) => String(row['name']))

@@ -13,7 +13,7 @@ import { SluiceError } from '../core/errors.ts'
 import { tampering } from '../core/failpoint.ts'
 import { findColumn } from '../core/schema.ts'
 import type { Column, Schema } from '../core/schema.ts'
-import { beatsSql, keySql, lostSql, outcomeSql, sameSql } from '../resolve/database.ts'
+import { balanced, beatsSql, keySql, lostSql, outcomeSql, sameSql } from '../resolve/database.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import type { Incoming, Store, StoredColumn } from './dialect.ts'
 import { columnList, positions } from './layout.ts'
@@ -45,8 +45,7 @@ export interface Work {
    * does not fit into the cache.
    */
   indexes: readonly string[]
-  /** Told the rows that are about to leave the table, and those that came: a relation of the table's columns. */
-  touched?: (relation: string) => Promise<void>
+  watchers: readonly Watcher[]
   /** What the catalog excludes. */
   checks: readonly Check[]
   rules: readonly Rule[]
@@ -57,6 +56,14 @@ export interface Work {
   trial: number | null
   /** Names of the unique indexes on the key, as the database tells them in errors. */
   keyNames: readonly string[]
+}
+
+/** Who is told of a commit's rows, each time as a relation of the table's columns and `_place`. */
+export interface Watcher {
+  /** They are about to leave the table. */
+  leave(relation: string): Promise<void>
+  /** They came, all of them. */
+  come(relation: string): Promise<void>
 }
 
 /** A rule of the catalog for a column: rows for which `when` holds would be refused. */
@@ -135,10 +142,14 @@ export async function writeRows(work: Work): Promise<Changes> {
   const keep = work.definition.keep
   if (keep === null) {
     const inserted = work.fresh ? await fillIn(work) : await insertAll(work)
-    await work.touched?.(work.fresh ? work.store.dialect.names(work.table).table : cameRows(work, `${work.incoming.winners} i`))
+    await tellCome(work, work.fresh ? work.store.dialect.names(work.table).table : cameRows(work, `${work.incoming.winners} i`))
     return { inserted, updated: [], losers: [], repeated: [] }
   }
   return resolve(work, shapeOf(work, keep))
+}
+
+async function tellCome({ watchers }: Work, relation: string): Promise<void> {
+  for (const watcher of watchers) await watcher.come(relation)
 }
 
 /** Every winner as a new row. */
@@ -172,9 +183,14 @@ function cameRows(work: Work, from: string): string {
 /** @param select columns of the table in order, then the place */
 function insert({ store, session, table, schema }: Work, select: string): Promise<Count[]> {
   const into = store.dialect.names(table).table
+  return session.write({ point: 'database.insert', into, place: '_place', id: store.dialect.rowId(schema), sql: `INSERT INTO ${into} (${columnList(schema)}) ${tampered(select)}` })
+}
+
+/** Proves that the balance can fail: one row less or one more when a test asks for it. */
+function tampered(select: string): string {
   const how = tampering('write')
-  const rows = how === null ? select : how === 'drop' ? `SELECT * FROM (${select}) x LIMIT 1000000 OFFSET 1` : `${select} UNION ALL SELECT * FROM (${select} LIMIT 1) x`
-  return session.write({ point: 'database.insert', into, place: '_place', sql: `INSERT INTO ${into} (${columnList(schema)}) ${rows}` })
+  if (how === null) return select
+  return how === 'drop' ? `SELECT * FROM (${select}) x LIMIT 1000000 OFFSET 1` : `${select} UNION ALL SELECT * FROM (${select} LIMIT 1) x`
 }
 
 async function resolve(work: Work, shape: Shape): Promise<Changes> {
@@ -192,7 +208,7 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
   const { table } = store.dialect.names(work.table)
   if (work.fresh) {
     inserted = await fillIn(work)
-    await work.touched?.(table)
+    await tellCome(work, table)
     for (const statement of indexes) await session.run('database.index', statement)
   } else {
     await incoming.bring()
@@ -200,12 +216,12 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
     const joined = `${DECIDED} d JOIN ${incoming.winners} i ON i.place = d.place`
     const met = `${DECIDED} d JOIN ${incoming.winners} i ON i.place = d.place JOIN ${table} t ON ${metSql(work, shape)}`
     const leaving = `${work.partitioned ? met : `${DECIDED} d JOIN ${table} t ON t.${shape.id} = d.target`} WHERE d.outcome = 'updated'`
-    await work.touched?.(`(SELECT t.* FROM ${leaving})`)
+    for (const watcher of work.watchers) await watcher.leave(`(SELECT t.* FROM ${leaving})`)
     if (shape.keep.rule === 'error') repeated.push(...(await putAside(work, shape, shape.stored('t'), 't._place', 'i.place', `${met} WHERE d.outcome = 'updated'`, true)))
     else losers.push(...(await lose(work, shape.stored('t'), 't._place', `'replaced'`, leaving)))
     updated = await update(work, shape)
     inserted = await insert(work, newRows(work, shape))
-    await work.touched?.(cameRows(work, `${joined} WHERE d.outcome IN ('inserted', 'updated')`))
+    await tellCome(work, cameRows(work, `${joined} WHERE d.outcome IN ('inserted', 'updated')`))
     for (const statement of indexes) await session.run('database.index', statement)
     losers.push(...(await lose(work, shape.staged('i'), 'i.place', 'd.outcome', `${joined} WHERE d.outcome IN ('duplicate', 'stale')`)))
     if (shape.keep.rule === 'error') {
@@ -291,14 +307,18 @@ function update(work: Work, shape: Shape, range = ''): Promise<Count[]> {
   const changed = schema.map((column, at) => ({ name: quoteName(column.name), at })).filter(({ at }) => !shape.key.includes(at))
   const assignments = [...changed.map(({ name, at }) => `${name} = ${pick(i, at)}`), '_place = i.place'].join(', ')
   const sql = `UPDATE ${into} AS t SET ${assignments} FROM ${DECIDED} d, ${incoming.winners} i WHERE d.outcome = 'updated' AND i.place = d.place AND ${metSql(work, shape)}${range}`
-  return session.write({ point: 'database.update', sql, into, place: '_place', standing: `t._place IN (SELECT place FROM ${DECIDED} WHERE outcome = 'updated')` })
+  const [id, of] = [`t.${shape.id}`, `FROM ${DECIDED} WHERE outcome = 'updated'`]
+  // By the row id only these rows are looked at, and not the whole table.
+  const standing = store.dialect.idsStay ? `(${id}, t._place) IN (SELECT target, place ${of})` : `t._place IN (SELECT place ${of})`
+  return session.write({ point: 'database.update', sql, into, place: '_place', standing })
 }
 
 /** Rows into the losers. */
 function lose({ store, session, table, batch, schema }: Work, values: readonly string[], place: string, outcome: string, from: string): Promise<Count[]> {
   const into = store.dialect.names(table).losers
-  const sql = `INSERT INTO ${into} (${columnList(schema)}, _sluice_batch, _sluice_outcome) SELECT ${[...values, `coalesce(${place}, 0)`].join(', ')}, ${quoteText(batch)}, ${outcome} FROM ${from}`
-  return session.write({ point: 'database.losers', sql, into, place: '_place', what: '_sluice_outcome' })
+  const rows = tampered(`SELECT ${[...values, `coalesce(${place}, 0)`].join(', ')}, ${quoteText(batch)}, ${outcome} FROM ${from}`)
+  const sql = `INSERT INTO ${into} (${columnList(schema)}, _sluice_batch, _sluice_outcome) ${rows}`
+  return session.write({ point: 'database.losers', sql, into, place: '_place', what: '_sluice_outcome', id: store.dialect.rowId(schema) })
 }
 
 /** Rows into the rejects, as KEY_REPEATED. */
@@ -320,7 +340,7 @@ function putAside(work: Work, shape: Shape, values: readonly string[], place: st
 /** A row as JSON text, null for what is absent. */
 export function rowJson({ store, schema }: Pick<Work, 'store' | 'schema'>, values: readonly string[]): string {
   const members = schema.map(({ name, type }, at) => `${quoteText(`${at === 0 ? '{' : ','}${JSON.stringify(name)}:`)} || coalesce(${pick(values, at) === 'NULL' ? 'NULL' : store.dialect.json(type, pick(values, at))}, 'null')`)
-  return `(${[...members, `'}'`].join(' || ')})`
+  return balanced([...members, `'}'`], '||')
 }
 
 function pairs(a: readonly string[], b: readonly string[], at: readonly number[]): [string, string][] {

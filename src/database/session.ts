@@ -19,6 +19,8 @@ export interface Writing {
   into: string
   place: string
   what?: string
+  /** The row id of `into`; `rowid` without. */
+  id?: string
   /**
    * For databases that cannot count what a statement returns: a condition on `t` that holds for the rows of an update
    * afterwards. An insert is counted by row numbers.
@@ -60,6 +62,13 @@ export interface DatabaseSession {
 /** The first row of an answer. */
 export async function first(session: Pick<DatabaseSession, 'all'>, sql: string, values: readonly SqlValue[] = []): Promise<SqlRow | undefined> {
   return (await session.all(sql, values))[0]
+}
+
+/** Counts what a statement wrote, where it cannot return it. @param mark the highest row id before it */
+export function writtenSql({ sql, into, place, what, id = 'rowid', standing }: Writing, mark: string): string {
+  const where = sql.startsWith('UPDATE') ? (standing ?? 'false') : `t.${id} > ${mark}`
+  const kind = what === undefined ? `''` : `CAST(t.${what} AS TEXT)`
+  return `SELECT t.${place} >> 32 AS seq, ${kind} AS what, count(*) AS n FROM ${into} AS t WHERE ${where} GROUP BY 1${what === undefined ? '' : ', 2'}`
 }
 
 /** Of all arrivals together, perhaps of one kind only. */

@@ -7,7 +7,6 @@ import { describeSchema, fold, isReserved } from '../core/schema.ts'
 import type { Schema } from '../core/schema.ts'
 import type { Head, Receipt } from '../core/target.ts'
 import type { Relation, Store } from './dialect.ts'
-import { FORMAT } from './layout.ts'
 import { datesFromSql, receiptFromJson } from './record.ts'
 import { first } from './session.ts'
 import type { DatabaseSession } from './session.ts'
@@ -47,7 +46,7 @@ export async function readState(store: Store, session: DatabaseSession, table: s
   const relation = await store.relation(session, table)
   if (meta === null) {
     if (relation === null) return nothing()
-    if (adopting && relation.kind === 'table') return foreign(store, relation)
+    if (adopting && dialect.adopts && relation.kind === 'table') return foreign(store, relation)
     throw new SluiceError('TABLE_FOREIGN', `${location} has a ${relation.kind} ${table} that Sluice did not make.`, { where })
   }
   if (ledger !== null && meta.ledger !== ledger) {
@@ -76,14 +75,16 @@ async function readMeta(store: Store, session: DatabaseSession, table: string): 
   const meta = store.dialect.own('meta')
   const row = await first(session, `SELECT f.newest, m.* FROM (SELECT max(format) AS newest FROM ${meta}) f LEFT JOIN (SELECT * FROM ${meta} WHERE tbl = $1) m ON true`, [table])
   const format = Number(row?.['newest'] ?? 0)
-  if (format > FORMAT) {
-    throw new SluiceError('TABLE_UNSUPPORTED', `${store.location} was written in format ${format}; this Sluice knows ${FORMAT}.`, { hint: 'Use the version that wrote it, or a newer one.' })
+  const known = store.dialect.format
+  if (format > known) {
+    throw new SluiceError('TABLE_UNSUPPORTED', `${store.location} was written in format ${format}; this Sluice knows ${known}.`, { hint: 'Use the version that wrote it, or a newer one.' })
   }
   if (row === undefined || row['tbl'] === null) return null
-  return { ledger: String(row['ledger']), definition: JSON.parse(String(row['definition'])) as Definition, schema: JSON.parse(String(row['schema'])) as Schema, adopted: row['adopted'] === null ? null : Number(row['adopted']) }
+  const adopted = row['adopted'] ?? null
+  return { ledger: String(row['ledger']), definition: JSON.parse(String(row['definition'])) as Definition, schema: JSON.parse(String(row['schema'])) as Schema, adopted: adopted === null ? null : Number(adopted) }
 }
 
-/** Our columns must be what the last commit left; others are left alone. Answers how many came first. */
+/** Our columns must be what the last commit left; others are left alone where tables can be others'. Answers how many came first. */
 function checkColumns(store: Store, table: string, relation: Relation, schema: Schema): number {
   const { location, dialect } = store
   const stored = new Map(relation.columns.map((column) => [fold(column.name), column]))
@@ -92,7 +93,8 @@ function checkColumns(store: Store, table: string, relation: Relation, schema: S
     return there === undefined || there.name !== column.name || !dialect.holds(there.type, column.type)
   })
   const place = relation.columns.findIndex(({ name }) => name === '_place')
-  if (relation.kind === 'table' && wrong.length === 0 && place >= 0) {
+  const strange = dialect.adopts ? 0 : relation.columns.length - schema.length - 1
+  if (relation.kind === 'table' && wrong.length === 0 && place >= 0 && strange === 0) {
     const before = new Set(relation.columns.slice(0, place).map(({ name }) => name))
     return schema.filter(({ name }) => before.has(name)).length
   }

@@ -265,8 +265,14 @@ export class DatabaseTable implements Table {
     }, [])
   }
 
-  verify(): Promise<Finding[]> {
-    return this.look((session, state) => verifyTable({ store: this.store, session, table: this.table, state }), [])
+  async verify(): Promise<Finding[]> {
+    try {
+      return await this.look((session, state) => verifyTable({ store: this.store, session, table: this.table, state }), [])
+    } catch (thrown) {
+      const message = this.store.damage?.(thrown) ?? null
+      if (message === null) throw thrown
+      return [{ grade: 'broken', path: this.uri, message }]
+    }
   }
 
   garbage(): Promise<string[]> {

@@ -9,7 +9,7 @@ export type Step = { do: 'run'; point: string; sql: string } | { do: 'rows'; sql
 export type Rows = readonly Readonly<Record<string, SqlValue>>[]
 /** Rows touched by `run`, or the rows of an answer. */
 export type Reply = number | Rows
-/** Work that asks for its steps one after another, so that sessions which wait and sessions which do not carry out the same. */
+/** Work that asks for its steps one after another. */
 export type Steps<T> = Generator<Step, T, Reply>
 
 export interface ModelDialect {
@@ -52,23 +52,8 @@ export function* rows(sql: string): Steps<Rows> {
   return (yield { do: 'rows', sql }) as Rows
 }
 
-/** Carries the steps out in a session that does not wait. */
-export function drive<T>(steps: Steps<T>, session: { run(point: string, sql: string): number; all(sql: string): Rows }): T {
-  for (let next = steps.next(0); ; ) {
-    if (next.done === true) return next.value
-    let reply: Reply
-    try {
-      reply = next.value.do === 'run' ? session.run(next.value.point, next.value.sql) : session.all(next.value.sql)
-    } catch (thrown) {
-      next = steps.throw(thrown)
-      continue
-    }
-    next = steps.next(reply)
-  }
-}
-
-/** The same in a session that waits. */
-export async function driveAsync<T>(steps: Steps<T>, session: { run(point: string, sql: string): Promise<number>; all(sql: string): Promise<Rows> }): Promise<T> {
+/** Carries the steps out. */
+export async function drive<T>(steps: Steps<T>, session: { run(point: string, sql: string): Promise<number>; all(sql: string): Promise<Rows> }): Promise<T> {
   for (let next = steps.next(0); ; ) {
     if (next.done === true) return next.value
     let reply: Reply

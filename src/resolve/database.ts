@@ -29,7 +29,7 @@ export function orderSql(keep: Keep, side: Side): string {
 
 /** True when every pair of expressions is equal, null being equal to null. */
 export function sameSql(pairs: readonly (readonly [string, string])[]): string {
-  return allOf(pairs.map(([a, b]) => `${a} IS NOT DISTINCT FROM ${b}`))
+  return pairs.length === 0 ? 'true' : balanced(pairs.map(([a, b]) => `${a} IS NOT DISTINCT FROM ${b}`), 'AND')
 }
 
 /** True when every pair is equal and not null: the join on a key. Flat, so that a planner sees each condition. */
@@ -37,12 +37,11 @@ export function keySql(pairs: readonly (readonly [string, string])[]): string {
   return pairs.map(([a, b]) => `${a} = ${b}`).join(' AND ')
 }
 
-/** AND as a balanced tree: SQLite takes expressions of depth 1,000 at most, and tables of 2,000 columns. */
-function allOf(terms: readonly string[]): string {
-  if (terms.length === 0) return 'true'
-  if (terms.length === 1) return `(${String(terms[0])})`
+/** Terms as a balanced tree: SQLite takes expressions of depth 1,000 at most, and tables of 2,000 columns. */
+export function balanced(terms: readonly string[], operator: 'AND' | '||'): string {
+  if (terms.length < 2) return `(${String(terms[0])})`
   const half = terms.length >> 1
-  return `(${allOf(terms.slice(0, half))} AND ${allOf(terms.slice(half))})`
+  return `(${balanced(terms.slice(0, half), operator)} ${operator} ${balanced(terms.slice(half), operator)})`
 }
 
 /** The class of a record that is not in the table: `same` tells whether it equals the final winner of its key. */

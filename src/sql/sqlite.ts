@@ -118,26 +118,40 @@ export class SqliteSession {
 
   /** BEGIN IMMEDIATE … COMMIT; rolled back when `work` throws. The commit has failpoints on both sides. */
   transaction<T>(point: string, work: () => T): T {
-    this.guard(() => this.db.exec('BEGIN IMMEDIATE'))
+    this.begin('IMMEDIATE')
     try {
       const result = work()
       crash(`${point}.before`)
-      this.guard(() => this.db.exec('COMMIT'))
+      this.commit()
       crash(`${point}.after`)
       return result
     } catch (thrown) {
-      if (this.db.isTransaction) this.db.exec('ROLLBACK')
+      this.rollback()
       throw thrown
     }
   }
 
+  /** For work that waits: `commit` or `rollback` must follow. DEFERRED: one state of the file from the first look on. */
+  begin(how: 'IMMEDIATE' | 'DEFERRED'): void {
+    this.guard(() => this.db.exec(`BEGIN ${how}`))
+  }
+
+  commit(): void {
+    this.guard(() => this.db.exec('COMMIT'))
+  }
+
+  /** Nothing happens when SQLite has ended the transaction itself. */
+  rollback(): void {
+    if (this.db.isTransaction) this.db.exec('ROLLBACK')
+  }
+
   /** Everything that `work` reads comes from one state of the file. */
   snapshot<T>(work: () => T): T {
-    this.guard(() => this.db.exec('BEGIN'))
+    this.begin('DEFERRED')
     try {
       return work()
     } finally {
-      if (this.db.isTransaction) this.guard(() => this.db.exec('COMMIT'))
+      if (this.db.isTransaction) this.commit()
     }
   }
 

@@ -135,7 +135,7 @@ for (const target of ['delta', 'sqlite'] as const) {
     const whole = world(t, target, 'append')
     await whole.run()
     const expected = await whole.contents()
-    const own = target === 'delta' ? ['delta.link.before', 'delta.link.after'] : ['sqlite.arrival.after', 'sqlite.commit.after']
+    const own = target === 'delta' ? ['delta.link.before', 'delta.link.after'] : ['database.arrival.after', 'database.commit.after']
     for (const point of thinned(['ledger.claim.after', ...own, 'ledger.settle.before'], 3)) {
       const folder = scratch(t)
       const { options, run, contents } = world(t, target, 'append', folder)

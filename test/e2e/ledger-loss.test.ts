@@ -83,7 +83,7 @@ for (const target of ['delta', 'sqlite'] as const) {
       await go(data)
       put('2.ndjson', 2)
       const to = target === 'delta' ? 'delta:' : `sqlite:${join(data, 't.db')}`
-      const killed = await sluice(['load', join(folder, 'in'), '--into', 't', '--to', to, '--data-dir', data], { env: { SLUICE_FAILPOINT: target === 'delta' ? 'delta.link.before' : 'sqlite.commit.before' } })
+      const killed = await sluice(['load', join(folder, 'in'), '--into', 't', '--to', to, '--data-dir', data], { env: { SLUICE_FAILPOINT: target === 'delta' ? 'delta.link.before' : 'database.commit.before' } })
       assert.equal(killed.signal, 'SIGKILL')
       for (const path of ['t.db', 't.db-wal', 't.db-shm', 'tables/t']) rmSync(join(data, path), { recursive: true, force: true })
       const { exit, files } = await go(data)

@@ -55,7 +55,7 @@ for (const to of ['delta:', 'sqlite:x.db']) {
     writeFileSync(join(room, 'a.ndjson'), FIRST)
     await sluice(['load', 'a.ndjson', '--into', 't', '--columns', COLUMNS, '--to', to], { cwd: room })
     // Every other step: test/contract/target-alter.ts.
-    const points = to === 'delta:' ? ['delta.link.before', 'delta.link.after'] : ['sqlite.commit.before', 'sqlite.commit.after']
+    const points = to === 'delta:' ? ['delta.link.before', 'delta.link.after'] : ['database.commit.before', 'database.commit.after']
     for (const [at, point] of points.entries()) {
       const accept = ['schema', 'accept', 't', `new${at}`, '--type', 'list<string>', '--to', to]
       const dead = await sluice(accept, { cwd: room, env: { SLUICE_FAILPOINT: point } })

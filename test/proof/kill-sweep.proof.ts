@@ -198,7 +198,7 @@ await inFolder('scenes', async (root) => {
     for (const point of await reached(scene)) {
       if (known.has(point)) continue
       known.add(point)
-      if (scene.mode === 'replace' && !/^. (delta|sqlite)\./.test(point)) continue
+      if (scene.mode === 'replace' && !/^. (delta|database|sqlite)\./.test(point)) continue
       kills.push({ scene, point, how: 'self' })
       if (point.startsWith('c ')) kills.push({ scene, point, how: 'parent' })
     }

@@ -11,7 +11,7 @@ import { SluiceError } from '../../core/errors.ts'
 import type { Model, ModelOutcome } from '../../core/model.ts'
 import { columnName, findColumn, fold, isReserved } from '../../core/schema.ts'
 import type { Column, ColumnType, Schema } from '../../core/schema.ts'
-import { driveAsync } from '../../models/dialect.ts'
+import { drive } from '../../models/dialect.ts'
 import type { ModelDialect } from '../../models/dialect.ts'
 import { duckdbColumns, duckdbSpeech } from '../../models/duckdb.ts'
 import { prove } from '../../models/full.ts'
@@ -132,7 +132,7 @@ class Refresh {
     const dialect: Pick<ModelDialect, 'table' | 'columns' | 'day' | 'within' | 'comparable'> = { ...duckdbSpeech, table: (name) => (name === model.name ? '_sluice_made' : this.view(name)), columns: (name) => duckdbColumns(name === model.name ? '_sluice_made' : this.view(name)) }
     const session = { run: async (_: string, sql: string) => this.session.exec(sql).then(() => 0), all: (sql: string) => this.session.rows(sql) }
     // eslint-disable-next-line require-yield -- nothing is to be asked: types decide nothing in DuckDB
-    const proven = model.grouping !== null && (await driveAsync(prove(dialect, model, model.grouping, function* () { return NO_TYPES }), session))
+    const proven = model.grouping !== null && (await drive(prove(dialect, model, model.grouping, function* () { return NO_TYPES }), session))
     return { schema, left: [...state.files.values()], came, refreshed: this.refreshed(came.reduce((sum, { rows }) => sum + rows, 0), proven) }
   }
 

@@ -94,12 +94,18 @@ function rowId(schema: Schema): string {
 
 export const duckdb: Dialect = {
   product: 'DuckDB',
+  format: 1,
   integer: 'BIGINT',
   mostColumns: MOST_COLUMNS,
+  ending: '',
   indexes: false,
   savepoints: false,
+  adopts: true,
+  // An update of a list or a struct is a new row.
+  idsStay: false,
   own: (table) => within(OWN_SCHEMA, table),
   names,
+  deltaName: (table) => names(table).table,
   sqlType,
   typeOf,
   beside: sqlType,

@@ -7,6 +7,7 @@ import type { Engine, Session } from '../../core/engine.ts'
 import type { SqlValue } from '../../core/effects.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { crash } from '../../core/failpoint.ts'
+import { writtenSql } from '../../database/session.ts'
 import type { Count, DatabaseSession, SqlRow, Writing } from '../../database/session.ts'
 import { quoteText } from '../../sql/quote.ts'
 import { CATALOG } from './dialect.ts'
@@ -72,14 +73,13 @@ export class DuckdbSession implements DatabaseSession {
     return Number(row?.['Count'] ?? 0)
   }
 
-  async write({ point, sql, values = [], place, what, into, standing }: Writing): Promise<Count[]> {
+  async write(writing: Writing): Promise<Count[]> {
+    const { point, sql, values = [], into } = writing
     const updates = sql.startsWith('UPDATE')
     // Rows of before have lower numbers, also those that this transaction wrote; these lie above 2^53.
     const [mark] = updates ? [] : await this.ask(`SELECT coalesce(max(rowid), -1) AS n FROM ${into}`)
     await this.run(point, sql, values)
-    const where = updates ? (standing ?? 'false') : `t.rowid > ${String(mark?.['n'])}`
-    const kind = what === undefined ? `''` : `CAST(t.${what} AS VARCHAR)`
-    const rows = await this.ask(`SELECT t.${place} >> 32 AS seq, ${kind} AS what, count(*) AS n FROM ${into} AS t WHERE ${where} GROUP BY ALL`)
+    const rows = await this.ask(writtenSql(writing, String(mark?.['n'])))
     return rows.map((row) => ({ seq: Number(row['seq']), what: String(row['what']), n: Number(row['n']) }))
   }
 

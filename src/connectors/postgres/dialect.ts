@@ -195,11 +195,16 @@ function value(answer: SqlValue | undefined): Value {
 
 export const postgres: Dialect = {
   product: 'PostgreSQL',
+  format: 1,
   integer: 'BIGINT',
   mostColumns: MOST_COLUMNS,
+  ending: '',
   indexes: true,
+  adopts: true,
+  idsStay: false,
   own: (table) => `${quoteName(OWN_SCHEMA)}.${quoteName(table)}`,
   names,
+  deltaName: (table) => names(table).table,
   sqlType,
   holds,
   typeOf,

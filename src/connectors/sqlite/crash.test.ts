@@ -64,9 +64,9 @@ test('killed at any failpoint, the batch is in or it is not, and doing it again 
   assert.equal(run(file, { SLUICE_FAILPOINT_LOG: log }), null)
   const whole = await contents(await open())
   const points = readFileSync(log, 'utf8').trim().split('\n').map((line) => line.slice(2))
-  assert.ok(points.includes('sqlite.commit.before') && points.includes('sqlite.update.after'))
+  assert.ok(points.includes('database.commit.before') && points.includes('database.update.after'))
   // After a step is before the next one; after the last one nothing follows.
-  for (const point of thinned(points.filter((name) => name.endsWith('.before') || name === 'sqlite.commit.after'), 4)) {
+  for (const point of thinned(points.filter((name) => name.endsWith('.before') || name === 'database.commit.after'), 4)) {
     // The second passing, where there is one, lies in the second batch.
     for (const hit of ['1', '2']) {
       file = join(folder, `${point}-${hit}`, 'data.db')
@@ -145,7 +145,7 @@ test('a journal that a dead process of somebody else left is rolled back, not st
 
 test('an abort before the commit leaves nothing', async () => {
   const abort = new AbortController()
-  setFailpointHandler({ crash: (point) => point === 'sqlite.record.after' && abort.abort(new Error('stopped')), tamper: () => null })
+  setFailpointHandler({ crash: (point) => point === 'database.record.after' && abort.abort(new Error('stopped')), tamper: () => null })
   const table = await open()
   await assert.rejects(table.apply(stage(1, FIRST), DEFINITION, { signal: abort.signal }), /stopped/)
   assert.equal((await table.head()).exists, false)

@@ -63,7 +63,7 @@ test('killed at any step of a delta, table and delta are those of the same commi
   const log = join(folder, 'log')
   assert.equal(run(join(folder, 'whole.db'), { SLUICE_FAILPOINT_LOG: log }), null)
   assert.deepEqual(delta(join(folder, 'whole.db')), [])
-  const passed = readFileSync(log, 'utf8').trim().split('\n').map((line) => line.slice(2)).filter((name) => name.startsWith('sqlite.delta-') || name.startsWith('sqlite.commit'))
+  const passed = readFileSync(log, 'utf8').trim().split('\n').map((line) => line.slice(2)).filter((name) => name.startsWith('database.delta-') || name.startsWith('database.commit'))
   const expected: Readonly<Record<number, string[]>> = { 0: [], 1: ['k 1', 'l 1'], 2: ['k 3', 'l 1', 'm 1'], 3: ['m 4', 'n 1'] }
   for (const point of new Set(passed)) {
     for (let hit = 1; hit <= passed.filter((name) => name === point).length; hit++) {
@@ -95,7 +95,7 @@ async function ofFormat1(file: string): Promise<void> {
       PRIMARY KEY (tbl, seq), UNIQUE (tbl, sha256, generation)
     ) STRICT, WITHOUT ROWID;
     INSERT INTO _sluice_arrivals SELECT tbl, seq, sha256, generation, batch, path, size, read, inserted, updated, duplicate, stale, skipped, quarantined FROM newer;
-    DROP TABLE newer; DROP TABLE _sluice_deltas; UPDATE _sluice_meta SET format = 1`)
+    DROP TABLE newer; DROP TABLE IF EXISTS _sluice_deltas; UPDATE _sluice_meta SET format = 1`)
   db.close()
 }
 
@@ -111,7 +111,7 @@ test('a file of format 1 is read as it is, and brought up by the next commit; ki
   assert.deepEqual(await table.standing([sha]), new Map([[sha, { generation: 0, seq: 1 }]]))
   assert.deepEqual(await table.verify(), [])
   assert.deepEqual(read(file, 'SELECT max(format) FROM _sluice_meta'), ['1'], 'reading changes nothing')
-  for (const [index, point] of ['sqlite.format.before', 'sqlite.format.after', 'sqlite.commit.before'].entries()) {
+  for (const [index, point] of ['sqlite.format.before', 'sqlite.format.after', 'database.commit.before'].entries()) {
     const copy = join(folder, `${index}.db`)
     const db = new DatabaseSync(file)
     db.exec('PRAGMA wal_checkpoint(TRUNCATE)')

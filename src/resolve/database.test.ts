@@ -7,7 +7,7 @@ import type { Keep } from '../core/definition.ts'
 import type { Value } from '../core/schema.ts'
 import { beats, reference } from './rule.ts'
 import type { Candidate } from './rule.ts'
-import { beatsSql, lostSql, outcomeSql, sameSql } from './sqlite.ts'
+import { beatsSql, lostSql, outcomeSql, sameSql } from './database.ts'
 
 const KEEPS: Keep[] = [{ rule: 'first' }, { rule: 'last' }, { rule: 'error' }, { rule: 'max', column: 'v' }, { rule: 'min', column: 'v' }]
 const db = new DatabaseSync(':memory:')
