@@ -25,7 +25,7 @@ const UNDISTURBED: Readonly<Record<string, string>> = {
   'sqlite.rollback': 'after a death',
   'ledger.rollback': 'after a death while the file was made',
   'database.ask': 'only after an answer that was lost (connectors/postgres/errors.live.ts loses it)',
-  'database.models': 'a refresh of models without a load (connectors/sqlite/models-crash.test.ts dies in the other one)',
+  'database.models': 'a refresh of models without a load (test/contract/models.ts passes it)',
   'database.late': 'only for arrivals out of their order (test/contract/target-late.ts passes it)',
   'database.rejects': 'only under keep error (test/contract/target-rejects.ts passes it)',
   'database.fill': 'only where a database takes a whole batch in one step (connectors/duckdb/crash.test.ts dies there)',
