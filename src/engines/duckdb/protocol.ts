@@ -106,7 +106,7 @@ export type ToParent =
   | { from: 'done'; id: number; value: unknown }
   /** `over`: its DuckDB can be asked nothing any more. */
   | { from: 'failed'; id: number; error: WireError; over: boolean }
-  | { from: 'event'; id: number; event: StageEvent | ConverterEvent }
+  | { from: 'events'; id: number; events: (StageEvent | ConverterEvent)[] }
   | { from: 'ask'; id: number; shas: string[] }
   | { from: 'chunk'; id: number; rows: Row[] }
 

@@ -7,6 +7,7 @@ import { openSplitter } from '../../formats/splitter.ts'
 import { installFailpoints } from '../../storage/failpoints.ts'
 import { installPoison } from '../../storage/poison.ts'
 import { Pulse } from '../../storage/pulse.ts'
+import { systemClock } from '../../storage/system.ts'
 import { Asked } from './answer.ts'
 import { convertFiles } from './convert.ts'
 import { Database, isOver } from './database.ts'
@@ -18,6 +19,7 @@ import { moves } from './motion.ts'
 import { readHere, stage } from './stage.ts'
 import { inspectPinned } from './inspect.ts'
 import { Flow, readStaged } from './streams.ts'
+import { Telling } from './telling.ts'
 
 installFailpoints('child')
 installPoison()
@@ -36,9 +38,11 @@ const connections = new Map<number, Connection>()
 const flows = new Map<number, Flow>()
 const questions = new Map<number, PromiseWithResolvers<ReadonlyMap<string, Standing>>>()
 
+// A parent that is gone is noticed by 'disconnect'; what could not be sent then has no reader.
+const telling = new Telling((message) => process.send?.(message, undefined, {}, () => undefined), systemClock)
+
 function tell(message: ToParent): void {
-  // A parent that is gone is noticed by 'disconnect'; what could not be sent then has no reader.
-  process.send?.(message, undefined, {}, () => undefined)
+  telling.tell(message)
 }
 
 async function databaseThatSpillsTo(temp: string): Promise<Database> {
@@ -87,7 +91,7 @@ async function answer(id: number, call: Call): Promise<unknown> {
         tell({ from: 'ask', id, shas })
         return question.promise
       }
-      const on = (event: StageEvent): void => tell({ from: 'event', id, event })
+      const on = (event: StageEvent): void => telling.event(id, event)
       try {
         return await stage(call.job, { memory, database, openSplitter, standing, on, pulse }, call.done)
       } finally {
@@ -95,7 +99,7 @@ async function answer(id: number, call: Call): Promise<unknown> {
       }
     }
     case 'split': {
-      const on = (event: StageEvent): void => tell({ from: 'event', id, event })
+      const on = (event: StageEvent): void => telling.event(id, event)
       try {
         return await readHere(call.job, { memory, openSplitter, on, pulse }, { range: call.range, hypothesis: call.hypothesis })
       } finally {
@@ -103,7 +107,8 @@ async function answer(id: number, call: Call): Promise<unknown> {
       }
     }
     case 'convert': {
-      const on = (event: ConverterEvent): void => tell({ from: 'event', id, event })
+      // A file that was converted stays so, whatever becomes of the next one: it is told at once.
+      const on = (event: ConverterEvent): void => tell({ from: 'events', id, events: [event] })
       try {
         return await convertFiles(call.job, { database: await database(), openSplitter, on, pulse })
       } finally {

@@ -184,7 +184,7 @@ export class Worker {
     const pending = this.pending.get(message.id)
     if (pending === undefined) return
     const { listener } = pending
-    if (message.from === 'event') this.listening(pending, () => listener.event?.(message.event))
+    if (message.from === 'events') this.listening(pending, () => message.events.forEach((event) => listener.event?.(event)))
     else if (message.from === 'chunk') listener.chunk?.(message.rows)
     else if (message.from === 'ask') void this.ask(message.id, pending, message.shas)
     else {
