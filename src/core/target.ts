@@ -160,6 +160,8 @@ export interface Table {
   latest(): Promise<readonly CommittedArrival[]>
   /** Every committed arrival in seq order, for rebuilding a ledger; one that came by dates once per commit, in their order. */
   arrivals(): AsyncIterable<CommittedArrival>
+  /** The same, those of the newest commits or numbers first: who ends early reads no more than it took. */
+  recent(): AsyncIterable<CommittedArrival>
   /**
    * Commits a staged batch: durable when it returns. The same batch twice answers the first receipt.
    * The first commit makes the table with `definition` and pins the schema.

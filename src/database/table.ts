@@ -48,6 +48,9 @@ export interface TableOptions {
   takes(from: ColumnType, to: ColumnType): boolean
 }
 
+/** Arrivals that are looked at together, newest first. */
+const RECENT = 200
+
 export class DatabaseTable implements Table {
   readonly uri: string
   private readonly store: Store
@@ -112,6 +115,22 @@ export class DatabaseTable implements Table {
   async *arrivals(): AsyncIterable<CommittedArrival> {
     const sql = `SELECT * FROM ${this.store.dialect.own('arrivals')} WHERE tbl = $1 ORDER BY seq, (SELECT b.version FROM ${this.store.dialect.own('batches')} b WHERE b.tbl = $1 AND b.id = batch)`
     for await (const rows of this.list(() => sql, [this.table], arrivalFromSql, true)) yield* rows
+  }
+
+  /** Page by page from the highest number down: a page costs the same however many there are. */
+  async *recent(): AsyncGenerator<CommittedArrival> {
+    for (let below: number | null = null; ; ) {
+      const where = below === null ? '' : ' AND seq < $2'
+      const from: string = `FROM ${this.store.dialect.own('arrivals')} WHERE tbl = $1`
+      // An arrival that came by dates has several rows, and a page has all of them.
+      const sql = `SELECT * ${from}${where} AND seq >= coalesce((SELECT min(seq) FROM (SELECT seq ${from}${where} ORDER BY seq DESC LIMIT ${RECENT}) AS page), 0) ORDER BY seq DESC, batch`
+      const values = [this.table, ...(below === null ? [] : [below])]
+      const page: CommittedArrival[] = await this.look(async (session) => (await session.all(sql, values)).map(arrivalFromSql), [])
+      yield* page
+      const last = page.at(-1)
+      if (last === undefined) return
+      below = last.seq
+    }
   }
 
   async apply(staged: Staged, definition: Definition, { signal, models, delta }: ApplyOptions = {}): Promise<Receipt> {

@@ -104,7 +104,7 @@ export async function openWindows({ folder, engine, address, definition, table, 
       const lock = holdLock('window.lock', `${own}.lock`)
       if (lock === null) throw new SluiceError('BUSY', `Another process reads ${address.table ?? 'this query'} from ${basename(location)} into the same table.`)
       try {
-        const question = { source, fs: folder.fs, folder: own, label, cursor: address.cursor, overlap: address.overlap, committed: pathsOf(table), reload, hash: hashPinned, on, ...(address.window === undefined ? {} : { rows: address.window }) }
+        const question = { source, fs: folder.fs, folder: own, label, cursor: address.cursor, overlap: address.overlap, committed: pathsOf(table), reload, hash: hashPinned, isCommitted: async (sha256: string) => (await table.standing([sha256])).has(sha256), on, ...(address.window === undefined ? {} : { rows: address.window }) }
         const found = await discoverWindows(question, signal ?? new AbortController().signal)
         hashes = found.hashes ?? hashes
         pins = [...found.pins, ...(found.later ?? [])]
@@ -126,5 +126,5 @@ export async function openWindows({ folder, engine, address, definition, table, 
 }
 
 async function* pathsOf(table: Table): AsyncGenerator<string> {
-  for await (const { path } of table.arrivals()) yield path
+  for await (const { path } of table.recent()) yield path
 }

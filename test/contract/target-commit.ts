@@ -18,6 +18,9 @@ const EMPTY: Head = { exists: false, version: null, definition: null, schema: []
 async function arrivals(table: Table): Promise<CommittedArrival[]> {
   const all: CommittedArrival[] = []
   for await (const arrival of table.arrivals()) all.push(arrival)
+  const recent: CommittedArrival[] = []
+  for await (const arrival of table.recent()) recent.push(arrival)
+  assert.deepEqual(recent.map(({ seq }) => seq).toSorted((a, b) => a - b), all.map(({ seq }) => seq), 'the newest first are the same')
   return all
 }
 

@@ -149,7 +149,7 @@ test('what would lose or double rows is refused, with the way out', async (t) =>
   }
   assert.equal((await run('load', '--from', 'sqlite:nothing.db?table=orders', '--into', 't', '--key', 'id')).code, 6)
   assert.equal((await run('load', 'in', '--from', 'sqlite:shop.db?table=orders', '--into', 't', '--key', 'id')).code, 2)
-  assert.equal(documentOf(await run('load', '--from', 'duckdb:shop.duckdb?table=orders', '--into', 't', '--key', 'id', '--json'))['code'], 'LATER')
+  assert.equal(documentOf(await run('load', '--from', 'duckdb:nothing.duckdb?table=orders', '--into', 't', '--key', 'id', '--json'))['code'], 'PATH_NOT_FOUND')
 })
 
 test('a pipeline names its source like its files; relative to the configuration', async (t) => {

@@ -139,6 +139,10 @@ class MemoryTable implements Table {
     yield* this.#arrivals()
   }
 
+  async *recent(): AsyncGenerator<CommittedArrival> {
+    yield* this.#arrivals().toReversed()
+  }
+
   #arrivals(): CommittedArrival[] {
     const receipts = [...(this.state()?.receipts.values() ?? [])].toSorted((a, b) => a.version - b.version)
     return receipts.flatMap((receipt) => receipt.arrivals).toSorted((a, b) => a.seq - b.seq)

@@ -108,6 +108,13 @@ class DeltaTable implements Table {
     yield* all.toSorted((a, b) => a.seq - b.seq)
   }
 
+  async *recent(): AsyncGenerator<CommittedArrival> {
+    const { batches } = await this.table.glance()
+    for (const { record, sha256 } of [...batches.values()].toSorted((a, b) => b.version - a.version)) {
+      yield* (await readRecord(this.uri, record, sha256)).arrivals.toSorted((a, b) => b.seq - a.seq)
+    }
+  }
+
   /** One commit at a time in this process; other processes meet at the log. */
   apply(staged: Staged, definition: Definition, { signal }: ApplyOptions = {}): Promise<Receipt> {
     const turn = this.tail.then(async () => {

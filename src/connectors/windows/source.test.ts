@@ -15,6 +15,8 @@ import { localFs } from '../../storage/local.ts'
 import { scratch } from '../../../test/command.ts'
 import { openMemorySource } from '../../../test/memory/source.ts'
 import type { MemoryTable } from '../../../test/memory/source.ts'
+import { reached } from './mark.ts'
+import type { MarkedWindow } from './mark.ts'
 import { readWindowName, windowName } from './name.ts'
 import { discoverWindows, tidyWindows } from './source.ts'
 
@@ -25,6 +27,7 @@ interface Reading {
   folder: string
   committed: string[]
   said: string[]
+  known: Set<string>
   read(source: TableSource, options?: { rows?: number; reload?: boolean; overlap?: string; cursor?: string | null }): Promise<Discovery>
   names(): string[]
 }
@@ -33,13 +36,14 @@ function reading(t: TestContext): Reading {
   const folder = join(scratch(t), 'orders-1')
   const committed: string[] = []
   const said: string[] = []
+  const known = new Set<string>()
   const paths = async function* (): AsyncGenerator<string> {
-    yield* committed
+    yield* committed.toReversed()
   }
   return {
-    folder, committed, said,
+    folder, committed, said, known,
     read: (source, { rows = 3, reload = false, overlap, cursor = 'changed' } = {}) =>
-      discoverWindows({ source, fs: localFs, folder, label: 'orders', cursor, overlap, committed: paths(), reload, hash: async (pin) => `sha of ${pin.size}`, on: (text) => said.push(text), rows }, never),
+      discoverWindows({ source, fs: localFs, folder, label: 'orders', cursor, overlap, committed: paths(), reload, hash: async (pin) => `sha of ${pin.size}`, isCommitted: async (sha256) => known.has(sha256), on: (text) => said.push(text), rows }, never),
     names: () => readdirSync(folder).toSorted(),
   }
 }
@@ -57,12 +61,12 @@ async function rowsOf(paths: readonly string[], t: TestContext): Promise<Row[]> 
 }
 
 test('a name carries number and cursor, exactly', () => {
-  fc.assert(fc.property(fc.nat(), fc.oneof(fc.bigInt(), fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0), fc.string({ unit: 'grapheme', maxLength: 4 })), (n, mark: Mark) => {
-    const name = windowName('orders', { n, mark })
+  fc.assert(fc.property(fc.nat(), fc.option(fc.nat()), fc.oneof(fc.bigInt(), fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0), fc.string({ unit: 'grapheme', maxLength: 4 })), (n, after, mark: Mark) => {
+    const name = windowName('orders', { n, after, mark })
     assert.match(name, /^[A-Za-z0-9.:+_%-]+$/)
-    assert.deepEqual(readWindowName('orders', `${name}.parquet`), { n, mark })
+    assert.deepEqual(readWindowName('orders', `${name}.parquet`), { n, after, mark })
   }))
-  assert.equal(windowName('orders', { n: 12, mark: '2026-01-02 03:04:05' }), 'orders-000012-t2026-01-02_03:04:05')
+  assert.equal(windowName('orders', { n: 12, after: null, mark: '2026-01-02 03:04:05' }), 'orders-000012-t2026-01-02_03:04:05')
   assert.deepEqual([readWindowName('orders', 'orders-000001-i5.rest.ndjson'), readWindowName('order', 'orders-000001-i5.parquet'), readWindowName('orders', 'orders-000001-x.parquet')], [null, null, null])
   assert.throws(() => markToName('x'.repeat(200)), SluiceError)
   assert.equal(markOfName('t%E0%A4%A'), null)
@@ -92,7 +96,7 @@ test('windows are bounded, numbered, named by their last cursor; what follows go
   orders.rows.push(row(8, 8000), row(9, 6500))
   await read(open(orders))
   // From 6000 on: the overlap of a thousand, the late row, and what is new.
-  assert.deepEqual(names(), ['orders-000004-i7000.parquet', 'orders-000005-i8000.parquet'])
+  assert.deepEqual(names(), ['orders-000004-after3-i7000.parquet', 'orders-000005-i8000.parquet'])
   assert.deepEqual((await rowsOf(names().map((name) => join(folder, name)), t)).map(([id]) => id), [6n, 9n, 7n, 8n])
 })
 
@@ -108,21 +112,72 @@ test('sealed windows count when they follow without a gap; what follows a gap is
   assert.match(said.join('\n'), /Window 3 of orders lacks the one before it/)
 })
 
-test('where nothing happens, no windows pile up', async (t) => {
+test('the mark follows what was committed without a gap: a window that failed is read again when it is lost', async (t) => {
   const { committed, read, names, folder } = reading(t)
+  const orders = table(...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => row(n, n * 10_000)))
+  const [one, two, three] = (await read(open(orders))).pins.map(({ uri }) => uri).toSorted()
+  // The second one failed; then the data folder was lost.
+  committed.push(one ?? '', three ?? '')
+  for (const path of [one, two, three]) rmSync(path ?? '')
+  const again = await read(open(orders))
+  assert.deepEqual(names(), ['orders-000004-after1-i50000.parquet', 'orders-000005-i80000.parquet', 'orders-000006-i90000.parquet'])
+  assert.deepEqual((await rowsOf(again.pins.map(({ uri }) => uri).toSorted(), t)).map(([id]) => id), [3n, 4n, 5n, 6n, 7n, 8n, 9n])
+  // From there on everything is in.
+  for (const { uri } of again.pins) {
+    committed.push(uri.replace(folder, '/elsewhere/orders-1'))
+    rmSync(uri)
+  }
+  orders.rows.push(row(10, 100_000))
+  await read(open(orders))
+  assert.deepEqual(names(), ['orders-000007-after6-i100000.parquet'])
+})
+
+test('of what was committed no more is read than the last read brought', async () => {
+  const taken: number[] = []
+  const committed = async function* (): AsyncGenerator<MarkedWindow> {
+    for (let n = 1000; n > 0; n--) {
+      taken.push(n)
+      yield { n, after: n % 10 === 1 ? n - 1 : null, mark: BigInt(n) }
+    }
+  }
+  const { last, mark, after } = await reached(committed(), [])
+  assert.deepEqual([last, mark, after, taken.length], [1000, 1000n, 1000, 10])
+  const gap = async function* (): AsyncGenerator<MarkedWindow> {
+    for (const n of [6, 5, 3, 2, 1]) yield { n, after: null, mark: BigInt(n) }
+  }
+  assert.deepEqual(await reached(gap(), []), { last: 6, mark: 3n, after: 3, newest: null, stray: [] })
+  // The failed one still lies there: what follows it counts, but it is not in the table.
+  assert.deepEqual(await reached(gap(), [{ n: 4, after: null, mark: 4n }]), { last: 6, mark: 6n, after: null, newest: { n: 4, after: null, mark: 4n }, stray: [] })
+  // What it follows was taken from the table.
+  assert.deepEqual((await reached((async function* () {})(), [{ n: 4, after: 3, mark: 4n }])).stray.map(({ n }) => n), [4])
+})
+
+test('where nothing happens, no windows pile up', async (t) => {
+  const { committed, read, names, folder, known } = reading(t)
   const orders = table(row(1, 1), row(2, 2))
   committed.push(join(folder, 'orders-000001-i2.parquet'))
   for (let again = 0; again < 4; again++) {
     await read(open(orders))
-    assert.deepEqual(names(), ['orders-000002-i2.parquet'])
+    assert.deepEqual(names(), ['orders-000002-after1-i2.parquet'])
   }
   orders.rows.push(row(3, 2))
   await read(open(orders))
-  assert.deepEqual(names(), ['orders-000002-i2.parquet', 'orders-000003-i2.parquet'])
+  assert.deepEqual(names(), ['orders-000002-after1-i2.parquet', 'orders-000003-after1-i2.parquet'])
   await tidyWindows(localFs, 'orders', names().map((name) => join(folder, name)), new Set())
   assert.equal(names().length, 2)
-  await tidyWindows(localFs, 'orders', names().map((name) => join(folder, name)), new Set([join(folder, 'orders-000003-i2.parquet')]))
+  await tidyWindows(localFs, 'orders', names().map((name) => join(folder, name)), new Set([join(folder, 'orders-000003-after1-i2.parquet')]))
   assert.deepEqual(names(), [])
+  // What the table has byte for byte gets no name at all, and what follows hangs on what was there before.
+  const { pins, hashes } = await read(open(orders))
+  for (const { uri } of pins) {
+    known.add(hashes?.get(uri) ?? '')
+    rmSync(uri)
+  }
+  await read(open(orders))
+  assert.deepEqual(names(), [])
+  orders.rows.push(row(4, 3), row(5, 4))
+  await read(open(orders))
+  assert.deepEqual(names(), ['orders-000002-after1-i4.parquet'])
 })
 
 test('a read that dies leaves whole windows, and the next one goes on', async (t) => {
@@ -181,7 +236,7 @@ test('reload reads from the beginning', async (t) => {
   const { committed, read, names, folder } = reading(t)
   committed.push(join(folder, 'orders-000009-i50000.parquet'))
   await read(open(table(row(1, 1), row(2, 50_000))), { reload: true })
-  assert.deepEqual(names(), ['orders-000010-i50000.parquet'])
+  assert.deepEqual(names(), ['orders-000010-after0-i50000.parquet'])
 })
 
 /** What happens between two reads. */
@@ -224,9 +279,9 @@ test('whatever happens between reads, the last state of every row arrives', asyn
           },
         }
         const paths = async function* (): AsyncGenerator<string> {
-          yield* committed
+          yield* committed.toReversed()
         }
-        const found = await discoverWindows({ source: mortal, fs: localFs, folder: room, label: 'orders', cursor: 'changed', overlap: '1000', committed: paths(), reload: false, hash: async () => null, on: () => {}, rows: 3 }, never).catch((thrown: unknown) => {
+        const found = await discoverWindows({ source: mortal, fs: localFs, folder: room, label: 'orders', cursor: 'changed', overlap: '1000', committed: paths(), reload: false, hash: async () => null, isCommitted: async () => false, on: () => {}, rows: 3 }, never).catch((thrown: unknown) => {
           if (thrown instanceof Error && thrown.message === 'dead') return null
           throw thrown
         })

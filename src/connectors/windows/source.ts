@@ -15,6 +15,8 @@ import type { Mark } from '../../core/mark.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { Discovery, FileSource, Position, SourceRange, TableSource, WindowFiles, WindowRows } from '../../core/source.ts'
 import { lookAt } from '../../storage/pin.ts'
+import { reached } from './mark.ts'
+import type { MarkedWindow, Reached } from './mark.ts'
 import { REST, readWindowName, windowName, windowOfPath } from './name.ts'
 import type { WindowName } from './name.ts'
 import { place, sweepWorking, workingFiles, writeRows } from './seal.ts'
@@ -29,11 +31,13 @@ export interface WindowsQuestion {
   /** Null: the whole table each time. */
   cursor: string | null
   overlap: string | undefined
-  /** Paths of all arrivals that the target has committed. */
+  /** Paths of the arrivals that the target has committed, newest first. */
   committed: AsyncIterable<string>
   /** From the beginning, whatever was committed. */
   reload: boolean
   hash(pin: Pin): Promise<string | null>
+  /** Whether the table has these bytes. */
+  isCommitted(sha256: string): Promise<boolean>
   on(text: string): void
   /** Rows of a window at most; absent: 250,000. */
   rows?: number
@@ -138,7 +142,7 @@ async function readSnapshot(question: WindowsQuestion, schema: Schema, told: Tol
     for await (const window of writerOf(source, schema)(range, sizeOf(question), (at) => workingFiles(folder, at), signal)) {
       const files = workingFiles(folder, n)
       n++
-      await sealing.follow(window, files, windowName(label, { n, mark: null }))
+      await sealing.follow(window, files, windowName(label, { n, after: null, mark: null }))
     }
   } finally {
     await sealing.end()
@@ -154,7 +158,7 @@ async function readSnapshot(question: WindowsQuestion, schema: Schema, told: Tol
 async function readWindows(question: WindowsQuestion, schema: Schema, told: Told, signal: AbortSignal): Promise<void> {
   const { source, reload, overlap } = question
   const until = await source.newest()
-  const { n: last, mark } = await reached(question)
+  const { last, mark, after: standing, newest } = await found(question)
   if (until === null) return
   // The first read goes back to nothing, but its overlap must make sense before anything is read.
   backFrom(until, overlap)
@@ -167,10 +171,11 @@ async function readWindows(question: WindowsQuestion, schema: Schema, told: Told
   const sealing = new Sealing(question, told)
   try {
     let after: Position | null = null
-    for (let n = last + 1, more = true; more; n++) {
+    for (let n = last + 1, more = true; more; ) {
       more = false
       const files = workingFiles(question.folder, n)
       // One row more than the window takes tells whether the next window can be told apart from this one.
+      const begins = reload ? (last === 0 ? null : 0) : standing
       const range: SourceRange = { after, from: after === null ? from : null, until, count: most.rows + 1 }
       for await (const window of write(range, most, () => files, signal)) {
         if (window.last === null) throw new SluiceError('INTERNAL', 'A window was read whose last row nobody knows.')
@@ -178,7 +183,12 @@ async function readWindows(question: WindowsQuestion, schema: Schema, told: Told
           await window.written
           throw twins(window.last)
         }
-        await sealing.follow(window, files, windowName(question.label, { n, mark: window.last.cursor }))
+        // Of what comes again, much is in already, byte for byte: no commit would ever name it, and what follows it would hang on nothing.
+        const again = mark !== null && !reload && (after === null || compareMarks(after.cursor, mark) <= 0)
+        if (!again || !(await isIn(question, files, await window.written))) {
+          await sealing.follow(window, files, windowName(question.label, { n, after: n === last + 1 ? begins : null, mark: window.last.cursor }))
+          n++
+        }
         after = window.last
         more = window.next !== null
       }
@@ -187,10 +197,23 @@ async function readWindows(question: WindowsQuestion, schema: Schema, told: Told
     await sealing.end()
   }
   // Nothing but the overlap of the last read: a source where nothing happens leaves no windows behind.
-  if (told.windows === 1 && mark !== null && (await isSame(question, { n: last, mark }, { n: last + 1, mark }))) {
-    await removeWindow(question.fs, question.folder, question.label, { n: last + 1, mark })
+  const idle = mark === null || reload ? null : { n: last + 1, after: standing, mark }
+  if (told.windows === 1 && idle !== null && newest !== null && (await isSame(question, newest, idle))) {
+    await removeWindow(question.fs, question.folder, question.label, idle)
     told.windows = told.rows = told.odd = 0
   }
+}
+
+/** Whether all of a window is in the table; if so its files are removed. */
+async function isIn({ fs, hash, isCommitted }: WindowsQuestion, files: WindowFiles, odd: number): Promise<boolean> {
+  const paths = [files.parquet, ...(odd > 0 ? [files.rest] : [])]
+  for (const path of paths) {
+    const pin = lookAt(path)
+    const sha256 = pin === null ? null : await hash(pin)
+    if (sha256 === null || !(await isCommitted(sha256))) return false
+  }
+  for (const path of paths) await fs.remove('window.remove', path)
+  return true
 }
 
 async function isSame({ fs, folder, label }: WindowsQuestion, a: WindowName, b: WindowName): Promise<boolean> {
@@ -202,28 +225,21 @@ async function isSame({ fs, folder, label }: WindowsQuestion, a: WindowName, b: 
   return true
 }
 
-/**
- * Number and mark of the last window that counts: committed, or sealed and following one that counts. What follows a gap
- * says nothing about the rows in the gap: it is removed and read again.
- */
-async function reached({ fs, folder, label, committed, on }: WindowsQuestion): Promise<{ n: number; mark: Mark | null }> {
-  let n = 0
-  let mark: Mark | null = null
-  const take = (window: { n: number; mark: Mark | null } | null): void => {
-    if (window === null || window.mark === null) return
-    n = Math.max(n, window.n)
-    if (mark === null || compareMarks(window.mark, mark) > 0) mark = window.mark
+async function found({ fs, folder, label, committed, on }: WindowsQuestion): Promise<Reached> {
+  const sealed = ((await fs.list(folder)) ?? []).flatMap(({ name }) => markedOf(readWindowName(label, name)))
+  const windows = async function* (): AsyncGenerator<MarkedWindow> {
+    for await (const path of committed) yield* markedOf(windowOfPath(folder, label, path))
   }
-  for await (const path of committed) take(windowOfPath(folder, label, path))
-  const sealed = ((await fs.list(folder)) ?? []).flatMap(({ name }) => readWindowName(label, name) ?? []).filter((window) => window.mark !== null).toSorted((a, b) => a.n - b.n)
-  for (const window of sealed) {
-    if (window.n === n + 1) take(window)
-    else if (window.n > n) {
-      on(`Window ${window.n} of ${label} lacks the one before it; its rows are read again.`)
-      await removeWindow(fs, folder, label, window)
-    }
+  const answer = await reached(windows(), sealed)
+  for (const window of answer.stray) {
+    on(`Window ${window.n} of ${label} lacks the one before it; its rows are read again.`)
+    await removeWindow(fs, folder, label, window)
   }
-  return { n, mark }
+  return answer
+}
+
+function markedOf(window: WindowName | null): MarkedWindow[] {
+  return window === null || window.mark === null ? [] : [{ ...window, mark: window.mark }]
 }
 
 function samePosition(a: Position, b: Position): boolean {
