@@ -5,17 +5,18 @@ import { SluiceError } from '../../src/core/errors.ts'
 import { setFailpointHandler } from '../../src/core/failpoint.ts'
 import { Scene } from './scene.ts'
 import type { Variant } from './scene.ts'
+import { oneOf } from '../whole.ts'
 
 const COLUMNS = 'id:int64,v:string'
 const r = (id: number, v = 'a'): object => ({ id, v })
 
 export function tamperCases(get: () => Variant): void {
   describe('the balance can fail', () => {
-    for (const request of [{ columns: COLUMNS }, { columns: COLUMNS, key: 'id' }, { columns: COLUMNS, key: 'id', mode: 'upsert' }]) {
-      for (const point of ['stage', 'resolve', 'write']) {
+    for (const [mode, request] of [{ columns: COLUMNS }, { columns: COLUMNS, key: 'id' }, { columns: COLUMNS, key: 'id', mode: 'upsert' }].entries()) {
+      for (const [step, point] of ['stage', 'resolve', 'write'].entries()) {
         // Nothing is deduplicated in an append batch.
         if (point === 'stage' && request.key === undefined) continue
-        for (const how of ['drop', 'double'] as const) {
+        for (const how of oneOf(['drop', 'double'] as const, mode + step)) {
           test(`${request.mode ?? (request.key === undefined ? 'append' : 'dedupe')}: ${point} ${how}`, async () => {
             const scene = await Scene.open(get(), request)
             await scene.load([{ seq: 1, records: [r(1), r(2), r(3)] }])

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Scene, counted } from './scene.ts'
 import type { Variant } from './scene.ts'
+import { thinned } from '../whole.ts'
 
 const ALL = 'k:int64,s:string,b:boolean,i:int64,d:double,day:date,ts:timestamp,tl:timestamp_local,j:json,p:decimal(10,2),w:decimal(38,9),l:list<string>,st:struct<a:int64,b:list<struct<t:timestamp,d:decimal(20,3),x:double>>,j:json,ok:boolean,day:date,tl:timestamp_local>'
 
@@ -50,7 +51,7 @@ export function valueCases(get: () => Variant): void {
       })
     }
 
-    for (const [type, a, b] of KEYS) {
+    for (const [type, a, b] of thinned(KEYS, 2)) {
       test(`key of ${type}: ${JSON.stringify(a)} is not ${JSON.stringify(b)}`, async () => {
         const scene = await Scene.open(get(), { columns: `k:${type},v:int64`, key: 'k', mode: 'upsert' })
         const record = (key: unknown, v: number): string => `{"k":${text(type, key)},"v":${v}}`

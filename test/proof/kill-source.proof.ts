@@ -2,7 +2,7 @@
  * Kill sweep of tables as sources: SIGKILL at every failpoint of their windows, at its first, second and third passing, and
  * at a share of all others, with the ledger kept or lost afterwards.
  *
- * Each scene is a SQLite database, a load that has gone before, and what was changed since. After the kill one more load
+ * Each scene is a file of SQLite or DuckDB, a load that has gone before, and what was changed since. After the kill one more load
  * must make the table that of the undisturbed load, and a third load must change nothing.
  */
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
