@@ -1,6 +1,6 @@
 /**
  * Kill sweep: SIGKILL at every failpoint, for append, dedupe and upsert into Delta and SQLite; for replace at every one of the
- * target (ledger and staging are the same).
+ * target (ledger and staging are the same); for upserts into DuckDB likewise.
  *
  * For every combination two scenes are played: `fresh` (no data folder yet) and `grown` (a table with some commits, files
  * that bring new keys, known keys, other content, bad records and a copy); for upsert also `adopt` (the table belongs to
@@ -21,10 +21,10 @@ import { load } from '../../src/index.ts'
 import { BATCH_LIMIT } from '../../src/pipeline/ingest.ts'
 import { openModels } from '../../src/service/models.ts'
 import { close, copyFolder, difference, examine, inFolder, runCases, sluice } from './harness.ts'
-import { baseName, expectedPoints, isPartOf } from './points.ts'
+import { baseName, duckdbPoints, expectedPoints, isPartOf } from './points.ts'
 
 const MODES = ['append', 'dedupe', 'upsert', 'replace'] as const
-const TARGETS = ['delta', 'sqlite'] as const
+const TARGETS = ['delta', 'sqlite', 'duckdb'] as const
 const SCENES = ['fresh', 'grown', 'adopt', 'apart'] as const
 type Mode = (typeof MODES)[number]
 type TargetName = (typeof TARGETS)[number]
@@ -54,21 +54,21 @@ const COLUMNS = 'id:string,v:int64,note:string'
 const PACKED = fileURLToPath(new URL('../golden/parquet/sweep.parquet', import.meta.url))
 
 /** Commits of the grown scene before the load that is killed. Delta: its commit is version 100 and writes a checkpoint. */
-const GROWN_COMMITS = { delta: 100, sqlite: 4 }
+const GROWN_COMMITS = { delta: 100, sqlite: 4, duckdb: 4 }
 const FEW_COMMITS = 4
 
 function flags(c: Combination & { scene?: Scene['scene'] }, folder: string): string[] {
   const key = c.mode === 'append' ? [] : ['--key', 'id']
   return [
     'load', join(folder, 'in'), '--into', 't', '--mode', c.mode, ...key, '--columns', COLUMNS, '--memory', '1GB', '--jobs', '1',
-    '--to', c.target === 'delta' ? `delta:${join(folder, 'lake')}` : `sqlite:${join(folder, 't.db')}`,
+    '--to', place(c, folder),
     '--data-dir', join(folder, 'data'), '--allow-partial', '--grace', '0', '--json', ...(c.scene === 'adopt' ? ['--adopt'] : []), ...(c.scene === 'apart' ? ['--partition-by', 'note'] : []),
     ...(c.mode === 'upsert' ? ['--models', join(folder, 'model.sql')] : []),
   ]
 }
 
 function place(c: Combination, folder: string): string {
-  return c.target === 'delta' ? `delta:${join(folder, 'lake')}` : `sqlite:${join(folder, 't.db')}`
+  return c.target === 'delta' ? `delta:${join(folder, 'lake')}` : `${c.target}:${join(folder, 't.db')}`
 }
 
 /** By key, so that what is touched is known and the table has enough groups. */
@@ -178,6 +178,7 @@ await inFolder('scenes', async (root) => {
       for (const scene of SCENES) {
         if ((scene === 'adopt' || scene === 'apart') && mode !== 'upsert') continue
         if (scene === 'apart' && target !== 'delta') continue
+        if (target === 'duckdb' && mode !== 'upsert') continue
         const folder = join(root, `${mode}-${target}-${scene}`)
         mkdirSync(folder)
         const draft = { mode, target, scene, folder }
@@ -198,6 +199,8 @@ await inFolder('scenes', async (root) => {
     for (const point of await reached(scene)) {
       if (known.has(point)) continue
       known.add(point)
+      // After a step is before the next one.
+      if (scene.target === 'duckdb' && !/^p ((database|duckdb|models)\..*\.before|database\.commit\.after)$/.test(point)) continue
       if (scene.mode === 'replace' && !/^. (delta|database|sqlite)\./.test(point)) continue
       kills.push({ scene, point, how: 'self' })
       if (point.startsWith('c ')) kills.push({ scene, point, how: 'parent' })
@@ -209,8 +212,10 @@ await inFolder('scenes', async (root) => {
   const result = await runCases(chosen, 2, (k) => `${k.scene.mode} ${k.scene.target} ${k.scene.scene}: ${k.point} (${k.how})`, kill)
   for (const [combination, points] of seen) {
     const [mode = '', target = ''] = combination.split(' ')
-    const names = new Set([...points].map((point) => baseName(point.slice(2))))
-    const expected = expectedPoints(mode, target)
+    const all = [...points].map((point) => baseName(point.slice(2)))
+    // What leads to its commit is held by the other targets.
+    const names = new Set(target === 'duckdb' ? all.filter((name) => /^(database|duckdb)\./.test(name)) : all)
+    const expected = target === 'duckdb' ? duckdbPoints() : expectedPoints(mode, target)
     for (const point of expected) if (![...names].some((name) => isPartOf(name, point))) fail(result, `${combination}: ${point} was never reached`)
     for (const name of names) if (name !== 'ledger.beat' && ![...expected].some((point) => isPartOf(name, point))) fail(result, `${combination}: ${name} is reached and not known to points.ts`)
   }
