@@ -9,6 +9,7 @@ import type { Variant } from '../../../test/contract/scene.ts'
 import { hybridEngine } from '../../../test/memory/hybrid.ts'
 import { setFailpointHandler } from '../../core/failpoint.ts'
 import type { Table } from '../../core/target.ts'
+import { localFs } from '../../storage/local.ts'
 import { systemClock } from '../../storage/system.ts'
 import type { Action } from './actions.ts'
 import { stampOf } from './foreign.ts'
@@ -44,6 +45,25 @@ describe('the log', () => {
     await assert.rejects(table.standing(['00']), { code: 'TABLE_BROKEN', message: /batch record/ })
     await assert.rejects(table.apply(late, scene.definition), { code: 'TABLE_BROKEN' })
     assert.ok((await table.verify()).some(({ grade }) => grade === 'broken'))
+  })
+  test('a table that another process makes between the look for its first version and the listing is there', async (t) => {
+    const scene = await Scene.open(variant, KEYED)
+    await scene.load([{ seq: 1, records: [r(1)] }])
+    await scene.load([{ seq: 2, records: [r(2)] }])
+    const log = at(scene, '_delta_log')
+    cpSync(log, `${log}.later`, { recursive: true })
+    rmSync(log, { recursive: true })
+    const { list } = localFs
+    t.mock.method(localFs, 'list', (path: string) => {
+      if (path === log && !existsSync(log)) {
+        // The first listing looks for checkpoints; it is the second one that used to find entries without a first one.
+        if (listings++ > 0) cpSync(`${log}.later`, log, { recursive: true })
+      }
+      return list(path)
+    })
+    let listings = 0
+    const { version, rows } = await (await again(scene)).head()
+    assert.deepEqual([version, rows, listings], [1, 2, 2])
   })
   test('an arrival that another process commits while this one waits for a session comes in once', async () => {
     const scene = await Scene.open(variant, { columns: COLUMNS, mode: 'append' })

@@ -89,9 +89,12 @@ export class OpenTable {
       found = true
       while (await this.step());
     }
+    if (!this.opened && !this.state.exists && (await this.isMadeMeanwhile())) {
+      found = true
+      while (await this.step());
+    }
     // Another process may have died between its link and its sync: what is acted on must be durable.
     if (found) await syncLog(this.root)
-    if (!this.opened && !this.state.exists) await this.refuseWithoutLog()
     this.checkOwner()
     this.opened = true
     return this.state
@@ -152,14 +155,21 @@ export class OpenTable {
     if (ledger !== null && state.ledger !== ledger) throw new SluiceError('TABLE_OTHER_LEDGER', `${root} belongs to the ledger ${state.ledger ?? '?'}, not to ${ledger}.`)
   }
 
-  /** No version 0 and no fold: a table that does not exist yet, somebody else's files, or a log that lost its beginning. */
-  private async refuseWithoutLog(): Promise<void> {
+  /**
+   * No version 0 was met and no fold: a table that does not exist yet, or that another process has just made (true: its
+   * first version is taken), somebody else's files, or a log that lost its beginning.
+   * @throws SluiceError TABLE_BROKEN, TABLE_FOREIGN
+   */
+  private async isMadeMeanwhile(): Promise<boolean> {
     const { entries, checkpoints } = await listLog(this.root)
     if (entries.length > 0 || checkpoints.length > 0) {
+      // Asked for by its name: a listing may lack what was made while it was read.
+      if (await this.step()) return true
       throw new SluiceError('TABLE_BROKEN', `${this.root}: the log has no version 0, and there is neither a fold under _sluice/folds nor a checkpoint to begin with.`)
     }
     // Files of a first attempt that died carry our names: they are left-overs, not somebody's table.
     const foreign = ((await localFs.list(this.root)) ?? []).find(({ name }) => name.endsWith('.parquet') && attemptOf(name) === null)
     if (foreign !== undefined) throw new SluiceError('TABLE_FOREIGN', `${this.root} holds ${foreign.name} and no log: something other than Sluice put it there.`)
+    return false
   }
 }
