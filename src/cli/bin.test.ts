@@ -126,6 +126,22 @@ test('a signal to both, as of a terminal, is heard once; a second one is the sec
   assert.deepEqual([twice.code, twice.stdout], [130, 'ready\nheard 1\nheard 2\n'])
 })
 
+test('a command that hangs after it has ended dies of the next signal', { skip }, async (t) => {
+  const hanging = `const stop = onInterruption(() => {}); console.log('ready')
+    stop.signal.addEventListener('abort', () => { stop.release(); console.log('released') })
+    await new Promise(() => setInterval(() => {}, 1000))`
+  const kill = (pid: number): void => void process.kill(pid, 'SIGTERM')
+  const said = await sluice([], {
+    node,
+    bin: trial(t, hanging, true),
+    onStart: (child) => {
+      whenReady(kill)(child)
+      when('released', kill)(child)
+    },
+  })
+  assert.deepEqual([said.signal, said.stdout], ['SIGTERM', 'ready\nreleased\n'])
+})
+
 test('a command that handles no signals dies of it, and so does the outer process', { skip }, async (t) => {
   const said = await sluice([], { node, bin: trial(t, 'console.log("ready"); await new Promise(() => setInterval(() => {}, 1000))', true), onStart: whenReady((pid) => process.kill(pid, 'SIGTERM')) })
   assert.equal(said.signal, 'SIGTERM')

@@ -63,16 +63,23 @@ export function onInterruption(say: (times: 1 | 2) => void): Interruption {
   }
 }
 
+/** Ends what `expectLate` began. */
+let forgetLate = (): void => {}
+
 /** What was told of may arrive itself a moment later: it is no new signal, and must not end a command that has ended well. */
 function expectLate(): void {
-  for (const signal of STOPS) {
+  const handlers = STOPS.map((signal) => {
     const late = (): void => {
       if (++counts.got <= counts.told) return
-      process.off(signal, late)
+      forgetLate()
       process.kill(process.pid, signal)
     }
-    process.on(signal, late)
+    return [signal, late] as const
+  })
+  forgetLate = () => {
+    for (const [signal, late] of handlers) process.off(signal, late)
   }
+  for (const [signal, late] of handlers) process.on(signal, late)
 }
 
 /** Listens to the process that runs this one, if there is such a one. Does not keep this process alive. */
@@ -84,7 +91,10 @@ export function listenToWrapper(): void {
     if (signal === undefined) return
     if (listener !== null) listener(signal, 'told')
     // The command has ended. What it got itself may be told of a moment later; only a further signal is a new one.
-    else if (++counts.told > counts.got) process.kill(process.pid, signal)
+    else if (++counts.told > counts.got) {
+      forgetLate()
+      process.kill(process.pid, signal)
+    }
   })
   // Killed outright, it cannot pass anything on: what was killed must not go on in its child.
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))

@@ -88,7 +88,7 @@ interface Loading {
 function refuseSchemas({ into, delta }: LoadOptions, { schemas }: Target, { scheme }: Place): void {
   if (schemas) return
   for (const [flag, name] of [['--into', into], ['--delta', delta]] as const) {
-    if (name?.includes('.') === true) throw new SluiceError('TARGET_INVALID', `${flag} ${name}: ${scheme} tables lie in no schemas.`, { hint: 'Take a name without a dot, or load into PostgreSQL.' })
+    if (name?.includes('.') === true) throw new SluiceError('TARGET_INVALID', `${flag} ${name}: ${scheme} tables lie in no schemas.`, { hint: 'Take a name without a dot, or load into PostgreSQL or DuckDB.' })
   }
 }
 

@@ -23,8 +23,14 @@ export class SqliteSession {
     this.path = path
     try {
       this.db = new DatabaseSync(path, { timeout: options.busy ?? 60_000, readOnly: options.readOnly ?? false })
-      if (options.readOnly !== true) this.prepareForWriting()
     } catch (thrown) {
+      throw sqliteError(thrown, path)
+    }
+    if (options.readOnly === true) return
+    try {
+      this.prepareForWriting()
+    } catch (thrown) {
+      this.db.close()
       throw sqliteError(thrown, path)
     }
   }
