@@ -32,7 +32,7 @@ import type { Place } from './places.ts'
 import { finish, nothingAside } from './result.ts'
 import type { LoadResult } from './result.ts'
 import { choosePlace, openTarget, tableKey } from './targets.ts'
-import { addressOf, definitionFor, openWindows } from './windows.ts'
+import { addressOf, definitionFor, openWindows, refuseByDate } from './windows.ts'
 import type { WindowsSource } from './windows.ts'
 
 /**
@@ -41,6 +41,7 @@ import type { WindowsSource } from './windows.ts'
  */
 export async function load(options: LoadOptions): Promise<LoadResult> {
   const settings = settingsOf(options)
+  refuseByDate(options.paths, settings.asked)
   const models = await readModels((options.models ?? []).map((path) => resolve(path)))
   const spooling = { spool: '' }
   const engine = await openEngine(spooling, { memory: settings.memory, ...(options.jobs === undefined ? {} : { jobs: options.jobs }) })

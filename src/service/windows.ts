@@ -5,9 +5,10 @@ import { isAddress, parseAddress } from '../core/address.ts'
 import type { SourceAddress } from '../core/address.ts'
 import type { Pin } from '../core/arrival.ts'
 import type { Definition, DefinitionRequest } from '../core/definition.ts'
-import type { Engine } from '../core/engine.ts'
+import type { Engine, Standing } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { LoadEvent } from '../core/events.ts'
+import type { Interval } from '../core/interval.ts'
 import { nameSafe } from '../core/mark.ts'
 import type { Source } from '../core/source.ts'
 import type { Table } from '../core/target.ts'
@@ -31,6 +32,17 @@ export function addressOf(paths: readonly string[]): SourceAddress | null {
   const address = parseAddress(found)
   if (!Object.hasOwn(SOURCES, address.scheme)) throw new SluiceError('LATER', `--from ${address.scheme}: is not built yet; there are ${Object.keys(SOURCES).join(' and ')}.`)
   return address
+}
+
+/**
+ * A mark says that everything up to it is in the table; a window of which only some dates are in would say so, too.
+ * @throws SluiceError SOURCE_UNSUITABLE for a source that is to be loaded by date
+ */
+export function refuseByDate(paths: readonly string[], asked: Interval | null): void {
+  if (asked === null || !paths.some(isAddress)) return
+  throw new SluiceError('SOURCE_UNSUITABLE', 'A table of a database is not loaded by date: with --since or --until a window would come in only in part, and the next load would go on behind it.', {
+    hint: 'Load everything, or read only those rows with query= and a WHERE.',
+  })
 }
 
 /**
@@ -104,7 +116,7 @@ export async function openWindows({ folder, engine, address, definition, table, 
       const lock = holdLock('window.lock', `${own}.lock`)
       if (lock === null) throw new SluiceError('BUSY', `Another process reads ${address.table ?? 'this query'} from ${basename(location)} into the same table.`)
       try {
-        const question = { source, fs: folder.fs, folder: own, label, cursor: address.cursor, overlap: address.overlap, committed: pathsOf(table), reload, hash: hashPinned, isCommitted: async (sha256: string) => (await table.standing([sha256])).has(sha256), on, ...(address.window === undefined ? {} : { rows: address.window }) }
+        const question = { source, fs: folder.fs, folder: own, label, cursor: address.cursor, overlap: address.overlap, committed: pathsOf(table), reload, hash: hashPinned, isCommitted: async (sha256: string) => isWhole((await table.standing([sha256])).get(sha256)), on, ...(address.window === undefined ? {} : { rows: address.window }) }
         const found = await discoverWindows(question, signal ?? new AbortController().signal)
         hashes = found.hashes ?? hashes
         pins = [...found.pins, ...(found.later ?? [])]
@@ -125,6 +137,11 @@ export async function openWindows({ folder, engine, address, definition, table, 
   }
 }
 
+/** What came by dates is in only in part until a commit without dates brings the rest. */
 async function* pathsOf(table: Table): AsyncGenerator<string> {
-  for await (const { path } of table.recent()) yield path
+  for await (const { path, dates } of table.recent()) if (dates === undefined) yield path
+}
+
+function isWhole(standing: Standing | undefined): boolean {
+  return standing !== undefined && standing.covered === undefined
 }

@@ -132,6 +132,8 @@ test('what would lose or double rows is refused, with the way out', async (t) =>
     ['table=orders&cursor=changed', ['--into', 't'], 'SOURCE_UNSUITABLE', /append/],
     ['table=orders', ['--into', 't'], 'SOURCE_UNSUITABLE', /append/],
     ['table=orders&cursor=changed', ['--into', 't', '--mode', 'replace'], 'SOURCE_UNSUITABLE', /replace/],
+    ['table=orders&cursor=changed', ['--into', 't', '--key', 'id', '--since', '2026-01-02', '--date-field', 'changed'], 'SOURCE_UNSUITABLE', /not loaded by date/],
+    ['table=orders', ['--into', 't', '--key', 'id', '--until', '2026-01-02', '--date-field', 'changed'], 'SOURCE_UNSUITABLE', /not loaded by date/],
     ['table=loose&cursor=changed', ['--into', 't', '--key', 'id'], 'SOURCE_UNSUITABLE', /1 rows have no changed/],
     ['table=words&cursor=changed', ['--into', 't', '--key', 'id'], 'SOURCE_UNSUITABLE', /overlap/],
     ['table=nosuch', ['--into', 't', '--key', 'id'], 'SOURCE_INVALID', /it has loose, orders, words/],
