@@ -14,7 +14,11 @@ const MOST_BYTES = 120
 /** A mark as a part of a file's name, readable and exact: `i1042`, `t2026-01-02_03:04:05`. @throws SluiceError SOURCE_UNSUITABLE */
 export function markToName(mark: Mark): string {
   if (typeof mark === 'bigint') return `i${mark}`
-  if (typeof mark === 'number') return `r${mark}`
+  if (typeof mark === 'number') {
+    // A name that no read understands would seal a window which is never loaded.
+    if (!Number.isFinite(mark)) throw new SluiceError('SOURCE_UNSUITABLE', `A cursor of ${mark} is no number to go on from.`, { hint: 'Leave such rows out with query= and a WHERE, or choose another cursor=.' })
+    return `r${mark}`
+  }
   const name = nameSafe(mark)
   if (name.length > MOST_BYTES) throw new SluiceError('SOURCE_UNSUITABLE', `A cursor of ${Buffer.byteLength(mark)} bytes is too long to go on from.`, { hint: 'Choose a column that grows with every change, such as a time or a number.' })
   return `t${name}`

@@ -97,6 +97,25 @@ test('an aborted read ends while the server is silent, and a fault of the server
   await broken.close()
 })
 
+test('a cursor or key without end is refused with its value, texts of those words are not', async (t) => {
+  const database = await ownDatabase()
+  t.after(() => database.drop())
+  await database.ask(`CREATE TABLE marks (id int, d double precision, r real, n numeric, day date, at timestamptz, wall timestamp, word text); INSERT INTO marks VALUES
+    (1, 1, 1, 1, '2026-01-02', '2026-01-02', '2026-01-02', 'a'), (2, 'Infinity', 'NaN', 'NaN', 'infinity', 'infinity', 'infinity', 'infinity')`)
+  const newest = async (what: string): Promise<unknown> => {
+    const source = await openPostgresSource({ address: parseAddress(`${database.url}?${what}`), key: ['id'], engine })
+    try {
+      return await source.newest()
+    } finally {
+      await source.close()
+    }
+  }
+  for (const [column, value] of [['d', 'Infinity'], ['r', 'NaN'], ['n', 'NaN'], ['day', 'infinity'], ['at', 'infinity'], ['wall', 'infinity']] as const) {
+    await assert.rejects(newest(`table=marks&cursor=${column}&overlap=0`), (error: unknown) => error instanceof SluiceError && error.code === 'SOURCE_UNSUITABLE' && error.message.includes(`the ${column} ${value}:`), column)
+  }
+  assert.deepEqual([await newest('table=marks&cursor=word&overlap=0'), await newest('query=select * from marks where id = 1&cursor=d')], ['infinity', 1])
+})
+
 test('the console on a server reads, exactly, and writes nothing', async (t) => {
   const database = await ownDatabase()
   t.after(() => database.drop())

@@ -17,6 +17,10 @@ import type { CopiedRows } from './copy-out.ts'
 import { TextFile, TextToParquet, copySql, fieldsOf } from './text.ts'
 import { identityOf, parsePostgresUrl } from './url.ts'
 
+/** date, timestamp, timestamptz, numeric: as texts, but ordered as what they are. */
+const ORDERED: ReadonlySet<number> = new Set([1082, 1114, 1184, 1700])
+const ENDLESS = /^-?(infinity|nan)$/i
+
 /** @throws SluiceError UNREACHABLE, LOGIN_REFUSED, DATABASE_MISSING, SOURCE_INVALID */
 export async function openPostgresSource({ address, key, engine }: { address: SourceAddress; key: readonly string[]; engine: Engine }): Promise<FileSource> {
   const url = parsePostgresUrl(`postgres:${address.location}${address.options === undefined ? '' : `?${address.options}`}`)
@@ -97,10 +101,14 @@ class PostgresSource implements FileSource {
     const n = Number(missing?.['n'])
     if (n !== 0) throw new SluiceError('SOURCE_UNSUITABLE', `${n === 1000 ? '1000 or more' : n} rows have no ${this.fields[this.cursor]?.name ?? ''} or lack a part of their key: no window would ever reach them.`, { hint: 'Give them values, read them with query= and coalesce(), or read the whole table without cursor=.' })
     const [found] = await this.session.all(`SELECT ${cursor} AS mark FROM ${this.from} ORDER BY ${cursor} DESC LIMIT 1`)
-    return found === undefined ? null : this.mark(found['mark'] ?? null)
+    return found === undefined ? null : this.mark(this.cursor, found['mark'] ?? null)
   }
 
-  private mark(value: SqlValue): Mark {
+  private mark(at: number, value: SqlValue): Mark {
+    const oid = this.fields[at]?.oid ?? 0
+    if (typeof value === 'number' ? !Number.isFinite(value) : typeof value === 'string' && ORDERED.has(oid) && ENDLESS.test(value)) {
+      throw new SluiceError('SOURCE_UNSUITABLE', `${this.location}: a row has the ${this.fields[at]?.name ?? ''} ${String(value)}: behind it nothing can be told apart.`, { hint: 'Leave such rows out with query= and a WHERE, or choose another cursor= or key=.' })
+    }
     if (typeof value === 'bigint' || typeof value === 'number' || typeof value === 'string') return value
     throw new SluiceError('SOURCE_UNSUITABLE', `${this.location}: a cursor or key is neither a number nor a text.`, { hint: 'Choose another cursor= or key=.' })
   }
@@ -173,7 +181,7 @@ class PostgresSource implements FileSource {
 
   private position(line: string): Position {
     const fields = fieldsOf(line)
-    const mark = (at: number): Mark => this.mark(fromText(this.fields[at]?.oid ?? 0, fields[at] ?? null))
+    const mark = (at: number): Mark => this.mark(at, fromText(this.fields[at]?.oid ?? 0, fields[at] ?? null))
     return { cursor: mark(this.cursor ?? 0), key: this.key.map(mark) }
   }
 

@@ -94,6 +94,21 @@ test('columns of Sluice stay behind: its tables can be read like others', async 
   assert.throws(() => snapshot(file, 'table=_sluice_meta'), /SOURCE_INVALID|There is no table/)
 })
 
+test('a cursor or key without end is refused with its value', async (t) => {
+  const { file } = made(t, 'CREATE TABLE o (id REAL, changed REAL); INSERT INTO o VALUES (1, 1.5), (-9e999, 2), (2, 9e999); CREATE VIEW f AS SELECT * FROM o WHERE changed < 9')
+  const unsuitable = (error: unknown): boolean => error instanceof SluiceError && error.code === 'SOURCE_UNSUITABLE' && /(changed Infinity|id -Infinity)/.test(error.message)
+  const source = openSqliteSource({ file, address: parseAddress(`sqlite:${file}?table=o&cursor=changed`), key: ['id'] })
+  await assert.rejects(source.newest(), unsuitable)
+  await source.close()
+  const below = openSqliteSource({ file, address: parseAddress(`sqlite:${file}?table=f&cursor=changed`), key: ['id'] })
+  assert.equal(await below.newest(), 2)
+  for await (const { position } of below.rows({ after: null, from: null, until: 2, count: 2 }, new AbortController().signal)) {
+    assert.deepEqual(position(0), { cursor: 1.5, key: [1] })
+    assert.throws(() => position(1), unsuitable)
+  }
+  await below.close()
+})
+
 test('a writer goes on between two chunks of a read, and a reader never writes', async (t) => {
   const { db, file } = made(t, 'CREATE TABLE o (id INTEGER PRIMARY KEY, changed INTEGER); INSERT INTO o WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5000) SELECT n, n FROM r')
   const source = openSqliteSource({ file, address: parseAddress(`sqlite:${file}?table=o&cursor=changed`), key: ['id'] })

@@ -100,12 +100,15 @@ class SqliteSource implements RowSource {
     const found = this.session.get(`SELECT count(*) AS n FROM (SELECT 1 FROM ${this.from} WHERE ${lacking} LIMIT 1000)`)?.['n']
     if (found !== 0n) throw new SluiceError('SOURCE_UNSUITABLE', `${found === 1000n ? '1000 or more' : String(found)} rows have no ${this.names[this.cursor] ?? ''} or lack a part of their key: no window would ever reach them.`, { hint: 'Give them values, read them with query= and coalesce(), or read the whole table without cursor=.' })
     const newest = this.session.get(`SELECT ${cursor} AS mark FROM ${this.from} ORDER BY ${cursor} DESC LIMIT 1`)?.['mark'] ?? null
-    return newest === null ? null : this.mark(newest)
+    return newest === null ? null : this.mark(this.cursor, newest)
   }
 
-  private mark(value: SqlValue): Mark {
+  private mark(at: number, value: SqlValue): Mark {
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      throw new SluiceError('SOURCE_UNSUITABLE', `A row has the ${this.names[at] ?? ''} ${value}: behind it nothing can be told apart.`, { where: { path: this.file }, hint: 'Leave such rows out with query= and a WHERE, or choose another cursor= or key=.' })
+    }
     if (typeof value === 'bigint' || typeof value === 'number' || typeof value === 'string') return value
-    throw new SluiceError('SOURCE_UNSUITABLE', `A value of ${this.names[this.cursor ?? 0] ?? ''}, or of the key, is neither a number nor a text.`, { hint: 'Choose another cursor= or key=.' })
+    throw new SluiceError('SOURCE_UNSUITABLE', `A value of ${this.names[at] ?? ''} is neither a number nor a text.`, { hint: 'Choose another cursor= or key=.' })
   }
 
   async *rows(range: SourceRange, signal: AbortSignal): AsyncGenerator<SourceChunk> {
@@ -164,7 +167,8 @@ class SqliteSource implements RowSource {
     })
     const position = (at: number): Position => {
       const tuple = tuples[at] ?? []
-      return { cursor: this.mark(tuple[this.cursor ?? 0] ?? null), key: this.key.map((index) => this.mark(tuple[index] ?? null)) }
+      const mark = (index: number): Mark => this.mark(index, tuple[index] ?? null)
+      return { cursor: mark(this.cursor ?? 0), key: this.key.map(mark) }
     }
     return { rows, odd, position }
   }

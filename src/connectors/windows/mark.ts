@@ -46,8 +46,10 @@ export async function reached(committed: AsyncIterable<MarkedWindow>, sealed: re
   const stray = sealed.filter((window) => !both.includes(window))
   const newest = sealed.filter((window) => both.includes(window)).reduce<MarkedWindow | null>((found, window) => (found === null || window.n > found.n ? window : found), null)
   const ahead = far !== null && (safe === null || compareMarks(far.mark, safe.mark) > 0)
-  // The sealed windows are no part of the table yet: what follows them hangs on them, by its number.
-  if (ahead && both.some(({ n }) => n === last)) return { last, mark: far.mark, after: null, newest, stray }
+  // The sealed windows are no part of the table yet: what follows them hangs on the last of them, by its number. So that one
+  // must reach as far as the mark: after a reload that was stopped it may not, and then what lies between would be lost.
+  const end = both.find(({ n }) => n === last)
+  if (ahead && end !== undefined && compareMarks(end.mark, far.mark) >= 0) return { last, mark: far.mark, after: null, newest, stray }
   return { last, mark: safe?.mark ?? null, after: last === 0 ? null : (safe?.n ?? 0), newest, stray }
 }
 

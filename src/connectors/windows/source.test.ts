@@ -69,6 +69,7 @@ test('a name carries number and cursor, exactly', () => {
   assert.equal(windowName('orders', { n: 12, after: null, mark: '2026-01-02 03:04:05' }), 'orders-000012-t2026-01-02_03:04:05')
   assert.deepEqual([readWindowName('orders', 'orders-000001-i5.rest.ndjson'), readWindowName('order', 'orders-000001-i5.parquet'), readWindowName('orders', 'orders-000001-x.parquet')], [null, null, null])
   assert.throws(() => markToName('x'.repeat(200)), SluiceError)
+  for (const mark of [Infinity, -Infinity, NaN]) assert.throws(() => markToName(mark), (error: unknown) => error instanceof SluiceError && error.code === 'SOURCE_UNSUITABLE' && error.message.includes(String(mark)))
   assert.equal(markOfName('t%E0%A4%A'), null)
 })
 
@@ -150,6 +151,21 @@ test('of what was committed no more is read than the last read brought', async (
   assert.deepEqual(await reached(gap(), [{ n: 4, after: null, mark: 4n }]), { last: 6, mark: 6n, after: null, newest: { n: 4, after: null, mark: 4n }, stray: [] })
   // What it follows was taken from the table.
   assert.deepEqual((await reached((async function* () {})(), [{ n: 4, after: 3, mark: 4n }])).stray.map(({ n }) => n), [4])
+})
+
+test('what follows sealed windows hangs on the one that reaches as far as its mark', async () => {
+  const committed = async function* (): AsyncGenerator<MarkedWindow> {
+    yield { n: 8, after: 7, mark: 80n }
+  }
+  const failed = { n: 9, after: null, mark: 100n }
+  assert.deepEqual(await reached(committed(), [failed]), { last: 9, mark: 100n, after: null, newest: failed, stray: [] })
+  // A reload was stopped behind it: its windows come in, the failed one does not, and what lies between 80 and 100 is read again.
+  const reloaded = [failed, { n: 10, after: 0, mark: 30n }, { n: 11, after: null, mark: 60n }]
+  const { last, mark, after } = await reached(committed(), reloaded)
+  assert.deepEqual([last, mark, after], [11, 80n, 8])
+  // One that reaches as far does.
+  const whole = await reached(committed(), [...reloaded, { n: 12, after: null, mark: 100n }])
+  assert.deepEqual([whole.last, whole.mark, whole.after], [12, 100n, null])
 })
 
 test('where nothing happens, no windows pile up', async (t) => {
