@@ -80,14 +80,11 @@ export function jsonOf(column: PostgresColumn, type: ColumnType, text: string | 
 
 const TIME = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(\+00)?$/
 
-/** Null: a value that the type cannot hold (infinity, years before Christ, NaN of a numeric). */
+/** A value as the server tells it; what the type cannot hold (infinity, years before Christ) stays the server's text. */
 export function valueOf(column: PostgresColumn, type: ColumnType, value: SqlValue): Value {
   if (value === null || typeof value !== 'string') return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value
   if (isBytes(column)) return value.replace(/^\\x/, '')
-  if (type === 'timestamp' || type === 'timestamp_local') {
-    const [, day, time, fraction = ''] = TIME.exec(value) ?? []
-    return day === undefined ? null : `${day}T${time ?? ''}.${fraction.padEnd(6, '0')}${type === 'timestamp' ? 'Z' : ''}`
-  }
-  if (type === 'date') return /^\d{4}-\d\d-\d\d$/.test(value) ? value : null
-  return type.startsWith('decimal') && !/^-?\d+(\.\d+)?$/.test(value) ? null : value
+  if (type !== 'timestamp' && type !== 'timestamp_local') return value
+  const [, day, time, fraction = ''] = TIME.exec(value) ?? []
+  return day === undefined ? value : `${day}T${time ?? ''}.${fraction.padEnd(6, '0')}${type === 'timestamp' ? 'Z' : ''}`
 }

@@ -124,6 +124,12 @@ test('the console on a server reads, exactly, and writes nothing', async (t) => 
   const ask = (sql: string, ...more: string[]): ReturnType<typeof sluice> => sluice(['sql', '--to', database.url, ...more, sql], { cwd: folder })
   assert.equal((await ask('select *, price as price from items; -- all', '--format', 'csv')).stdout, 'id,price,price\n9007199254740993,1.10,1.10\n')
   assert.equal((await ask('select id, price from items', '-o', join(folder, 'x.parquet'))).code, 0)
+  const odd = "select 'infinity'::timestamp a, '-infinity'::date b, 'nan'::numeric(10,2) c, '0044-03-15 BC'::timestamptz d"
+  assert.equal((await ask(odd, '--format', 'csv')).stdout, 'a,b,c,d\ninfinity,-infinity,NaN,0044-03-15 00:00:00+00 BC\n')
+  for (const column of ['a', 'b', 'c', 'd']) {
+    const refused = await ask(`select ${column} from (${odd}) x`, '-o', join(folder, `${column}.parquet`))
+    assert.deepEqual([refused.code, /VALUE_UNWRITABLE/.test(refused.stderr)], [3, true], column)
+  }
   for (const [sql, code] of [['delete from items', 2], ['select 1; delete from items', 2], ['with d as (delete from items returning id) select * from d', 2], ["select nextval('numbers')", 2], ['select nosuch from items', 2], ["select 'x'::int", 2], ['copy items to stdout', 2], ['select * into other from items', 2]] as const) {
     assert.equal((await ask(sql)).code, code, sql)
   }
