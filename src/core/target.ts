@@ -45,6 +45,9 @@ export interface CommittedArrival {
   dates?: ByDate
 }
 
+/** Raw text of a reject is cut behind so much: bytes of what lay in a file, characters of a typed row as JSON. */
+export const RAW_LIMIT = 65_536
+
 /** A record that did not get in, or was evicted. */
 export interface RejectRow {
   /** The batch whose commit put it aside; of an evicted row not the one that brought it. */
@@ -55,7 +58,7 @@ export interface RejectRow {
   column: string | null
   value: string | null
   message: string
-  /** Its text as it lay in the file, cut at 64 kB; of KEY_REPEATED: the typed row as JSON. */
+  /** Its text as it lay in the file, cut at RAW_LIMIT bytes; of KEY_REPEATED and ROW_REFUSED: the typed row as JSON, of so many characters. */
   raw: string | null
 }
 

@@ -35,8 +35,8 @@ export interface Dialect {
   readonly ending: string
   /** Are keys held, and rejects found, by indexes? */
   readonly indexes: boolean
-  /** False: a statement that fails ends the transaction. */
-  readonly savepoints?: false
+  /** Where there are none, a statement that fails ends the transaction. */
+  readonly savepoints: boolean
   /** Can it take over tables that others made, and live with columns of theirs? */
   readonly adopts: boolean
   /** Does a row keep its row id when it is updated? */

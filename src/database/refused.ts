@@ -10,6 +10,7 @@
 import type { Keep } from '../core/definition.ts'
 import { SluiceError } from '../core/errors.ts'
 import { findColumn } from '../core/schema.ts'
+import { RAW_LIMIT } from '../core/target.ts'
 import { keySql, orderSql } from '../resolve/database.ts'
 import { quoteText } from '../sql/quote.ts'
 import { positions } from './layout.ts'
@@ -55,7 +56,7 @@ export async function writeSound(work: Work): Promise<Sound> {
     } catch (thrown) {
       const why = work.store.refusal(thrown, work.keyNames)
       if (why === null) throw thrown
-      if (work.store.dialect.savepoints === false) throw new RowRefused(why, thrown)
+      if (!work.store.dialect.savepoints) throw new RowRefused(why, thrown)
     }
     current = { ...current, fresh: false }
     const aside = await found(current, total(refused))
@@ -124,7 +125,7 @@ async function putAside(work: Work, where: string, column: string, value: string
   const { session, store, incoming, table, batch } = work
   const into = store.dialect.own('rejects')
   const at = positions(work.schema, work.staged)
-  const raw = `substr(${rowJson(work, at.map((i) => (i < 0 ? 'NULL' : `i.c${i}`)))}, 1, 65536)`
+  const raw = `substr(${rowJson(work, at.map((i) => (i < 0 ? 'NULL' : `i.c${i}`)))}, 1, ${RAW_LIMIT})`
   const from = `FROM ${incoming.winners} i WHERE ${where}`
   const sql = `INSERT INTO ${into} (tbl, batch, place, "offset", code, "column", value, message, raw, evicted) SELECT ${quoteText(table)}, ${quoteText(batch)}, i.place, NULL, 'ROW_REFUSED', ${column}, ${value}, ${why}, ${raw}, 0 ${from}`
   const counts = await session.write({ point: 'database.refused', sql, into, place: 'place' })

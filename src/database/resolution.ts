@@ -13,6 +13,7 @@ import { SluiceError } from '../core/errors.ts'
 import { tampering } from '../core/failpoint.ts'
 import { findColumn } from '../core/schema.ts'
 import type { Column, Schema } from '../core/schema.ts'
+import { RAW_LIMIT } from '../core/target.ts'
 import { balanced, beatsSql, keySql, lostSql, outcomeSql, sameSql } from '../resolve/database.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import type { Incoming, Store, StoredColumn } from './dialect.ts'
@@ -84,8 +85,6 @@ export interface Changes {
 }
 
 export const DECIDED = '_sluice_decided'
-/** Most characters of a reject's raw text. */
-const RAW_LIMIT = 65_536
 
 /** Expressions for a work's columns, by where a row lies. */
 interface Shape {

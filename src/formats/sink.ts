@@ -1,5 +1,6 @@
 /** What a format's reader tells: records, what is none, and what is wrong with the file. */
 import type { Code } from '../core/codes.ts'
+import { RAW_LIMIT } from '../core/target.ts'
 import type { RecordView } from './record.ts'
 
 export interface Sink {
@@ -40,4 +41,4 @@ export class FileFault extends Error {
 }
 
 /** Beginning of a record that a reject keeps, bytes. */
-export const RAW_BYTES = 65_536
+export const RAW_BYTES = RAW_LIMIT

@@ -22,6 +22,7 @@ import { SluiceError } from '../core/errors.ts'
 import type { Tampering } from '../core/failpoint.ts'
 import { findColumn, fold } from '../core/schema.ts'
 import type { Column, Schema } from '../core/schema.ts'
+import { RAW_LIMIT } from '../core/target.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import { filesSql, losersSql, lostSql, recordsSql, winnersSql } from './duckdb-batch.ts'
 import { duckType, jsonTextSql } from './nested.ts'
@@ -314,9 +315,6 @@ function leavingSql(job: Resolution, keep: Keep, hits: readonly number[] | null)
 export function losersOutSql(job: Resolution, keep: Keep, hits: readonly number[] | null): string[] {
   return leavingSql(job, keep, hits).losers
 }
-
-/** Most characters of a reject's raw text. */
-const RAW_LIMIT = 65_536
 
 /** KEY_REPEATED rejects, columns as in REJECT_COLUMNS; the typed row as JSON text is their raw. */
 export function repeatedSql(job: Resolution, keep: Keep, hits: readonly number[] | null): string[] {

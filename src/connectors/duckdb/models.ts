@@ -8,7 +8,7 @@ import { duckdbColumns, duckdbSpeech } from '../../models/duckdb.ts'
 import { RECORD_COLUMNS } from '../../models/record.ts'
 import { duckdbUuid5 } from '../../models/uuid.ts'
 import { quoteName, quoteText } from '../../sql/quote.ts'
-import { DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf } from './dialect.ts'
+import { DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf, within } from './dialect.ts'
 
 const OWN = `${quoteName(OWN_SCHEMA)}.models`
 
@@ -18,7 +18,7 @@ const NOT_OF_THE_MODEL = /^(INTERNAL|FATAL|TransactionContext|Connection|INTERRU
 /** In the SQL of a model a table has two names; the file is the one that the session uses. */
 function table(name: string): string {
   const { schema, name: bare } = partsOf(name)
-  return `${quoteName(schema)}.${quoteName(bare)}`
+  return within(schema, bare)
 }
 
 const dialect: ModelDialect = {

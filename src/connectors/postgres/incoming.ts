@@ -12,6 +12,7 @@ import type { Engine, Staged } from '../../core/engine.ts'
 import { REJECT_COLUMNS } from '../../core/engine.ts'
 import { SHOWN_VALUE, SluiceError } from '../../core/errors.ts'
 import type { Column, Schema } from '../../core/schema.ts'
+import { RAW_LIMIT } from '../../core/target.ts'
 import { isNested, isString } from '../../core/types.ts'
 import type { Incoming } from '../../database/dialect.ts'
 import { losersSql, recordsSql, rejectsSql, winnersSql } from '../../resolve/duckdb-batch.ts'
@@ -24,8 +25,6 @@ const CSV = `FROM STDIN (FORMAT csv, NULL '', QUOTE '"', ESCAPE '"', DELIMITER '
 const WINNERS = '_sluice_incoming'
 const BEATEN = '_sluice_beaten'
 const ASIDE = '_sluice_aside'
-/** Most characters of a reject's raw text. */
-const RAW_BYTES = 65_536
 
 /** Columns whose text must be told from null when it is empty. */
 function isText({ type }: Column): boolean {
@@ -136,7 +135,7 @@ function refusedSql(staged: Staged): string {
   const told = (what: (column: Column) => string): string => `CASE ${texts.map((column) => `WHEN contains(${quoteName(column.name)}, chr(0)) THEN ${what(column)}`).join(' ')} END`
   const value = told(({ name }) => visible(`left(${quoteName(name)}, ${SHOWN_VALUE})`))
   const column = told(({ name }) => quoteText(name))
-  return `SELECT _place, CAST(NULL AS BIGINT) AS "offset", 'ROW_REFUSED' AS code, ${column} AS "column", ${value} AS "value", ${column} || ' holds a NUL character, which PostgreSQL cannot keep in a text.' AS message, left(${rowJsonSql(schema)}, ${RAW_BYTES}) AS raw
+  return `SELECT _place, CAST(NULL AS BIGINT) AS "offset", 'ROW_REFUSED' AS code, ${column} AS "column", ${value} AS "value", ${column} || ' holds a NUL character, which PostgreSQL cannot keep in a text.' AS message, left(${rowJsonSql(schema)}, ${RAW_LIMIT}) AS raw
     FROM (${recordsSql(staged)}) WHERE ${mayHoldNul(schema).join(' OR ')}`
 }
 

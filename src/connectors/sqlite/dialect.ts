@@ -129,6 +129,7 @@ export const sqlite: Dialect = {
   indexes: true,
   // Any column of somebody else's table may hold any type.
   adopts: false,
+  savepoints: true,
   idsStay: true,
   // Without the name of the database, so that `SEEN_AS_2` stands in the place of a table.
   own: (table) => `_sluice_${table}`,
