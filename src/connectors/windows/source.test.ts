@@ -217,6 +217,23 @@ test('a read that dies leaves whole windows, and the next one goes on', async (t
   assert.deepEqual(names(), ['orders-000001-i30000.parquet', 'orders-000002-i60000.parquet', 'orders-000003-i70000.parquet'])
 })
 
+test('when a window cannot be written, the one behind it is waited for before anything is removed', async (t) => {
+  const { read, names } = reading(t)
+  let writing = true
+  const failing: TableSource = {
+    columns: async () => ({ schema: SCHEMA, notices: [] }),
+    newest: async () => 2n,
+    close: async () => {},
+    async *write(range) {
+      if (range.after === null) return yield { rows: 1, last: { cursor: 1n, key: [1n] }, next: { cursor: 2n, key: [2n] }, written: Promise.reject(new Error('the disk is gone')) }
+      const written = new Promise<number>((resolve) => setTimeout(resolve, 50, 0)).finally(() => (writing = false))
+      yield { rows: 1, last: { cursor: 2n, key: [2n] }, next: null, written }
+    },
+  }
+  await assert.rejects(read(failing), /the disk is gone/)
+  assert.deepEqual([writing, names()], [false, []])
+})
+
 test('rows that windows cannot tell apart are refused at the edge; within a window they are read', async (t) => {
   const { read, names } = reading(t)
   await assert.rejects(read(open(table(row(1, 1), row(2, 2), row(3, 3), row(3, 3, 'twin')))), (error: unknown) => error instanceof SluiceError && error.code === 'SOURCE_UNSUITABLE')

@@ -116,7 +116,11 @@ class Sealing {
   async follow({ rows, written }: WindowRows, files: WindowFiles, name: string): Promise<void> {
     const { before, told } = this
     const { fs, folder } = this.question
-    this.before = Promise.all([written, before]).then(async ([odd]) => {
+    // Both are waited for, also when one fails: what is still written would outlive the sweep.
+    this.before = Promise.allSettled([before, written]).then(async ([sealed, whole]) => {
+      if (sealed.status === 'rejected') throw sealed.reason
+      if (whole.status === 'rejected') throw whole.reason
+      const odd = whole.value
       await place(fs, folder, files, name, odd)
       told.windows++
       told.rows += rows
@@ -258,7 +262,8 @@ async function removeWindow(fs: Fs, folder: string, label: string, window: Windo
 
 /**
  * Removes windows that are in the target: nobody reads them again. One whose bytes were known, so that no commit names it,
- * stays until a later one is committed: without it, what follows would lack its predecessor.
+ * stays while none behind it is named by a commit: what is sealed next hangs on it. Then it goes with the others; what hangs
+ * on it by its number counts no longer, and its rows are read again.
  * @param done paths of windows and rests that are in the target; `loaded`: those that a commit names
  */
 export async function tidyWindows(fs: Fs, label: string, done: readonly string[], loaded: ReadonlySet<string>): Promise<void> {
