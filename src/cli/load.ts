@@ -35,7 +35,7 @@ export function loadCommand(run: Run): Command {
     .description('load files into a table, every record exactly once')
     .argument('[path...]', `files, folders or quoted patterns: ${extensions()}; or the name of a pipeline`)
   return addSettings(command, LOAD_SETTINGS)
-    .option('--from <source>', "a table of a database instead of files: 'sqlite:FILE?table=NAME&cursor=COLUMN&key=COLUMN' or postgres://…?table=…; query= instead of table=")
+    .option('--from <source>', "a table of a database instead of files: 'sqlite:FILE?table=NAME&cursor=COLUMN&key=COLUMN', duckdb:FILE?table=… or postgres://…?table=…; query= instead of table=")
     .option('--pipeline <name>', 'the pipeline of the configuration; flags override what it says')
     .action((words: string[], flags: LoadFlags) => run(loadFiles)({ words, flags }))
 }
