@@ -20,7 +20,7 @@ const TABLE: Readonly<Record<string, readonly string[]>> = {
   models: ['core', 'sql', 'storage'],
   pipeline: ['core'],
   ledger: ['core', 'sql', 'storage'],
-  // What the targets that are databases share.
+  // What databases share, as sources and as targets.
   database: ['core', 'resolve', 'sql', 'storage', 'models'],
   connectors: ['core', 'storage', 'formats', 'resolve', 'sql', 'database', 'models'],
   engines: ['core', 'storage', 'formats', 'resolve', 'sql'],

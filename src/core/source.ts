@@ -91,8 +91,9 @@ export interface WindowRows {
 export interface FileSource extends AnySource {
   /**
    * The rows of a range, in the order of `RowSource.rows`, into windows of at most so many rows and about so many bytes:
-   * one window, or with a range of a snapshot as many as it takes. The next one is read while the last one is written.
-   * Without rows there is no window. Who ends early waits for `written` all the same.
+   * one window, or with a range of a snapshot as many as it takes. `written` may settle later than the window is told of, and
+   * then the next one is read meanwhile (PostgreSQL); or be settled by then (DuckDB). Without rows there is no window. Who ends
+   * early waits for `written` all the same.
    * @param files called once per window, with its number from 0
    */
   write(range: SourceRange, most: WindowSize, files: (window: number) => WindowFiles, signal: AbortSignal): AsyncIterable<WindowRows>

@@ -90,6 +90,21 @@ test('values of no type of ours lie beside their window, or are refused where th
   await assert.rejects(read(file, 'table=p'), (error: unknown) => error instanceof SluiceError && error.code === 'SOURCE_UNSUITABLE')
 })
 
+test('a FLOAT is a cursor like other numbers; one without end is refused with its value, as are times', async (t) => {
+  const file = await made(t, 'CREATE TABLE f AS SELECT n AS id, (n / 10)::FLOAT AS x FROM range(5) AS r(n)',
+    `CREATE TABLE marks AS SELECT 1 AS id, 'nan'::FLOAT AS f, 'inf'::DOUBLE AS d, DATE 'infinity' AS day, TIMESTAMP 'infinity' AS wall, TIMESTAMPTZ 'infinity' AS at, 'infinity' AS word`)
+  const source = await open(file, 'table=f&cursor=x', ['x'])
+  assert.equal(await source.newest(), 0.4)
+  const first = await readWindows(source, { after: null, from: null, until: 0.4, count: 3 }, never, { rows: 2, bytes: 1e9 })
+  assert.deepEqual([first.rows, first.last, first.next], [[[0n, 0], [1n, 0.1]], { cursor: 0.1, key: [0.1] }, { cursor: 0.2, key: [0.2] }])
+  const second = await readWindows(source, { after: first.last, from: null, until: 0.4, count: 9 }, never)
+  assert.deepEqual(second.rows, [[2n, 0.2], [3n, 0.3], [4n, 0.4]])
+  for (const [column, value] of [['f', 'NaN'], ['d', 'Infinity'], ['day', 'infinity'], ['wall', 'infinity'], ['at', 'infinity']] as const) {
+    await assert.rejects((await open(file, `table=marks&cursor=${column}&overlap=0`)).newest(), (error: unknown) => error instanceof SluiceError && error.code === 'SOURCE_UNSUITABLE' && error.message.includes(`the ${column} ${value}:`), column)
+  }
+  assert.equal(await (await open(file, 'table=marks&cursor=word&overlap=0')).newest(), 'infinity')
+})
+
 test('what cannot be read says why', async (t) => {
   const file = await made(t, 'CREATE SCHEMA raw', 'CREATE TABLE raw.items AS SELECT 1 AS id, [1] AS l', 'CREATE TABLE other AS SELECT 1 AS id', 'CREATE SCHEMA sluice', 'CREATE TABLE sluice.meta AS SELECT 1 AS id')
   const none = join(scratch(t), 'none.duckdb')
@@ -106,6 +121,7 @@ test('what cannot be read says why', async (t) => {
   await says(open(file, "query=delete from other"), 'SOURCE_INVALID', /SELECT/)
   await says(open(none, 'table=x'), 'TABLE_FOREIGN', /no DuckDB file/)
   await assert.rejects(read(file, "query=select id, 'x'::int as x from other"), (error: unknown) => error instanceof SluiceError && error.code === 'SOURCE_INVALID')
+  await assert.rejects((await open(file, "query=select id, word::int as x from (select id, 'x' as word from other)&cursor=x")).newest(), (error: unknown) => error instanceof SluiceError && error.code === 'SOURCE_INVALID')
   assert.deepEqual((await read(file, 'query=select id + 1 as id from raw.items')).rows, [[2n]])
   const session = await engine.session()
   await session.exec(`ATTACH '${file}' AS held`)

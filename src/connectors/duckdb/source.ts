@@ -10,12 +10,13 @@ import type { Mark } from '../../core/mark.ts'
 import { fold, isReserved } from '../../core/schema.ts'
 import type { Schema } from '../../core/schema.ts'
 import type { FileSource, Position, SourceRange, WindowFiles, WindowRows, WindowSize } from '../../core/source.ts'
+import { columnAt, markOf, newestOf } from '../../database/cursor.ts'
+import { jsonOf, writeRest } from '../../database/rest.ts'
 import { first } from '../../database/session.ts'
 import type { SqlRow } from '../../database/session.ts'
 import { openRowsFile } from '../../formats/parquet/rows.ts'
 import { quoteName, quoteText } from '../../sql/quote.ts'
 import { firstStatement } from '../../sql/statement.ts'
-import { openAppendFile } from '../../storage/appendFile.ts'
 import { columnOf, isNested } from './catalog.ts'
 import type { ReadColumn } from './catalog.ts'
 import { OWN_SCHEMA, partsOf } from './dialect.ts'
@@ -26,8 +27,6 @@ import type { DuckdbSession } from './session.ts'
 const TRIES = 50
 const WINDOW = 'sluice_window'
 const REST = 'sluice_rest'
-/** Rows of a rest that are looked at together. */
-const PAGE = 1000
 const INTEGERS = /^U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?$/
 
 interface Field extends ReadColumn {
@@ -76,8 +75,9 @@ class DuckdbSource implements FileSource {
     this.fields = fields
     this.schema = fields.map(({ name, type }) => ({ name, type }))
     this.from = from
-    this.cursor = address.cursor === null ? null : this.indexOf(address.cursor, 'cursor')
-    this.key = key.map((name) => this.indexOf(name, 'key'))
+    const names = fields.map(({ name }) => name)
+    this.cursor = address.cursor === null ? null : columnAt(names, address.cursor, 'cursor', { path: file })
+    this.key = key.map((name) => columnAt(names, name, 'key', { path: file }))
     for (const at of [...(this.cursor === null ? [] : [this.cursor]), ...this.key]) {
       const { name, declared } = this.field(at)
       if (isNested(declared) || /^(BLOB|BOOLEAN|BIT)$/.test(declared)) throw new SluiceError('SOURCE_UNSUITABLE', `${name} is ${declared}: a cursor or key is a number or a text.`, { where: { path: file }, hint: 'Choose another cursor= or key=.' })
@@ -86,12 +86,6 @@ class DuckdbSource implements FileSource {
 
   private field(at: number): Field {
     return this.fields[at] as Field
-  }
-
-  private indexOf(name: string, role: string): number {
-    const at = this.fields.findIndex((field) => fold(field.name) === fold(name))
-    if (at < 0) throw new SluiceError('SOURCE_INVALID', `${role}=${name}: there is no such column; there are ${this.fields.map((field) => field.name).join(', ')}.`, { where: { path: this.file } })
-    return at
   }
 
   private sql(at: number): string {
@@ -103,30 +97,26 @@ class DuckdbSource implements FileSource {
     return { schema: this.schema, notices: bytes.length === 0 ? [] : [`The bytes of ${bytes.join(', ')} are loaded as hexadecimal text.`] }
   }
 
-  /** A column as a mark: numbers as they are, all else as its text. */
+  /** A column as a mark: numbers as they are, of FLOAT the double of its text as in the windows, all else as its text. */
   private marked(at: number, x: string): string {
     const { declared } = this.field(at)
+    if (declared === 'FLOAT') return `CAST(CAST(${x} AS VARCHAR) AS DOUBLE)`
     return INTEGERS.test(declared) || declared === 'DOUBLE' ? x : `CAST(${x} AS VARCHAR)`
   }
 
-  private mark(value: SqlValue | undefined): Mark {
-    if (typeof value === 'bigint' || typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))) return value
-    throw new SluiceError('SOURCE_UNSUITABLE', `${this.file}: a cursor or key is neither a number nor a text.`, { where: { path: this.file }, hint: 'Choose another cursor= or key=.' })
+  private mark(at: number, value: SqlValue | undefined): Mark {
+    const { name, declared } = this.field(at)
+    return markOf(value, { name, ordered: /^(DATE|TIMESTAMP|DECIMAL)/.test(declared), location: this.file })
   }
 
   async newest(): Promise<Mark | null> {
     if (this.cursor === null) return null
-    const cursor = this.sql(this.cursor)
-    const lacking = [cursor, ...this.key.map((at) => this.sql(at))].map((name) => `${name} IS NULL`).join(' OR ')
-    return this.reading(async (session) => this.newestOf(session, cursor, lacking))
-  }
-
-  private async newestOf(session: DuckdbSession, cursor: string, lacking: string): Promise<Mark | null> {
-    const at = this.cursor ?? 0
-    const missing = Number((await first(session, `SELECT count(*) AS n FROM (SELECT 1 FROM ${this.from} WHERE ${lacking} LIMIT 1000)`))?.['n'])
-    if (missing !== 0) throw new SluiceError('SOURCE_UNSUITABLE', `${missing === 1000 ? '1000 or more' : missing} rows have no ${this.field(at).name} or lack a part of their key: no window would ever reach them.`, { hint: 'Give them values, read them with query= and coalesce(), or read the whole table without cursor=.' })
-    const found = await first(session, `SELECT ${this.marked(at, cursor)} AS mark FROM ${this.from} ORDER BY ${cursor} DESC LIMIT 1`)
-    return found === undefined ? null : this.mark(found['mark'])
+    const [at, cursor] = [this.cursor, this.sql(this.cursor)]
+    const question = { from: this.from, cursor, key: this.key.map((one) => this.sql(one)), marked: this.marked(at, cursor), name: this.field(at).name }
+    const found = await this.reading((session) => newestOf((sql) => session.all(sql), question)).catch((thrown: unknown) => {
+      throw queryFault(thrown, this.file)
+    })
+    return found === undefined ? null : this.mark(at, found)
   }
 
   async *write(range: SourceRange, most: WindowSize, files: (window: number) => WindowFiles, signal: AbortSignal): AsyncGenerator<WindowRows> {
@@ -183,7 +173,7 @@ class DuckdbSource implements FileSource {
   private async positions(session: DuckdbSession, end: number): Promise<Position[]> {
     const order = [this.cursor ?? 0, ...this.key]
     const rows = await session.all(`SELECT ${order.map((at, n) => `${this.marked(at, `c${at}`)} AS m${n}`).join(', ')} FROM ${WINDOW} WHERE rowid IN (${end - 1}, ${end}) ORDER BY rowid`)
-    const position = (row: SqlRow): Position => ({ cursor: this.mark(row['m0']), key: this.key.map((_, n) => this.mark(row[`m${n + 1}`])) })
+    const position = (row: SqlRow): Position => ({ cursor: this.mark(this.cursor ?? 0, row['m0']), key: this.key.map((at, n) => this.mark(at, row[`m${n + 1}`])) })
     return rows.map(position)
   }
 
@@ -206,29 +196,12 @@ class DuckdbSource implements FileSource {
     const nested = this.fields.find(({ declared }) => isNested(declared))
     if (nested !== undefined) throw new SluiceError('SOURCE_UNSUITABLE', `${this.file}: a row holds a time without end, one beyond the years 1 to 9999, or a number beyond 38 digits, and ${nested.name} beside it cannot be told exactly.`, { where: { path: this.file }, hint: 'Read the table with query=, and cast or leave out one of them.' })
     await session.run('window.aside', `CREATE OR REPLACE TEMP TABLE ${REST} AS ${select}`)
-    const lines = openAppendFile('window.write', path)
-    let odd = 0
-    for (let more = true; more; ) {
-      const rows = await session.all(`SELECT * FROM ${REST} WHERE rowid >= ${odd} AND rowid < ${odd + PAGE} ORDER BY rowid`)
-      for (const row of rows) lines.append(Buffer.from(`{${this.fields.map(({ name, type }, at) => `${JSON.stringify(name)}:${jsonOf(type, row[`c${at}`] ?? null)}`).join(',')}}\n`))
-      odd += rows.length
-      more = rows.length === PAGE
-    }
-    lines.close()
-    return odd
+    return writeRest((sql) => session.all(sql), REST, path, (row) => `{${this.fields.map(({ name, type }, at) => `${JSON.stringify(name)}:${jsonOf(type, row[`c${at}`] ?? null)}`).join(',')}}`)
   }
 
   async close(): Promise<void> {
     // Nothing is held between calls.
   }
-}
-
-/** The text of a value as it stands in a line of JSON, for the load to decide. */
-function jsonOf(type: string, value: SqlValue): string {
-  if (typeof value !== 'string') return value === null ? 'null' : String(value)
-  // Line feeds of a text of JSON stand between its tokens only.
-  if (type === 'json') return value.replace(/[\n\r]/g, ' ')
-  return type === 'boolean' || (/^(int64|double|decimal)/.test(type) && /^-?\d+(\.\d+)?(e[+-]?\d+)?$/.test(value)) ? value : JSON.stringify(value)
 }
 
 /** What DuckDB says of a table or query that was named here is no fault of the engine. */

@@ -2,6 +2,7 @@
 import type { SqlValue } from '../../core/effects.ts'
 import type { ColumnType, Value } from '../../core/schema.ts'
 import { nodeOf } from '../../core/types.ts'
+import { jsonOf } from '../../database/rest.ts'
 
 export interface PostgresColumn {
   name: string
@@ -69,13 +70,10 @@ export function readingOf(column: PostgresColumn, type: ColumnType, text: string
 }
 
 /** The server's text of a value as it stands in a line of JSON, for the load to decide. */
-export function jsonOf(column: PostgresColumn, type: ColumnType, text: string | null): string {
+export function jsonOfText(column: PostgresColumn, type: ColumnType, text: string | null): string {
   if (text === null) return 'null'
   if (isBytes(column)) return JSON.stringify(text.replace(/^\\x/, ''))
-  if (type === 'boolean') return text === 't' ? 'true' : 'false'
-  // Line feeds of a text of JSON stand between its tokens only.
-  if (type === 'json') return text.replace(/[\n\r]/g, ' ')
-  return /^(int64|double|decimal)/.test(type) && /^-?\d+(\.\d+)?(e[+-]?\d+)?$/.test(text) ? text : JSON.stringify(text)
+  return jsonOf(type, type === 'boolean' ? (text === 't' ? 'true' : 'false') : text)
 }
 
 const TIME = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(\+00)?$/

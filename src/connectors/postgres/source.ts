@@ -7,6 +7,7 @@ import type { Mark } from '../../core/mark.ts'
 import { fold, isReserved } from '../../core/schema.ts'
 import type { ColumnType, Schema } from '../../core/schema.ts'
 import type { FileSource, Position, SourceRange, WindowFiles, WindowRows, WindowSize } from '../../core/source.ts'
+import { columnAt, markOf, newestOf } from '../../database/cursor.ts'
 import { quoteName, quoteText } from '../../sql/quote.ts'
 import { accessTo } from './access.ts'
 import { isBytes, typeOfColumn } from './catalog.ts'
@@ -17,9 +18,10 @@ import type { CopiedRows } from './copy-out.ts'
 import { TextFile, TextToParquet, copySql, fieldsOf } from './text.ts'
 import { identityOf, parsePostgresUrl } from './url.ts'
 
+/** Of class 42, but no fault of the query. */
+const PRIVILEGE = '42501'
 /** date, timestamp, timestamptz, numeric: as texts, but ordered as what they are. */
 const ORDERED: ReadonlySet<number> = new Set([1082, 1114, 1184, 1700])
-const ENDLESS = /^-?(infinity|nan)$/i
 
 /** @throws SluiceError UNREACHABLE, LOGIN_REFUSED, DATABASE_MISSING, SOURCE_INVALID */
 export async function openPostgresSource({ address, key, engine }: { address: SourceAddress; key: readonly string[]; engine: Engine }): Promise<FileSource> {
@@ -29,14 +31,20 @@ export async function openPostgresSource({ address, key, engine }: { address: So
   try {
     const from = address.table === null ? `(${address.query ?? ''}\n)` : tableOf(address.table)
     const found = await session.describe(`SELECT * FROM ${from} AS t`).catch((thrown: unknown) => {
-      if (stateOf(thrown)?.startsWith('42') !== true) throw postgresError(thrown, identityOf(url))
-      throw new SluiceError('SOURCE_INVALID', `${identityOf(url)}: ${saidBy(thrown)}.`, { cause: thrown, hint: 'Try it with sluice sql first.' })
+      throw queryFault(thrown, identityOf(url))
     })
     return new PostgresSource({ session, open, engine }, identityOf(url), address, key, found.filter(({ name }) => !isReserved(name)), `${from} AS t`)
   } catch (thrown) {
     await session.close()
     throw thrown
   }
+}
+
+/** What the server says of values (22) or names (42) of a table or query that was named here is no fault of the database. */
+function queryFault(thrown: unknown, location: string): SluiceError {
+  const state = stateOf(thrown) ?? ''
+  if (!/^(22|42)/.test(state) || state === PRIVILEGE) return postgresError(thrown, location)
+  return new SluiceError('SOURCE_INVALID', `${location}: ${saidBy(thrown)}.`, { cause: thrown, hint: 'Try it with sluice sql first.' })
 }
 
 /** `orders`, `sales.orders` */
@@ -74,14 +82,9 @@ class PostgresSource implements FileSource {
     const twice = fields.find(({ name }, at) => fields.findIndex((other) => fold(other.name) === fold(name)) < at)
     if (twice !== undefined) throw new SluiceError('SOURCE_INVALID', `Two columns are called ${twice.name}, but for upper and lower case.`, { hint: 'Read them with query= and other names.' })
     this.from = from
-    this.cursor = address.cursor === null ? null : this.indexOf(address.cursor, 'cursor')
-    this.key = key.map((name) => this.indexOf(name, 'key'))
-  }
-
-  private indexOf(name: string, role: string): number {
-    const at = this.fields.findIndex((field) => fold(field.name) === fold(name))
-    if (at < 0) throw new SluiceError('SOURCE_INVALID', `${role}=${name}: there is no such column; there are ${this.fields.map((field) => field.name).join(', ')}.`)
-    return at
+    const names = fields.map(({ name }) => name)
+    this.cursor = address.cursor === null ? null : columnAt(names, address.cursor, 'cursor')
+    this.key = key.map((name) => columnAt(names, name, 'key'))
   }
 
   private sql(at: number): string {
@@ -95,22 +98,16 @@ class PostgresSource implements FileSource {
 
   async newest(): Promise<Mark | null> {
     if (this.cursor === null) return null
-    const cursor = this.sql(this.cursor)
-    const lacking = [cursor, ...this.key.map((at) => this.sql(at))].map((name) => `${name} IS NULL`).join(' OR ')
-    const [missing] = await this.session.all(`SELECT count(*) AS n FROM (SELECT 1 FROM ${this.from} WHERE ${lacking} LIMIT 1000) AS m`)
-    const n = Number(missing?.['n'])
-    if (n !== 0) throw new SluiceError('SOURCE_UNSUITABLE', `${n === 1000 ? '1000 or more' : n} rows have no ${this.fields[this.cursor]?.name ?? ''} or lack a part of their key: no window would ever reach them.`, { hint: 'Give them values, read them with query= and coalesce(), or read the whole table without cursor=.' })
-    const [found] = await this.session.all(`SELECT ${cursor} AS mark FROM ${this.from} ORDER BY ${cursor} DESC LIMIT 1`)
-    return found === undefined ? null : this.mark(this.cursor, found['mark'] ?? null)
+    const question = { from: this.from, cursor: this.sql(this.cursor), key: this.key.map((at) => this.sql(at)), name: this.fields[this.cursor]?.name ?? '' }
+    const found = await newestOf((sql) => this.session.all(sql), question).catch((thrown: unknown) => {
+      throw stateOf(thrown) === null ? thrown : queryFault(thrown, this.location)
+    })
+    return found === undefined ? null : this.mark(this.cursor, found)
   }
 
   private mark(at: number, value: SqlValue): Mark {
-    const oid = this.fields[at]?.oid ?? 0
-    if (typeof value === 'number' ? !Number.isFinite(value) : typeof value === 'string' && ORDERED.has(oid) && ENDLESS.test(value)) {
-      throw new SluiceError('SOURCE_UNSUITABLE', `${this.location}: a row has the ${this.fields[at]?.name ?? ''} ${String(value)}: behind it nothing can be told apart.`, { hint: 'Leave such rows out with query= and a WHERE, or choose another cursor= or key=.' })
-    }
-    if (typeof value === 'bigint' || typeof value === 'number' || typeof value === 'string') return value
-    throw new SluiceError('SOURCE_UNSUITABLE', `${this.location}: a cursor or key is neither a number nor a text.`, { hint: 'Choose another cursor= or key=.' })
+    const { name = '', oid = 0 } = this.fields[at] ?? {}
+    return markOf(value, { name, ordered: ORDERED.has(oid), location: this.location })
   }
 
   async *write(range: SourceRange, most: WindowSize, files: (window: number) => WindowFiles, signal: AbortSignal): AsyncGenerator<WindowRows> {
@@ -124,7 +121,7 @@ class PostgresSource implements FileSource {
       yield* this.windows(session.copyOut(copySql(this.select(range), this.types)), { whole: range.count === null, most, files, open })
     } catch (thrown) {
       signal.throwIfAborted()
-      throw stateOf(thrown) === null ? thrown : postgresError(thrown, this.location)
+      throw stateOf(thrown) === null ? thrown : queryFault(thrown, this.location)
     } finally {
       signal.removeEventListener('abort', stop)
       open.file?.discard()

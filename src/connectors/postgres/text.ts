@@ -6,11 +6,12 @@ import type { Engine, Session } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import type { ColumnType, Schema } from '../../core/schema.ts'
 import type { WindowFiles, WindowSize } from '../../core/source.ts'
+import { writeRest } from '../../database/rest.ts'
 import { openRowsFile } from '../../formats/parquet/rows.ts'
 import { quoteName, quoteText } from '../../sql/quote.ts'
 import { openAppendFile } from '../../storage/appendFile.ts'
 import type { AppendFile } from '../../storage/appendFile.ts'
-import { jsonOf, readingOf } from './catalog.ts'
+import { jsonOfText, readingOf } from './catalog.ts'
 import type { PostgresColumn } from './catalog.ts'
 
 /** Text columns of a window: always in quotes, so that an empty text is told from null. */
@@ -85,9 +86,6 @@ export function fieldsOf(line: string): (string | null)[] {
   return fields
 }
 
-/** Odd rows that are looked at together. */
-const PAGE = 1000
-
 /** Writes windows as Parquet, one after another, in a process of the engine. */
 export class TextToParquet {
   private readonly engine: Engine
@@ -134,18 +132,7 @@ export class TextToParquet {
 
   private async writeRest(session: Session, select: string, path: string): Promise<number> {
     await session.exec(`CREATE OR REPLACE TEMP TABLE sluice_rest AS ${select}`)
-    const rest = openAppendFile('window.write', path)
-    let odd = 0
-    for (let more = true; more; ) {
-      const rows = await session.rows(`SELECT * FROM sluice_rest WHERE rowid >= ${odd} AND rowid < ${odd + PAGE} ORDER BY rowid`)
-      for (const row of rows) {
-        const members = this.fields.map((field, at) => `${JSON.stringify(field.name)}:${jsonOf(field, this.schema[at]?.type ?? 'string', (row[`c${at}`] ?? null) as string | null)}`)
-        rest.append(Buffer.from(`{${members.join(',')}}\n`))
-      }
-      odd += rows.length
-      more = rows.length === PAGE
-    }
-    rest.close()
+    const odd = await writeRest((sql) => session.rows(sql), 'sluice_rest', path, (row) => `{${this.fields.map((field, at) => `${JSON.stringify(field.name)}:${jsonOfText(field, this.schema[at]?.type ?? 'string', (row[`c${at}`] ?? null) as string | null)}`).join(',')}}`)
     await session.exec('DROP TABLE sluice_rest')
     return odd
   }

@@ -10,6 +10,7 @@ import type { Mark } from '../../core/mark.ts'
 import { fold, isReserved } from '../../core/schema.ts'
 import type { Row, Schema } from '../../core/schema.ts'
 import type { Position, RowSource, SourceChunk, SourceRange } from '../../core/source.ts'
+import { columnAt, markOf, newestOf } from '../../database/cursor.ts'
 import { quoteName } from '../../sql/quote.ts'
 import { SqliteSession, openForReading } from '../../sql/sqlite.ts'
 import { firstStatement } from '../../sql/statement.ts'
@@ -39,7 +40,6 @@ interface Shape {
 class SqliteSource implements RowSource {
   private readonly session: SqliteSession
   private readonly file: string
-  private readonly address: SourceAddress
   /** Columns of the table, and where cursor and key are among them. */
   private readonly columnsThere: readonly { name: string; declared: string }[]
   private readonly names: readonly string[]
@@ -51,19 +51,12 @@ class SqliteSource implements RowSource {
   constructor(session: SqliteSession, file: string, address: SourceAddress, key: readonly string[]) {
     this.session = session
     this.file = file
-    this.address = address
     this.from = address.table === null ? `(\n${checkedQuery(file, address.query ?? '')}\n)` : tableOf(session, file, address.table)
     const all = session.columnsOf(`SELECT * FROM ${this.from}`)
     this.columnsThere = all.filter(({ name }) => !isReserved(name))
     this.names = this.columnsThere.map(({ name }) => name)
-    this.cursor = address.cursor === null ? null : this.indexOf(address.cursor, 'cursor')
-    this.key = key.map((name) => this.indexOf(name, 'key'))
-  }
-
-  private indexOf(name: string, role: string): number {
-    const at = this.names.findIndex((column) => fold(column) === fold(name))
-    if (at < 0) throw new SluiceError('SOURCE_INVALID', `${role}=${name}: ${this.address.table ?? 'the query'} has no such column; it has ${this.names.join(', ')}.`, { where: { path: this.file } })
-    return at
+    this.cursor = address.cursor === null ? null : columnAt(this.names, address.cursor, 'cursor', { path: file })
+    this.key = key.map((name) => columnAt(this.names, name, 'key', { path: file }))
   }
 
   private sql(at: number): string {
@@ -95,20 +88,13 @@ class SqliteSource implements RowSource {
 
   async newest(): Promise<Mark | null> {
     if (this.cursor === null) return null
-    const cursor = this.sql(this.cursor)
-    const lacking = [cursor, ...this.key.map((at) => this.sql(at))].map((name) => `${name} IS NULL`).join(' OR ')
-    const found = this.session.get(`SELECT count(*) AS n FROM (SELECT 1 FROM ${this.from} WHERE ${lacking} LIMIT 1000)`)?.['n']
-    if (found !== 0n) throw new SluiceError('SOURCE_UNSUITABLE', `${found === 1000n ? '1000 or more' : String(found)} rows have no ${this.names[this.cursor] ?? ''} or lack a part of their key: no window would ever reach them.`, { hint: 'Give them values, read them with query= and coalesce(), or read the whole table without cursor=.' })
-    const newest = this.session.get(`SELECT ${cursor} AS mark FROM ${this.from} ORDER BY ${cursor} DESC LIMIT 1`)?.['mark'] ?? null
-    return newest === null ? null : this.mark(this.cursor, newest)
+    const question = { from: this.from, cursor: this.sql(this.cursor), key: this.key.map((at) => this.sql(at)), name: this.names[this.cursor] ?? '' }
+    const found = await newestOf((sql) => this.session.all(sql), question)
+    return found === undefined ? null : this.mark(this.cursor, found)
   }
 
   private mark(at: number, value: SqlValue): Mark {
-    if (typeof value === 'number' && !Number.isFinite(value)) {
-      throw new SluiceError('SOURCE_UNSUITABLE', `A row has the ${this.names[at] ?? ''} ${value}: behind it nothing can be told apart.`, { where: { path: this.file }, hint: 'Leave such rows out with query= and a WHERE, or choose another cursor= or key=.' })
-    }
-    if (typeof value === 'bigint' || typeof value === 'number' || typeof value === 'string') return value
-    throw new SluiceError('SOURCE_UNSUITABLE', `A value of ${this.names[at] ?? ''} is neither a number nor a text.`, { hint: 'Choose another cursor= or key=.' })
+    return markOf(value, { name: this.names[at] ?? '', ordered: false, location: this.file })
   }
 
   async *rows(range: SourceRange, signal: AbortSignal): AsyncGenerator<SourceChunk> {
