@@ -1,7 +1,7 @@
 /** Windows: what is sealed, from where the next read goes on, and that no history of reads, deaths and commits loses a row. */
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
 import fc from 'fast-check'
@@ -273,11 +273,22 @@ test('reload reads from the beginning', async (t) => {
 })
 
 /** What happens between two reads. */
-type Happening = { kind: 'insert' | 'late' | 'change'; id: number } | { kind: 'read'; dies: number | null; commits: number; loses: boolean }
+type Happening = { kind: 'insert' | 'late' | 'change'; id: number } | Read
+
+interface Read {
+  kind: 'read'
+  /** After so many chunks. */
+  dies: number | null
+  commits: number
+  /** Of those, this one stays where it lies. */
+  fails: number | null
+  loses: boolean
+  reload: boolean
+}
 
 const happening: fc.Arbitrary<Happening> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('insert' as const, 'late' as const, 'change' as const), id: fc.nat(30) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('read' as const), dies: fc.option(fc.nat(6)), commits: fc.nat(9), loses: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('read' as const), dies: fc.option(fc.nat(6)), commits: fc.nat(9), fails: fc.option(fc.nat(4)), loses: fc.boolean(), reload: fc.nat(4).map((n) => n === 0) }) },
 )
 
 test('whatever happens between reads, the last state of every row arrives', async (t) => {
@@ -287,17 +298,18 @@ test('whatever happens between reads, the last state of every row arrives', asyn
       const room = join(scratch(t), `run-${run++}`, 'orders-1')
       const orders = table()
       const committed: string[] = []
-      /** The target: rows by key, the last window wins. */
-      const target = new Map<unknown, Row>()
+      /** The target: rows by key, the last window wins, whenever it comes in. */
+      const target = new Map<unknown, { n: number; row: Row }>()
       let clock = 10_000
       const commit = async (paths: readonly string[]): Promise<void> => {
         for (const path of paths) {
-          for (const one of await rowsOf([path], t)) target.set(one[0], one)
+          const n = readWindowName('orders', basename(path))?.n ?? 0
+          for (const one of await rowsOf([path], t)) if (n >= (target.get(one[0])?.n ?? 0)) target.set(one[0], { n, row: one })
           committed.push(path)
           rmSync(path)
         }
       }
-      const read = async (dies: number | null): Promise<string[]> => {
+      const read = async (dies: number | null, reload = false): Promise<string[]> => {
         const source = openMemorySource(orders, { cursor: 'changed', key: ['id'] }, 2)
         let chunks = 0
         const mortal: RowSource = {
@@ -314,7 +326,7 @@ test('whatever happens between reads, the last state of every row arrives', asyn
         const paths = async function* (): AsyncGenerator<string> {
           yield* committed.toReversed()
         }
-        const found = await discoverWindows({ source: mortal, fs: localFs, folder: room, label: 'orders', cursor: 'changed', overlap: '1000', committed: paths(), reload: false, hash: async () => null, isCommitted: async () => false, on: () => {}, rows: 3 }, never).catch((thrown: unknown) => {
+        const found = await discoverWindows({ source: mortal, fs: localFs, folder: room, label: 'orders', cursor: 'changed', overlap: '200', committed: paths(), reload, hash: async () => null, isCommitted: async () => false, on: () => {}, rows: 3 }, never).catch((thrown: unknown) => {
           if (thrown instanceof Error && thrown.message === 'dead') return null
           throw thrown
         })
@@ -322,21 +334,23 @@ test('whatever happens between reads, the last state of every row arrives', asyn
       }
       for (const one of history) {
         if (one.kind === 'read') {
-          const windows = await read(one.dies)
-          await commit(windows.slice(0, one.commits))
+          const windows = await read(one.dies, one.reload)
+          await commit(windows.slice(0, one.commits).filter((_, at) => at !== one.fails))
           // The ledger and everything sealed is gone.
           if (one.loses) rmSync(room, { recursive: true, force: true })
         } else {
           clock += 100
           const there = orders.rows.some(([id]) => id === BigInt(one.id))
-          const changed = one.kind === 'late' ? clock - 900 : clock
+          const changed = one.kind === 'late' ? clock - 150 : clock
           if (one.kind === 'change' ? there : !there) orders.rows = [...orders.rows.filter(([id]) => id !== BigInt(one.id)), row(one.id, changed, `at ${clock}`)]
         }
       }
+      // What failed never comes in.
+      rmSync(room, { recursive: true, force: true })
       await commit(await read(null))
       await commit(await read(null))
       const expected = new Map(orders.rows.map((one) => [one[0], one]))
-      for (const [id, one] of expected) if (one[2] !== 'meanwhile') assert.deepEqual(target.get(id), one)
+      for (const [id, one] of expected) if (one[2] !== 'meanwhile') assert.deepEqual(target.get(id)?.row, one)
       assert.equal(target.size, expected.size)
     }),
     { numRuns: 25 },
