@@ -1,11 +1,13 @@
 /** The contract on ledger.db with real processes, and what only a file can do: formats, damage, locks. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { Worker } from 'node:worker_threads'
 import { ledgerContract } from '../../test/contract/ledger.ts'
 import { NOW, sight } from '../../test/contract/ledger-scene.ts'
 import { startLedgerProcess } from '../../test/contract/ledger-process.ts'
@@ -229,4 +231,34 @@ test('verify finds what cannot be', async (t) => {
   }
   db.close()
   await ledger.close()
+})
+
+test('whoever opens a new ledger at the same instant gets it, and none is told that it is locked', async (t) => {
+  const folder = temp(t)
+  const rounds = 60
+  const threads = 4
+  const ready = new SharedArrayBuffer(4 * rounds)
+  const opening = `
+    const { parentPort, workerData: { folder, ready, rounds, threads } } = require('node:worker_threads')
+    const arrived = new Int32Array(ready)
+    const run = async () => {
+      const [{ openLedgerFile }, { systemRandom }] = await Promise.all([import(${JSON.stringify(import.meta.resolve('./schema.ts'))}), import(${JSON.stringify(import.meta.resolve('../storage/system.ts'))})])
+      for (let round = 0; round < rounds; round++) {
+        Atomics.add(arrived, round, 1)
+        while (Atomics.load(arrived, round) < threads);
+        openLedgerFile(folder + '/' + round + '.db', systemRandom).close()
+      }
+    }
+    run().catch((thrown) => {
+      // Nobody waits for this one any more.
+      for (let round = 0; round < rounds; round++) Atomics.add(arrived, round, threads)
+      parentPort.postMessage(String(thrown))
+    })`
+  const said: unknown[] = []
+  await Promise.all(Array.from({ length: threads }, () => {
+    const worker = new Worker(opening, { eval: true, workerData: { folder, ready, rounds, threads } })
+    worker.on('message', (message) => said.push(message))
+    return once(worker, 'exit')
+  }))
+  assert.deepEqual(said, [])
 })

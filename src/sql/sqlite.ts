@@ -13,6 +13,10 @@ import { lineAndColumn } from './statement.ts'
 
 export type SqliteRow = Record<string, SqlValue>
 
+/** Nobody wakes who waits here. */
+const PAUSE = new Int32Array(new SharedArrayBuffer(4))
+const PAUSE_MS = 2
+
 export class SqliteSession {
   private readonly db: DatabaseSync
   private readonly path: string
@@ -28,17 +32,30 @@ export class SqliteSession {
     }
     if (options.readOnly === true) return
     try {
-      this.prepareForWriting()
+      this.prepareForWriting(options.busy ?? 60_000)
     } catch (thrown) {
       this.db.close()
       throw sqliteError(thrown, path)
     }
   }
 
-  private prepareForWriting(): void {
-    this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = OFF')
+  private prepareForWriting(busy: number): void {
+    this.turnToWal(busy)
+    this.db.exec('PRAGMA synchronous = EXTRA; PRAGMA foreign_keys = OFF')
     const level = this.db.prepare('PRAGMA synchronous').get()?.['synchronous']
     if (level !== 3) throw new SluiceError('IO_FAILED', `SQLite does not sync ${this.path} as asked (synchronous is ${String(level)}).`)
+  }
+
+  /** Of several processes that make a file at once SQLite tells all but one that it is locked, and does not wait as it was asked. */
+  private turnToWal(busy: number): void {
+    for (let waited = 0; ; waited += PAUSE_MS) {
+      try {
+        return this.db.exec('PRAGMA journal_mode = WAL')
+      } catch (thrown) {
+        if (sqliteError(thrown, this.path).code !== 'BUSY' || waited >= busy) throw thrown
+      }
+      Atomics.wait(PAUSE, 0, 0, PAUSE_MS)
+    }
   }
 
   all(sql: string, values: readonly SqlValue[] = []): SqliteRow[] {
