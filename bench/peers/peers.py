@@ -23,7 +23,7 @@ def with_duckdb(folder):
     duckdb.sql(f"""COPY (SELECT id, any_value("data") AS "data", ts FROM (SELECT unnest(records, recursive := true)
         FROM read_json('{folder}/in/*.json', columns={{records: 'STRUCT(id VARCHAR, "data" VARCHAR, ts TIMESTAMP)[]'}}))
         GROUP BY id, ts) TO '{target}' (FORMAT parquet, COMPRESSION zstd)""")
-    return duckdb.sql(f"SELECT count(*) FROM '{target}'").fetchone()[0]
+    return duckdb.sql(f"SELECT count(*) FROM '{target}'").fetchall()[0][0]
 
 
 def with_polars(folder):
@@ -45,6 +45,7 @@ def with_pandas(folder):
 def with_deltalake(folder):
     """delta-rs merges what Polars read into a Delta table: the nearest to a table that keeps its keys across loads."""
     import polars as pl
+    import pyarrow as pa
     from deltalake import DeltaTable, write_deltalake
     target = os.path.join(folder, "deltalake")
     frames = [pl.DataFrame(json.load(open(path))["records"]) for path in sorted(glob.glob(f"{folder}/in/*.json"))]
@@ -54,7 +55,9 @@ def with_deltalake(folder):
         merging.when_not_matched_insert_all().execute()
     else:
         write_deltalake(target, batch)
-    return sum(add["num_records"] for add in DeltaTable(target).get_add_actions(flatten=True).to_pylist())
+    adds = DeltaTable(target).get_add_actions(flatten=True)
+    # Releases answer with tables of one Arrow library or another; pyarrow reads them all.
+    return int(pa.table(adds)["num_records"].to_numpy().sum())
 
 
 PEERS = {"duckdb": with_duckdb, "polars": with_polars, "pandas": with_pandas, "deltalake": with_deltalake}
