@@ -1,6 +1,5 @@
 /** What a format's reader tells: records, what is none, and what is wrong with the file. */
 import type { Code } from '../core/codes.ts'
-import { RAW_LIMIT } from '../core/target.ts'
 import type { RecordView } from './record.ts'
 
 export interface Sink {
@@ -39,6 +38,3 @@ export class FileFault extends Error {
     this.row = row
   }
 }
-
-/** Beginning of a record that a reject keeps, bytes. */
-export const RAW_BYTES = RAW_LIMIT

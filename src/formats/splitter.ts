@@ -25,7 +25,8 @@ import { Parts } from './parquet/parts.ts'
 import type { PartLimits } from './parquet/parts.ts'
 import { readFile } from './read.ts'
 import type { Manner } from './read.ts'
-import { FileFault, RAW_BYTES } from './sink.ts'
+import { RAW_LIMIT } from '../core/target.ts'
+import { FileFault } from './sink.ts'
 import type { Sink } from './sink.ts'
 import { DateFilter } from './typing/dates.ts'
 import { Records } from './typing/records.ts'
@@ -259,7 +260,7 @@ class FileSplitter implements Splitter {
         asked = true
         const times = tamper === null ? 1 : tamper === 'drop' ? 0 : 2
         const bad = this.records.add(record, input.seq, this.end.read, offset, times)
-        if (bad !== null) this.reject(input, bad, offset, raw, from, Math.min(to, from + RAW_BYTES))
+        if (bad !== null) this.reject(input, bad, offset, raw, from, Math.min(to, from + RAW_LIMIT))
       },
       alike: (buf, from, to, how, offset) => {
         // The first record goes the long way, where a test may falsify it.

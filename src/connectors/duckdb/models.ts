@@ -8,7 +8,7 @@ import { duckdbColumns, duckdbSpeech } from '../../models/duckdb.ts'
 import { RECORD_COLUMNS } from '../../models/record.ts'
 import { duckdbUuid5 } from '../../models/uuid.ts'
 import { quoteName, quoteText } from '../../sql/quote.ts'
-import { DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf, within } from './dialect.ts'
+import { DEFAULT_SCHEMA, OWN_SCHEMA, duckdb, fullName, partsOf } from './dialect.ts'
 
 const OWN = `${quoteName(OWN_SCHEMA)}.models`
 
@@ -16,10 +16,7 @@ const OWN = `${quoteName(OWN_SCHEMA)}.models`
 const NOT_OF_THE_MODEL = /^(INTERNAL|FATAL|TransactionContext|Connection|INTERRUPT|IO|Permission) Error/i
 
 /** In the SQL of a model a table has two names; the file is the one that the session uses. */
-function table(name: string): string {
-  const { schema, name: bare } = partsOf(name)
-  return within(schema, bare)
-}
+const table = (name: string): string => duckdb.names(name).table
 
 const dialect: ModelDialect = {
   ...duckdbSpeech,

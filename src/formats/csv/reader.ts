@@ -6,7 +6,8 @@ import { isUtf8 } from 'node:buffer'
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Code } from '../../core/codes.ts'
 import type { CsvReading } from '../../core/csv.ts'
-import { FileFault, RAW_BYTES } from '../sink.ts'
+import { RAW_LIMIT } from '../../core/target.ts'
+import { FileFault } from '../sink.ts'
 import type { Sink } from '../sink.ts'
 import { MAX_RECORD, firstInvalid } from '../window.ts'
 import type { Read, Window } from '../window.ts'
@@ -249,7 +250,7 @@ export class CsvRows {
 
   private bad(code: Code, message: string, p: number, stop: number, next: number): number {
     const { w, sink } = this
-    sink.bad(code, message, this.offsets.at(w.buf, w.base, p), w.buf, p, Math.min(stop, p + RAW_BYTES))
+    sink.bad(code, message, this.offsets.at(w.buf, w.base, p), w.buf, p, Math.min(stop, p + RAW_LIMIT))
     return next
   }
 

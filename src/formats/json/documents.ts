@@ -1,7 +1,8 @@
 /** Records inside of a document: a root array, the list at a path, the only list of an object, or the object itself. */
 import { setImmediate as breathe } from 'node:timers/promises'
 import { columnName, fold } from '../../core/schema.ts'
-import { FileFault, RAW_BYTES } from '../sink.ts'
+import { RAW_LIMIT } from '../../core/target.ts'
+import { FileFault } from '../sink.ts'
 import { MAX_RECORD } from '../window.ts'
 import type { JsonInput } from './input.ts'
 import { BAD, DONE } from './scan.ts'
@@ -166,7 +167,7 @@ export class DocumentReader {
     const s = this.input.scanner
     s.buf = w.buf
     if (s.value(w.pos, w.end) !== DONE || s.pos >= w.end) return false
-    this.input.sink.bad('RECORD_NOT_OBJECT', 'The record is not an object.', w.base + w.pos, w.buf, w.pos, Math.min(s.pos, w.pos + RAW_BYTES))
+    this.input.sink.bad('RECORD_NOT_OBJECT', 'The record is not an object.', w.base + w.pos, w.buf, w.pos, Math.min(s.pos, w.pos + RAW_LIMIT))
     w.pos = s.pos
     return true
   }
@@ -179,7 +180,7 @@ export class DocumentReader {
       const status = s.object(w.pos, w.end)
       if (status === DONE) {
         if (!this.mute) {
-          if (s.pos - w.pos > MAX_RECORD) this.input.sink.bad('RECORD_TOO_LARGE', 'The record is larger than 16 MB.', w.base + w.pos, w.buf, w.pos, w.pos + RAW_BYTES)
+          if (s.pos - w.pos > MAX_RECORD) this.input.sink.bad('RECORD_TOO_LARGE', 'The record is larger than 16 MB.', w.base + w.pos, w.buf, w.pos, w.pos + RAW_LIMIT)
           else this.input.sink.record(s, w.buf, w.pos, s.pos, w.base + w.pos)
         }
         w.pos = s.pos
@@ -198,8 +199,8 @@ export class DocumentReader {
   /** Skips a value and answers the beginning of its text. */
   private async skipKeeping(): Promise<Buffer> {
     const { w } = this.input
-    while (w.end - w.pos < RAW_BYTES && this.input.refill());
-    const raw = Buffer.from(w.buf.subarray(w.pos, Math.min(w.end, w.pos + RAW_BYTES)))
+    while (w.end - w.pos < RAW_LIMIT && this.input.refill());
+    const raw = Buffer.from(w.buf.subarray(w.pos, Math.min(w.end, w.pos + RAW_LIMIT)))
     const from = w.base + w.pos
     await this.skip()
     return raw.subarray(0, w.base + w.pos - from)

@@ -1,7 +1,8 @@
 /** Records that are lines: each is judged alone, so a bad one stops nothing. */
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Code } from '../../core/codes.ts'
-import { FileFault, RAW_BYTES } from '../sink.ts'
+import { RAW_LIMIT } from '../../core/target.ts'
+import { FileFault } from '../sink.ts'
 import { MAX_RECORD, firstInvalid } from '../window.ts'
 import { isSpace } from './input.ts'
 import type { JsonInput } from './input.ts'
@@ -51,7 +52,7 @@ export class LineReader {
     while (p < to && isSpace(w.buf[p] as number)) p++
     if (p === to) return false
     const raw = (code: Code, message: string, offset: number): true => {
-      this.input.sink.bad(code, message, offset, w.buf, from, Math.min(to, from + RAW_BYTES))
+      this.input.sink.bad(code, message, offset, w.buf, from, Math.min(to, from + RAW_LIMIT))
       return true
     }
     if (to - from > MAX_RECORD) return raw('RECORD_TOO_LARGE', 'The record is larger than 16 MB.', w.base + p)
@@ -72,7 +73,7 @@ export class LineReader {
   private async longLine(): Promise<void> {
     const { w } = this.input
     const offset = w.base + w.pos
-    this.input.sink.bad('RECORD_TOO_LARGE', 'The line is larger than 16 MB.', offset, w.buf, w.pos, w.pos + RAW_BYTES)
+    this.input.sink.bad('RECORD_TOO_LARGE', 'The line is larger than 16 MB.', offset, w.buf, w.pos, w.pos + RAW_LIMIT)
     for (;;) {
       const line = w.buf.subarray(0, w.end).indexOf(10, w.pos)
       if (line >= 0) {

@@ -5,7 +5,8 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import { DONE, Scanner } from '../json/scan.ts'
 import { SAW_BOOLEAN, SAW_DATE, SAW_DECIMAL, SAW_DOUBLE, SAW_INTEGER, SAW_LOCAL, SAW_NESTED, SAW_TEXT, SAW_TIME, SAW_WIDE, digitsOf } from '../typing/infer.ts'
-import { FileFault, RAW_BYTES } from '../sink.ts'
+import { RAW_LIMIT } from '../../core/target.ts'
+import { FileFault } from '../sink.ts'
 import type { Sink } from '../sink.ts'
 import { MAX_RECORD } from '../window.ts'
 import type { Window } from '../window.ts'
@@ -81,8 +82,8 @@ export async function readParquet(source: ParquetSource, sink: Sink): Promise<vo
       text += Math.max(0, end - skeleton)
       if (text > RATIO_FROM && text > size * TEXT_RATIO) throw new FileFault('RATIO_EXCEEDED', `The ${size} bytes of the file make rows of more than ${TEXT_RATIO} times as many (${row} rows so far).`, size, row)
       scanner.buf = buf
-      if (end > MAX_RECORD) sink.bad('RECORD_TOO_LARGE', 'The record is larger than 16 MB.', row, buf, 0, Math.min(end, RAW_BYTES))
-      else if (scanner.object(0, end) !== DONE || scanner.pos !== end) sink.bad('JSON_INVALID', `A JSON column of the row does not hold JSON: ${scanner.why}.`, row, buf, 0, Math.min(end, RAW_BYTES))
+      if (end > MAX_RECORD) sink.bad('RECORD_TOO_LARGE', 'The record is larger than 16 MB.', row, buf, 0, Math.min(end, RAW_LIMIT))
+      else if (scanner.object(0, end) !== DONE || scanner.pos !== end) sink.bad('JSON_INVALID', `A JSON column of the row does not hold JSON: ${scanner.why}.`, row, buf, 0, Math.min(end, RAW_LIMIT))
       else sink.record(scanner, buf, 0, end, row)
       row++
     }
