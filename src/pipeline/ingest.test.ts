@@ -11,7 +11,7 @@ import type { Ledger } from '../core/ledger.ts'
 import type { Table } from '../core/target.ts'
 import { BY_ITSELF } from '../core/reading.ts'
 import { ingest } from './ingest.ts'
-import type { Ingest } from './ingest.ts'
+import type { Ingest } from './work.ts'
 
 interface Trouble {
   /** Batches with these lowest arrivals cannot be committed. */

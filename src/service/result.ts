@@ -8,7 +8,7 @@ import type { FileCounts, Phases, RunState } from '../core/ledger.ts'
 import type { ModelOutcome } from '../core/model.ts'
 import { describeSchema } from '../core/schema.ts'
 import type { Table } from '../core/target.ts'
-import type { Tally } from '../pipeline/ingest.ts'
+import type { Tally } from '../pipeline/work.ts'
 import type { DataFolder } from './folder.ts'
 import type { LoadOptions } from './options.ts'
 
