@@ -45,7 +45,7 @@ export type OpenedEngine = Engine & Converter & Inspector & { jobs: number; noti
 
 /** Starts a process of an engine before it is opened; answers what ends that process if no engine took it. */
 export const EARLY: Readonly<Record<string, (memory: number) => Promise<() => void>>> = {
-  duckdb: async (memory) => (await import('./engines/duckdb/early.ts')).startEarly(memory),
+  duckdb: async (memory) => (await import('./engines/duckdb/ready.ts')).startEarly(memory),
 }
 
 export const ENGINES: Readonly<Record<string, (settings: EngineSettings) => Promise<OpenedEngine>>> = {

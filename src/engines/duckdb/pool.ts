@@ -6,10 +6,11 @@
  * answered through a session. So no order of calls can deadlock. A session or stream waits only while every process is
  * busy reading or deciding a batch, and goes before stages that wait.
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { SluiceError } from '../../core/errors.ts'
 import { localFs } from '../../storage/local.ts'
-import { takeEarly } from './early.ts'
+import { keepReady, takeReady } from './ready.ts'
 import type { Share } from './share.ts'
 import { LOOK_MS, Watch } from './watch.ts'
 import { Worker } from './worker.ts'
@@ -22,11 +23,18 @@ interface Waiting {
   refuse(reason: unknown): void
 }
 
+interface Member {
+  /** Where it spills; asked at its first call. */
+  temp: () => string
+  /** Variables and folder that it was started with. */
+  world: string
+  gone: Promise<void>
+}
+
 export class Pool {
   private readonly share: Share
   private readonly spool: () => string
-  private readonly workers = new Set<Worker>()
-  private readonly gone: Promise<void>[] = []
+  private readonly workers = new Map<Worker, Member>()
   private queue: Waiting[] = []
   private started = 0
   private closed = false
@@ -69,7 +77,7 @@ export class Pool {
   spare(most: number): Worker[] {
     const workers: Worker[] = []
     while (workers.length < most) {
-      const idle = [...this.workers].find((worker) => worker.alive && !worker.staging && worker.shared === 0)
+      const idle = [...this.workers.keys()].find((worker) => worker.idle)
       if (this.closed || (idle === undefined && this.workers.size >= this.share.jobs)) break
       const worker = idle ?? this.start()
       worker.staging = true
@@ -109,8 +117,8 @@ export class Pool {
   }
 
   private choose(use: Use): Worker | null {
-    const alive = [...this.workers].filter((worker) => worker.alive)
-    const idle = alive.find((worker) => !worker.staging && worker.shared === 0)
+    const alive = [...this.workers.keys()].filter((worker) => worker.alive)
+    const idle = alive.find((worker) => worker.idle)
     if (idle !== undefined) return idle
     if (this.workers.size < this.share.jobs) return this.start()
     const fit = alive.filter((worker) => !worker.staging || (use === 'shared' && worker.asking))
@@ -126,18 +134,19 @@ export class Pool {
     this.started += 1
     const number = this.started
     const temp = (): string => join(this.spool(), `duckdb-${process.pid}-${number}`)
-    const worker = (this.alone ? null : takeEarly(this.share)) ?? new Worker(this.share, this.alone)
+    const { worker: found, world } = this.alone ? { worker: null, world: '' } : takeReady(this.share)
+    const worker = found ?? new Worker(this.share, this.alone)
     worker.spillTo(temp)
-    this.workers.add(worker)
-    this.gone.push(this.bury(worker, temp))
-    this.looking ??= setInterval(() => this.watch.look(this.workers), LOOK_MS).unref()
+    this.workers.set(worker, { temp, world, gone: this.bury(worker, temp) })
+    this.looking ??= setInterval(() => this.watch.look(this.workers.keys()), LOOK_MS).unref()
     return worker
   }
 
   /** What DuckDB spilled is of no use to anyone after its process. */
   private async bury(worker: Worker, temp: () => string): Promise<void> {
     await worker.ended
-    this.workers.delete(worker)
+    // It was left over for another pool.
+    if (!this.workers.delete(worker)) return
     // What cannot be removed is garbage of the spool, not a fault of the run.
     if (worker.used) await localFs.remove('engine.temp', temp()).catch(() => undefined)
     if (!this.closed) this.dispatch()
@@ -148,8 +157,13 @@ export class Pool {
     for (const { refuse } of this.queue) refuse(closed())
     this.queue = []
     if (this.looking !== null) clearInterval(this.looking)
-    for (const worker of this.workers) worker.dismiss()
-    await Promise.all(this.gone)
+    for (const [worker, { temp, world }] of this.workers) {
+      if (!this.alone && worker.idle && !(worker.used && existsSync(temp()))) {
+        this.workers.delete(worker)
+        keepReady(worker, this.share, world)
+      } else worker.dismiss()
+    }
+    await Promise.all(Array.from(this.workers.values(), ({ gone }) => gone))
   }
 }
 

@@ -31,6 +31,7 @@ const pulse = new Pulse(PULSE_FD)
 setInterval(() => moves() && pulse.beat(), BEAT_MS).unref()
 
 const { memory } = start
+let made: Promise<Database> | null = null
 let opened: Promise<Database> | null = null
 let sessions = 0
 let asked: Asked | null = null
@@ -45,10 +46,12 @@ function tell(message: ToParent): void {
   telling.tell(message)
 }
 
+/** Told once by each program's engine that uses this process; the folder can change as long as nothing was spilled. */
 async function databaseThatSpillsTo(temp: string): Promise<Database> {
-  const made = await Database.over(opening, start)
-  await made.spillTo(temp)
-  return made
+  made ??= Database.over(opening, start)
+  const database = await made
+  await database.spillTo(temp)
+  return database
 }
 
 async function database(): Promise<Database> {

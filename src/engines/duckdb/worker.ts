@@ -104,6 +104,10 @@ export class Worker {
   spillTo(temp: () => string): void {
     this.temp = temp
   }
+  /** What it is asked next is for somebody else, who says anew where to spill. */
+  forgetSettings(): void {
+    this.told = false
+  }
   /** Whether this process waits for it to end. */
   hold(held: boolean): void {
     const { channel, stderr } = this.process
@@ -127,6 +131,10 @@ export class Worker {
   }
   get busy(): boolean {
     return this.pending.size > 0
+  }
+  /** Nobody has it, and it does nothing. */
+  get idle(): boolean {
+    return this.alive && !this.staging && this.shared === 0 && !this.busy
   }
   seen(): Seen {
     return this.pulse.read()

@@ -1,0 +1,150 @@
+/** Processes that are ready, early or left over: taken once by who wants what they were started for, ended otherwise, and in nobody's way. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { startEarly, takeReady } from './ready.ts'
+import type { Session } from '../../core/engine.ts'
+import { openDuckdbEngine } from './engine.ts'
+import { divide } from './share.ts'
+import type { Share } from './share.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-ready-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+/** Nothing is left over from one test to the next. */
+afterEach(async () => {
+  startEarly(1e9)()
+  while (childrenOf(process.pid).length > 0) await setTimeout(5)
+})
+const childrenOf = (pid: number): string[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter((child) => child !== '')
+const share = (memory: number): Share => divide(memory, availableParallelism())
+
+test('it serves the first engine that opens with its settings, and spills where that engine says', async () => {
+  const end = startEarly(1e9)
+  const engine = openDuckdbEngine({ memory: 1e9, spool: folder })
+  try {
+    const session = await engine.session()
+    const [row] = await session.rows("SELECT current_setting('temp_directory') AS temp, current_setting('threads') AS threads")
+    assert.equal(row?.['temp'], join(folder, `duckdb-${process.pid}-1`))
+    assert.equal(row?.['threads'], BigInt(share(1e9).threads))
+    assert.ok(takeReady(share(1e9)).worker === null, 'it is taken once')
+    // It belongs to the engine now.
+    end()
+    assert.equal((await session.rows('SELECT 1 AS one'))[0]?.['one'], 1n)
+    await session.close()
+  } finally {
+    await engine.close()
+  }
+})
+
+test('who wants another memory does not get it, and it ends when it is not wanted', async () => {
+  const end = startEarly(1e9)
+  assert.ok(takeReady(share(600e6)).worker === null)
+  const taken = takeReady(share(1e9)).worker
+  assert.ok(taken?.alive === true)
+  taken.dismiss()
+  await taken.ended
+  end()
+
+  startEarly(1e9)()
+  assert.ok(takeReady(share(1e9)).worker === null)
+})
+
+/** Who served an engine that was opened with `memory`, and where it spilled. */
+async function served(memory: number, spool = folder, work: (session: Session) => Promise<void> = async () => undefined): Promise<{ pids: string[]; temp: unknown }> {
+  const engine = openDuckdbEngine({ memory, jobs: 1, spool })
+  try {
+    const session = await engine.session()
+    const [row] = await session.rows("SELECT current_setting('temp_directory') AS temp")
+    await work(session)
+    await session.close()
+    return { pids: childrenOf(process.pid), temp: row?.['temp'] }
+  } finally {
+    await engine.close()
+  }
+}
+
+test('what an engine leaves over serves the next one with its settings, which says anew where to spill', async () => {
+  const first = await served(600e6)
+  const spool = join(folder, 'other')
+  mkdirSync(spool)
+  const second = await served(600e6, spool, async (session) => {
+    await session.exec('CREATE TEMP TABLE left_over AS SELECT 1 AS one')
+  })
+  assert.deepEqual(second.pids, first.pids)
+  assert.equal(second.temp, join(spool, `duckdb-${process.pid}-1`))
+  const third = await served(600e6, spool, async (session) => void (await session.exec('CREATE TEMP TABLE left_over AS SELECT 2 AS two')))
+  assert.deepEqual(third.pids, first.pids)
+})
+
+const others: Record<string, (again: () => Promise<{ pids: string[] }>) => Promise<{ pids: string[] }>> = {
+  'for another memory': () => served(700e6),
+  'under other variables': async (again) => {
+    process.env['SLUICE_TEST_READY'] = 'other'
+    return again().finally(() => delete process.env['SLUICE_TEST_READY'])
+  },
+  'from another folder': async (again) => {
+    const here = process.cwd()
+    process.chdir(folder)
+    return again().finally(() => process.chdir(here))
+  },
+}
+for (const [how, wanted] of Object.entries(others)) {
+  test(`it is not taken ${how}`, async () => {
+    const { pids } = await served(600e6)
+    const other = await wanted(() => served(600e6))
+    assert.equal(pids.length, 1)
+    assert.ok(other.pids.some((pid) => !pids.includes(pid)), `${other.pids.join()} beside ${pids.join()}`)
+  })
+}
+
+test('one that has spilled is not left over', async () => {
+  const { pids } = await served(600e6, folder, async () => void mkdirSync(join(folder, `duckdb-${process.pid}-1`)))
+  assert.ok(!(await served(600e6)).pids.some((pid) => pids.includes(pid)))
+})
+
+test('one with an open session is not left over', async () => {
+  const engine = openDuckdbEngine({ memory: 600e6, jobs: 1, spool: folder })
+  const others = childrenOf(process.pid)
+  await engine.session()
+  const mine = childrenOf(process.pid).filter((pid) => !others.includes(pid))
+  await engine.close()
+  assert.ok(!(await served(600e6)).pids.some((pid) => mine.includes(pid)))
+})
+
+test('one that died is not given to anybody', async () => {
+  const others = childrenOf(process.pid)
+  const end = startEarly(1e9)
+  const pid = childrenOf(process.pid).find((child) => !others.includes(child))
+  process.kill(Number(pid), 'SIGKILL')
+  for (let turn = 0; turn < 200 && childrenOf(process.pid).includes(String(pid)); turn++) await setTimeout(50)
+  // Heard of once its pipes are closed, too.
+  await setTimeout(200)
+  const taken = takeReady(share(1e9)).worker
+  taken?.dismiss()
+  assert.ok(taken === null)
+  end()
+})
+
+test('a process ends although it holds an early one, which ends with it', async () => {
+  const program = `import { startEarly } from ${JSON.stringify(join(import.meta.dirname, 'ready.ts'))}
+    import { readFileSync } from 'node:fs'
+    startEarly(1e9)
+    console.log(readFileSync('/proc/' + process.pid + '/task/' + process.pid + '/children', 'latin1').trim())`
+  const said = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', timeout: 60_000 })
+  assert.equal(said.status, 0, said.stderr)
+  const child = said.stdout.trim()
+  assert.match(child, /^\d+$/)
+  const ended = (): boolean => {
+    try {
+      return / [ZX] /.test(readFileSync(`/proc/${child}/stat`, 'latin1'))
+    } catch {
+      return true
+    }
+  }
+  for (let turn = 0; turn < 200 && !ended(); turn++) await setTimeout(50)
+  assert.ok(ended(), `the process ${child} outlived its parent`)
+})
