@@ -1,19 +1,11 @@
-/**
- * Builds `dist/` for the published package, and checks that the command runs on it.
- *
- *   main.js   the command            child.js        an engine process           types/   declarations
- *   index.js  the library            *-thread.js, *-child.js  others             LICENSES.txt
- * The libraries are in it: opening the 180 files of DuckDB's wrapper takes longer than opening DuckDB
- * (docs/decisions/cold-start.md). What package.json names as a dependency stays outside: DuckDB's binary, and clients of servers.
- */
-import { buildSync } from 'esbuild'
-import type { BuildOptions, Metafile } from 'esbuild'
+/** Builds `dist/` for the published package (bundle.ts, declarations, LICENSES.txt), and checks that the command runs on it. */
+import type { Metafile } from 'esbuild'
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { bundleInto, root, version } from './bundle.ts'
 
-const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
 
 function run(command: string, args: readonly string[], options: { cwd?: string } = {}): string {
@@ -23,29 +15,6 @@ function run(command: string, args: readonly string[], options: { cwd?: string }
     process.exit(1)
   }
   return done.stdout.trim()
-}
-
-const { version, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string; dependencies: Readonly<Record<string, string>> }
-const BINDINGS = '@duckdb/node-bindings'
-
-/** Names stay as they are written, so that a stack trace says something. */
-const HOW = {
-  absWorkingDir: root,
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
-  external: Object.keys(dependencies).filter((name) => name !== BINDINGS),
-  alias: { [BINDINGS]: join(root, 'scripts/binding.cjs') },
-  legalComments: 'none',
-  logLevel: 'warning',
-  metafile: true,
-  // Some of the libraries are CommonJS and require modules of Node.
-  banner: { js: "import { createRequire as sluiceCreateRequire } from 'node:module'\nconst require = sluiceCreateRequire(import.meta.url)" },
-} satisfies BuildOptions
-
-function bundle(what: BuildOptions): Metafile {
-  return buildSync({ ...HOW, ...what }).metafile as Metafile
 }
 
 /** The packages whose code is in the bundles, each with its licence. */
@@ -65,18 +34,7 @@ function licencesOf(metafiles: readonly Metafile[]): string {
 
 rmSync(dist, { recursive: true, force: true })
 run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json'])
-// The command and the library share their parts, so that a configuration that imports 'sluice' gets the classes of the command.
-// What is imported when it is needed stays apart; all of it lies in one folder, as files that name one another lie in src/.
-const whole = bundle({ entryPoints: { main: 'src/cli/main.ts', index: 'src/index.ts' }, splitting: true, chunkNames: 'part-[hash]', outdir: dist })
-const child = bundle({ entryPoints: ['src/engines/duckdb/child.ts'], splitting: true, chunkNames: 'child-[hash]', outdir: dist })
-// Processes and threads without DuckDB: one file each. Those that the sources start must all be there.
-const others = bundle({ entryPoints: globSync(['src/**/*-child.ts', 'src/**/*-thread.ts'], { cwd: root }).toSorted(), entryNames: '[name]', outdir: dist })
-for (const path of globSync('src/**/*.ts', { cwd: root })) {
-  for (const [, name = ''] of readFileSync(join(root, path), 'utf8').matchAll(/new URL\(`\.\/([a-z-]+)\$\{extname/g)) {
-    if (!existsSync(join(dist, `${name}.js`))) throw new Error(`${path} starts ${name}, which is not in dist/`)
-  }
-}
-writeFileSync(join(dist, 'LICENSES.txt'), licencesOf([whole, child, others]))
+writeFileSync(join(dist, 'LICENSES.txt'), licencesOf(bundleInto(dist)))
 
 // In a clone the sources win over dist/, so the build is tried beside nothing but what the package holds.
 const trial = mkdtempSync(join(tmpdir(), 'sluice-build-'))

@@ -7,6 +7,7 @@ import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { builtForTests } from './bundle.ts'
 
 // Proofs start thousands of processes; half of a start is compiling the same sources.
 const compiled = process.env['NODE_COMPILE_CACHE'] ?? join(tmpdir(), 'sluice-compiled')
@@ -21,6 +22,7 @@ if (unknown.length > 0 || all.length === 0) {
   process.exit(2)
 }
 
+const built = builtForTests()
 let passed = 0
 let failed = 0
 for (const name of wanted.length > 0 ? wanted : all.filter((other) => !played.includes(other))) {
@@ -38,7 +40,7 @@ process.exitCode = failed > 0 || passed === 0 ? 1 : 0
 
 function run(name: string): Promise<{ code: number | null; text: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [`${folder}${name}.proof.ts`], { env: { ...process.env, NODE_COMPILE_CACHE: compiled }, stdio: ['ignore', 'pipe', 'inherit'] })
+    const child = spawn(process.execPath, [`${folder}${name}.proof.ts`], { env: { ...process.env, NODE_COMPILE_CACHE: compiled, SLUICE_TEST_BUILT: built }, stdio: ['ignore', 'pipe', 'inherit'] })
     let text = ''
     child.stdout.setEncoding('utf8').on('data', (part: string) => {
       text += part

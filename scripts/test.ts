@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { globSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { builtForTests } from './bundle.ts'
 
 const root = join(import.meta.dirname, '..')
 const wanted = process.argv.slice(2)
@@ -51,6 +52,7 @@ const child = spawn(process.execPath, ['--test', '--test-reporter=spec', `--test
     // Every file is a process, and starts others: compiling the same sources is a sixth of the work without it.
     NODE_COMPILE_CACHE: join(tmpdir(), 'sluice-compiled'),
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SLUICE_(?!TEST_)|FORCE_COLOR$|NO_COLOR$|NODE_TEST_CONTEXT$)/.test(name))),
+    SLUICE_TEST_BUILT: builtForTests(),
     SLUICE_TEST_CANARY: canary.secret,
     SLUICE_TEST_CANARY_FOLDER: canary.folder,
   },

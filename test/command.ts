@@ -8,7 +8,8 @@ import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { canaryVariables, lookAtFiles, lookAtOutput } from './canary.ts'
 
-export const BIN = join(import.meta.dirname, '../bin/sluice.js')
+/** The command: as a package has it where a run of the tests has built it, else the sources. */
+export const BIN = join(process.env['SLUICE_TEST_BUILT'] ?? join(import.meta.dirname, '..'), 'bin/sluice.js')
 
 export interface Said {
   code: number | null

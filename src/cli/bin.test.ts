@@ -5,7 +5,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync
 import { delimiter, join } from 'node:path'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
-import { BIN, documentOf, plainEnv, scratch, sluice } from '../../test/command.ts'
+import { documentOf, plainEnv, scratch, sluice } from '../../test/command.ts'
 
 /** A Node below 24 in PATH, outside of the clone. */
 function oldNode(): string | null {
@@ -21,6 +21,9 @@ function oldNode(): string | null {
 const old = oldNode()
 const skip = old === null ? 'there is no Node below 24 in PATH' : false
 const node = old ?? ''
+
+/** That of the clone, which runs its sources. */
+const BIN = join(import.meta.dirname, '../../bin/sluice.js')
 
 /** A package whose command is `program`, started by the real bin/sluice.js; with or without the clone's Node. */
 function trial(t: TestContext, program: string, withNode: boolean): string {

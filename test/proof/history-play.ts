@@ -13,7 +13,8 @@ import type { Ended } from './harness.ts'
 import { expectedPoints } from './points.ts'
 
 /** The command, with small batches. */
-const PROGRAM = fileURLToPath(new URL('./small-batches.ts', import.meta.url))
+const BUILT = process.env['SLUICE_TEST_BUILT']
+const PROGRAM = BUILT === undefined ? fileURLToPath(new URL('./small-batches.ts', import.meta.url)) : join(BUILT, 'dist/small-batches.js')
 /** Everything well; or something is empty, put aside or failed, which a history may contain. */
 const GOOD = new Set<number | null>([0, 3])
 
