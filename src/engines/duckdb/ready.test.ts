@@ -71,12 +71,10 @@ test('what an engine leaves over serves the next one with its settings, which sa
   const first = await served(600e6)
   const spool = join(folder, 'other')
   mkdirSync(spool)
-  const second = await served(600e6, spool, async (session) => {
-    await session.exec('CREATE TEMP TABLE left_over AS SELECT 1 AS one')
-  })
+  const second = await served(600e6, spool, (session) => session.exec('CREATE TEMP TABLE left_over AS SELECT 1 AS one'))
   assert.deepEqual(second.pids, first.pids)
   assert.equal(second.temp, join(spool, `duckdb-${process.pid}-1`))
-  const third = await served(600e6, spool, async (session) => void (await session.exec('CREATE TEMP TABLE left_over AS SELECT 2 AS two')))
+  const third = await served(600e6, spool, (session) => session.exec('CREATE TEMP TABLE left_over AS SELECT 2 AS two'))
   assert.deepEqual(third.pids, first.pids)
 })
 
@@ -102,7 +100,9 @@ for (const [how, wanted] of Object.entries(others)) {
 }
 
 test('one that has spilled is not left over', async () => {
-  const { pids } = await served(600e6, folder, async () => void mkdirSync(join(folder, `duckdb-${process.pid}-1`)))
+  const { pids } = await served(600e6, folder, async () => {
+    mkdirSync(join(folder, `duckdb-${process.pid}-1`))
+  })
   assert.ok(!(await served(600e6)).pids.some((pid) => pids.includes(pid)))
 })
 
