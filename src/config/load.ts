@@ -76,7 +76,7 @@ export const LOAD_SETTINGS: SettingTable<LoadSettings> = {
   maxBad: { kind: 'limit', of: 'run', value: 'limit', help: 'more bad records than N or N% fail their file' },
   grace: { kind: 'time', of: 'run', value: 'time', fallback: '10m', help: 'how long an unfinished file is waited for' },
   reload: { kind: 'switch', of: 'run', lasting: false, help: 'read files again although their bytes are in the table' },
-  adopt: { kind: 'switch', of: 'run', lasting: false, help: 'take over a table of another data folder, or a Delta table that Sluice did not make' },
+  adopt: { kind: 'switch', of: 'run', lasting: false, help: 'take over a table of another data folder, or one that Sluice did not make' },
   allowPartial: { kind: 'switch', of: 'run', help: 'exit 0 also when something is quarantined, failed or waiting' },
   jobs: { kind: 'count', of: 'run', value: 'n', fallback: 'as many as cores and memory allow', help: 'worker processes at most' },
   memory: { kind: 'size', of: 'run', value: 'size', fallback: DEFAULT_MEMORY, help: 'what all processes together may hold, at least 512MB' },

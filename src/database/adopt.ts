@@ -11,7 +11,7 @@ import type { Receipt } from '../core/target.ts'
 import { KEY_WORDS, canBeKey } from '../core/types.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { Change } from './alter.ts'
-import type { Relation, StoredColumn } from './dialect.ts'
+import type { Dialect, Relation, StoredColumn } from './dialect.ts'
 import { growTable, keyIndex, ownTables } from './layout.ts'
 import { receiptToJson } from './record.ts'
 import { first } from './session.ts'
@@ -50,15 +50,19 @@ export async function adoptForeign(change: Change, fence: number, definition: De
   // Made again after a lost answer: it is there.
   if (state.ledger === ledger) return
   if (relation === null || state.definition !== null) throw new SluiceError('BUSY', `${store.uri(table)}: another process took the table over meanwhile.`)
-  const schema = schemaFor(table, definition, state, relation, dialect.product)
+  const spelled = table.slice(table.indexOf('.') + 1)
+  if ((relation.name ?? spelled) !== spelled) throw new SluiceError('DEFINITION_INVALID', `${store.uri(table)}: the table is spelled ${relation.name ?? ''}.`, { hint: `Write --into ${table.replace(spelled, relation.name ?? '')}.` })
+  const schema = schemaFor(table, definition, state, relation, dialect)
   dialect.checkOrder(definition, schema)
   const { table: name } = dialect.names(table)
+  await dialect.checkStanding?.(session, table, name, schema)
   await store.makeOwn(session)
   for (const statement of ownTables(dialect)) await session.run('database.own', statement)
   const place = relation.columns.find((column) => column.name === '_place')
   if (place === undefined) await session.run('database.columns', `ALTER TABLE ${name} ADD COLUMN _place ${dialect.integer}`)
   // Left by a Sluice whose records are gone: what it meant is not known any more.
-  else await session.run('database.columns', `ALTER TABLE ${name} ALTER COLUMN _place DROP NOT NULL`)
+  else if (place.notNull === true && dialect.bytewise !== undefined) throw new SluiceError('TABLE_UNSUPPORTED', `${table} has a column _place of a Sluice whose records are gone.`, { hint: `Take it out (ALTER TABLE ${name} DROP COLUMN _place), then adopt the table.` })
+  else if (place.notNull !== false) await session.run('database.columns', `ALTER TABLE ${name} ALTER COLUMN _place DROP NOT NULL`)
   if (place !== undefined) await session.run('database.columns', `UPDATE ${name} SET _place = NULL WHERE _place IS NOT NULL`)
   for (const statement of growTable(dialect, table, null, schema, relation)) await session.run('database.columns', statement)
   await makeKey(change, definition, schema, relation)
@@ -68,18 +72,19 @@ export async function adoptForeign(change: Change, fence: number, definition: De
 }
 
 /** The columns that will be loaded. */
-function schemaFor(table: string, { columns, key, keep }: Definition, state: State, relation: Relation, product: string): Schema {
+function schemaFor(table: string, { columns, key, keep }: Definition, state: State, relation: Relation, dialect: Dialect): Schema {
   const stored = (name: string): StoredColumn | undefined => relation.columns.find((column) => fold(column.name) === fold(name))
   const there = relation.columns.map(({ name, type }) => `${name} ${type}`).join(', ')
   const missing = (columns ?? []).find(({ name }) => stored(name) === undefined)
   if (missing !== undefined) throw new SluiceError('DEFINITION_INVALID', `${table} has no column ${missing.name}. It has ${there}.`, { where: { column: missing.name } })
-  const schema = columns ?? state.schema
+  const schema = columns ?? withKey(key, state.schema, relation, dialect)
+  if (schema.length === 0) throw new SluiceError('DEFINITION_INVALID', `${table}: no column of it says by itself what it is loaded as. It has ${there}.`, { hint: 'Name those that are to be loaded: --columns NAME:TYPE,….' })
   const loaded = new Set(schema.map(({ name }) => fold(name)))
   for (const name of key) {
     const column = findColumn(schema, name)
     if (column !== undefined && canBeKey(column.type)) continue
     const why = stored(name) === undefined ? `${table} has no column ${name}. It has ${there}.` : `--key ${name}: a column of the type ${stored(name)?.type ?? ''} cannot be the key of a load.`
-    throw new SluiceError('DEFINITION_INVALID', why, { where: { column: name }, hint: `Types of a key: ${KEY_WORDS}. A column that ${product} fills itself is loaded when --columns names it.` })
+    throw new SluiceError('DEFINITION_INVALID', why, { where: { column: name }, hint: `Types of a key: ${KEY_WORDS}. A column whose type says nothing to Sluice is loaded when --columns names it.` })
   }
   if (keep !== null && 'column' in keep) checkKeepColumn(keep, findColumn(schema, keep.column))
   const needed = relation.columns.find(({ name, notNull, filled, generated }) => notNull === true && filled !== true && generated !== true && name !== '_place' && !loaded.has(fold(name)))
@@ -89,6 +94,16 @@ function schemaFor(table: string, { columns, key, keep }: Definition, state: Sta
     })
   }
   return schema
+}
+
+/** Whoever loads by a column that the database could fill itself gives its values. */
+function withKey(key: readonly string[], schema: Schema, relation: Relation, dialect: Dialect): Schema {
+  const wanted = new Set(key.map(fold))
+  return relation.columns.flatMap(({ name, type, generated }) => {
+    const there = findColumn(schema, name)
+    const own = there === undefined && wanted.has(fold(name)) && generated !== true ? dialect.typeOf(type) : null
+    return there !== undefined ? [there] : own === null ? [] : [{ name, type: own }]
+  })
 }
 
 /** The unique index on the key, if the table has none. Without indexes its rows are looked at. */

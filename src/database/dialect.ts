@@ -39,6 +39,16 @@ export interface Dialect {
   readonly savepoints: boolean
   /** Can it take over tables that others made, and live with columns of theirs? */
   readonly adopts: boolean
+  /** Can a table that Sluice made refuse a row of its types? */
+  readonly ownRefuse: boolean
+  /** A key column, so that it is compared by bytes whatever the table says; absent: keys always are. */
+  bytewise?(column: string): string
+  /**
+   * Where columns may hold values that are none of their type: looks at those of others that are to be loaded.
+   * @param name as it is written in SQL
+   * @throws SluiceError DEFINITION_INVALID
+   */
+  checkStanding?(session: DatabaseSession, table: string, name: string, schema: Schema): Promise<void>
   /** Does a row keep its row id when it is updated? */
   readonly idsStay: boolean
   own(table: OwnTable): string
@@ -99,6 +109,10 @@ export interface StoredColumn {
 export interface Relation {
   /** `table`, or what it is instead. */
   kind: string
+  /** As it is spelled, where names are matched without case. */
+  name?: string
+  /** Why a table of others cannot be loaded; absent: it can. */
+  unfit?: string
   /** Its rows lie in several relations, so a row id alone may be that of several rows. */
   partitioned?: boolean
   columns: readonly StoredColumn[]

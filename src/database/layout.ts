@@ -96,10 +96,10 @@ function fitting(dialect: Dialect, table: string, column: Column, stored: Stored
   })
 }
 
-/** Columns of the key as the table names them, when it has all of them. */
-function keyColumns(schema: Schema, key: readonly string[]): string[] | null {
+/** Columns of the key as an index takes them, when the table has all of them. */
+function keyColumns(dialect: Dialect, schema: Schema, key: readonly string[]): string[] | null {
   const columns = key.map((name) => findColumn(schema, name))
-  return columns.length === 0 || !columns.every((column) => column !== undefined) ? null : columns.map((column) => quoteName(column.name))
+  return columns.length === 0 || !columns.every((column) => column !== undefined) ? null : columns.map((column) => dialect.bytewise?.(quoteName(column.name)) ?? quoteName(column.name))
 }
 
 /** Unique indexes of the table that are on its key and nothing else. */
@@ -110,7 +110,7 @@ export function keyIndexes(relation: Relation | null, key: readonly string[]): s
 
 /** The unique index on the key, as soon as the table has all its columns, and unless it has one. */
 export function keyIndex(dialect: Dialect, table: string, schema: Schema, key: readonly string[], relation: Relation | null): string[] {
-  const columns = keyColumns(schema, key)
+  const columns = keyColumns(dialect, schema, key)
   const { keyIndex: index } = dialect.names(table)
   if (columns === null || index === undefined || keyIndexes(relation, key).length > 0) return []
   const { name, on } = index
@@ -119,7 +119,7 @@ export function keyIndex(dialect: Dialect, table: string, schema: Schema, key: r
 
 /** The index by which a late batch finds the losers of its keys; made for the first one that needs it. */
 export function lateIndex(dialect: Dialect, table: string, schema: Schema, key: readonly string[]): string[] {
-  const columns = keyColumns(schema, key)
+  const columns = keyColumns(dialect, schema, key)
   const { lateIndex: index } = dialect.names(table)
   if (columns === null || index === undefined) return []
   const { name, on } = index

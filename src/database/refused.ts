@@ -12,7 +12,7 @@ import { SluiceError } from '../core/errors.ts'
 import { findColumn } from '../core/schema.ts'
 import { RAW_LIMIT } from '../core/target.ts'
 import { keySql, orderSql } from '../resolve/database.ts'
-import { quoteText } from '../sql/quote.ts'
+import { quoteName, quoteText } from '../sql/quote.ts'
 import { positions } from './layout.ts'
 import { DECIDED, decideAll, rowJson, writeRange, writeRows } from './resolution.ts'
 import type { Changes, Work } from './resolution.ts'
@@ -51,6 +51,7 @@ export async function writeSound(work: Work): Promise<Sound> {
     if (work.trial !== null) throw await tried(current, work.trial)
     // Made within the attempt it would be taken back with it.
     if (!current.fresh || work.incoming.refused > 0) await work.incoming.bring()
+    if (!work.store.dialect.ownRefuse && work.stored.length === 0) return { changes: await writeRows(current), refused }
     try {
       return { changes: await current.session.attempt(() => writeRows(current)), refused }
     } catch (thrown) {
@@ -141,7 +142,7 @@ async function found(work: Work, before: number): Promise<Count[]> {
   const search = async (): Promise<void> => {
     const keyed = work.definition.keep !== null
     if (keyed) await decideAll(work)
-    for (const table of keyed ? [DECIDED, incoming.winners] : [incoming.winners]) await session.run('database.search', `CREATE INDEX ON ${table} (place)`)
+    for (const table of keyed ? [DECIDED, incoming.winners] : [incoming.winners]) await session.run('database.search', `CREATE INDEX ${quoteName(`${table}_at`)} ON ${table} (place)`)
     const list = async (from: string, where: string): Promise<bigint[]> => (await session.all(`SELECT place FROM ${from}${where} ORDER BY place`)).map((row) => row['place'] as bigint)
     const places = keyed ? await list(DECIDED, ` WHERE outcome IN ('inserted', 'updated')`) : await list(incoming.winners, '')
     const attempt = async (from: number, to: number): Promise<void> => {
@@ -162,6 +163,11 @@ async function found(work: Work, before: number): Promise<Count[]> {
       }
     }
     await attempt(0, places.length)
+    // One that refers to a row behind it is taken as soon as that one is in.
+    for (let left = 0; left !== bad.length; ) {
+      left = bad.length
+      for (const { place } of bad.splice(0)) await attempt(places.indexOf(place), places.indexOf(place) + 1)
+    }
     throw new Undone()
   }
   try {

@@ -180,9 +180,9 @@ function cameRows(work: Work, from: string): string {
 }
 
 /** @param select columns of the table in order, then the place */
-function insert({ store, session, table, schema }: Work, select: string): Promise<Count[]> {
+function insert({ store, session, table, schema, stored }: Work, select: string): Promise<Count[]> {
   const into = store.dialect.names(table).table
-  return session.write({ point: 'database.insert', into, place: '_place', id: store.dialect.rowId(schema), sql: `INSERT INTO ${into} (${columnList(schema)}) ${tampered(select)}` })
+  return session.write({ point: 'database.insert', foreign: stored.length > 0, into, place: '_place', id: store.dialect.rowId(schema), sql: `INSERT INTO ${into} (${columnList(schema)}) ${tampered(select)}` })
 }
 
 /** Proves that the balance can fail: one row less or one more when a test asks for it. */
@@ -309,7 +309,7 @@ function update(work: Work, shape: Shape, range = ''): Promise<Count[]> {
   const [id, of] = [`t.${shape.id}`, `FROM ${DECIDED} WHERE outcome = 'updated'`]
   // By the row id only these rows are looked at, and not the whole table.
   const standing = store.dialect.idsStay ? `(${id}, t._place) IN (SELECT target, place ${of})` : `t._place IN (SELECT place ${of})`
-  return session.write({ point: 'database.update', sql, into, place: '_place', standing })
+  return session.write({ point: 'database.update', foreign: work.stored.length > 0, sql, into, place: '_place', standing })
 }
 
 /** Rows into the losers. */

@@ -17,8 +17,8 @@ export type Rule =
   /** `takes` is false for rows that are refused, null where that cannot be told; it names columns, perhaps as those of `table`. */
   | { kind: 'check'; columns: readonly StoredColumn[]; table: string; takes: string; text: string }
   | { kind: 'unique'; columns: readonly StoredColumn[]; primary: boolean }
-  /** `table` as it is written in SQL. */
-  | { kind: 'reference'; columns: readonly StoredColumn[]; table: string; of: readonly string[] }
+  /** `table` as it is written in SQL; `self`: it is the one that is loaded, and rows of the batch may be referred to. */
+  | { kind: 'reference'; columns: readonly StoredColumn[]; table: string; of: readonly string[]; self?: boolean }
 
 /** Winners `i` for which `where` holds are excluded; expressions for a reject. */
 export interface Exclusion {
@@ -98,12 +98,14 @@ function checked(work: Work, { columns, table, takes, text }: Extract<Rule, { ki
   return { ...about(columns, values), where, why: quoteText(`CHECK constraint failed on table ${table} with expression ${text}`) }
 }
 
-function referring(work: Work, { columns, table, of }: Extract<Rule, { kind: 'reference' }>): Exclusion {
+function referring(work: Work, { columns, table, of, self }: Extract<Rule, { kind: 'reference' }>): Exclusion {
   const values = valuesOf(work, 'i', columns)
   const there = of.map((name, at) => `p.${quoteName(name)} = ${values[at] ?? 'NULL'}`).join(' AND ')
   const given = values.map((value) => `${value} IS NOT NULL`).join(' AND ')
   const named = of.map((name) => ({ name }))
-  return { ...about(columns, values), where: `${given} AND NOT EXISTS (SELECT 1 FROM ${table} p WHERE ${there})`, why: `'Violates foreign key constraint because key "' || ${told(named, values)} || '" does not exist in the referenced table'` }
+  const beside = valuesOf(work, 'w', named).map((value, at) => `${value} = ${values[at] ?? 'NULL'}`).join(' AND ')
+  const among = self === true ? ` AND NOT EXISTS (SELECT 1 FROM ${work.incoming.winners} w WHERE ${beside})` : ''
+  return { ...about(columns, values), where: `${given} AND NOT EXISTS (SELECT 1 FROM ${table} p WHERE ${there})${among}`, why: `'Violates foreign key constraint because key "' || ${told(named, values)} || '" does not exist in the referenced table'` }
 }
 
 /** Rows that will be written, with the stored row that each meets, as `(place, target, u0, u1, …)`. */

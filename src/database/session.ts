@@ -26,6 +26,8 @@ export interface Writing {
    * afterwards. An insert is counted by row numbers.
    */
   standing?: string
+  /** The table is one that others made, so its row ids tell nothing. */
+  foreign?: boolean
 }
 
 /** Rows that were written, of one arrival and one kind. */

@@ -46,13 +46,16 @@ export async function readState(store: Store, session: DatabaseSession, table: s
   const relation = await store.relation(session, table)
   if (meta === null) {
     if (relation === null) return nothing()
-    if (adopting && dialect.adopts && relation.kind === 'table') return foreign(store, relation)
-    throw new SluiceError('TABLE_FOREIGN', `${location} has a ${relation.kind} ${table} that Sluice did not make.`, { where })
+    if (relation.kind !== 'table') throw new SluiceError('TABLE_FOREIGN', `${location} has a ${relation.kind} ${table}, which cannot be loaded.`, { where, hint: 'Load into a table: take another name with --into.' })
+    if (!adopting || !dialect.adopts) throw new SluiceError('TABLE_FOREIGN', `${location} has a ${relation.kind} ${table} that Sluice did not make.`, { where })
+    if (relation.unfit !== undefined) throw new SluiceError('TABLE_UNSUPPORTED', `${location}: the table ${table} cannot be taken over: ${relation.unfit}.`, { where, hint: 'Load into a table of its own.' })
+    return foreign(store, relation)
   }
   if (ledger !== null && meta.ledger !== ledger) {
     throw new SluiceError('TABLE_OTHER_LEDGER', `The table ${table} in ${location} belongs to the ledger ${meta.ledger}; this one is ${ledger}.`, { where })
   }
   if (relation === null) throw new SluiceError('TABLE_BROKEN', `${location}: the table ${table} was removed, but its records are there.`, { where })
+  if (meta.adopted !== null && relation.unfit !== undefined) throw new SluiceError('TABLE_UNSUPPORTED', `${location}: the table ${table} cannot be loaded any more: ${relation.unfit}.`, { where })
   const made = checkColumns(store, table, relation, meta.schema)
   const batches = dialect.own('batches')
   const newest = `SELECT version, highest, rows FROM ${batches} WHERE tbl = $1 ORDER BY version DESC LIMIT 1`

@@ -28,7 +28,7 @@ async function verifyKey({ store, session, table, state }: Look): Promise<string
   if (key.length === 0 || key.some((name) => name === undefined)) return []
   const findings: string[] = []
   if (store.dialect.indexes && keyIndexes(state.relation, state.definition?.key ?? []).length === 0) findings.push(`The unique index on the key of ${table} is gone.`)
-  const columns = key.map((name) => quoteName(name ?? '')).join(', ')
+  const columns = key.map((name) => store.dialect.bytewise?.(quoteName(name ?? '')) ?? quoteName(name ?? '')).join(', ')
   if ((await first(session, `SELECT 1 AS one FROM ${store.dialect.names(table).table} GROUP BY ${columns} HAVING count(*) > 1 LIMIT 1`)) !== undefined) findings.push(`A key (${columns}) is in ${table} more than once.`)
   return findings
 }

@@ -159,6 +159,11 @@ export class SqliteSession {
     this.guard(() => this.db.exec(`BEGIN ${how}`))
   }
 
+  /** False: SQLite, or a trigger, has ended it. */
+  get inTransaction(): boolean {
+    return this.db.isTransaction
+  }
+
   commit(): void {
     this.guard(() => this.db.exec('COMMIT'))
   }

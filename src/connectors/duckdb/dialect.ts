@@ -101,6 +101,7 @@ export const duckdb: Dialect = {
   indexes: false,
   savepoints: false,
   adopts: true,
+  ownRefuse: true,
   // An update of a list or a struct is a new row.
   idsStay: false,
   own: (table) => within(OWN_SCHEMA, table),

@@ -149,7 +149,7 @@ class DuckdbStore implements Store {
     })
     // Tables of our own have none, and every look would ask for them.
     const rules = Number(found['indexes']) > 0 || /CHECK|UNIQUE|PRIMARY|REFERENCES/i.test(made) ? await rulesOf(session, at, String(found['name']), shaped) : []
-    return { kind: String(found['kind']), columns: shaped, uniques: [], rules }
+    return { kind: String(found['kind']), name: String(found['name']), columns: shaped, uniques: [], rules }
   }
 
   async bringIn(session: DatabaseSession, _: string, staged: Staged, fresh: boolean): Promise<StagedParts> {

@@ -201,6 +201,7 @@ export const postgres: Dialect = {
   ending: '',
   indexes: true,
   adopts: true,
+  ownRefuse: true,
   savepoints: true,
   idsStay: false,
   own: (table) => `${quoteName(OWN_SCHEMA)}.${quoteName(table)}`,

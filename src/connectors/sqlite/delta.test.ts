@@ -95,7 +95,7 @@ async function ofFormat1(file: string): Promise<void> {
       PRIMARY KEY (tbl, seq), UNIQUE (tbl, sha256, generation)
     ) STRICT, WITHOUT ROWID;
     INSERT INTO _sluice_arrivals SELECT tbl, seq, sha256, generation, batch, path, size, read, inserted, updated, duplicate, stale, skipped, quarantined FROM newer;
-    DROP TABLE newer; DROP TABLE IF EXISTS _sluice_deltas; UPDATE _sluice_meta SET format = 1`)
+    DROP TABLE newer; DROP TABLE IF EXISTS _sluice_deltas; ALTER TABLE _sluice_meta DROP COLUMN adopted; UPDATE _sluice_meta SET format = 1`)
   db.close()
 }
 
@@ -119,9 +119,23 @@ test('a file of format 1 is read as it is, and brought up by the next commit; ki
     copyFileSync(file, copy)
     assert.equal(run(copy, { SLUICE_FAILPOINT: point, SLUICE_FAILPOINT_HIT: '1' }), 'SIGKILL', point)
     for (const batch of BATCHES) await apply(await open(copy), batch)
-    assert.deepEqual(read(copy, 'SELECT max(format), count(*) FROM _sluice_meta'), ['2 1'])
+    assert.deepEqual(read(copy, 'SELECT max(format), count(*) FROM _sluice_meta'), ['3 1'])
     assert.deepEqual(read(copy, 'SELECT seq FROM _sluice_arrivals ORDER BY seq'), ['1', '2', '3'])
     assert.deepEqual(await (await open(copy)).verify(), [])
     assert.deepEqual(delta(copy), ['m 4', 'n 1'])
   }
+})
+
+test('a file of format 2 is read as it is, and brought up by the next commit', async () => {
+  const file = join(folder, 'two.db')
+  const table = await open(file)
+  for (const batch of BATCHES.slice(0, 2)) await apply(table, batch)
+  const db = new DatabaseSync(file)
+  db.exec('ALTER TABLE _sluice_meta DROP COLUMN adopted; UPDATE _sluice_meta SET format = 2')
+  db.close()
+  assert.deepEqual(await table.verify(), [])
+  assert.deepEqual(read(file, 'SELECT format FROM _sluice_meta'), ['2'], 'reading changes nothing')
+  for (const batch of BATCHES.slice(2)) await apply(table, batch)
+  assert.deepEqual(read(file, 'SELECT format, adopted FROM _sluice_meta'), ['3 '])
+  assert.deepEqual(await table.verify(), [])
 })

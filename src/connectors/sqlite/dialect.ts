@@ -11,14 +11,16 @@
 import type { Definition } from '../../core/definition.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { findColumn } from '../../core/schema.ts'
-import type { ColumnType, Schema } from '../../core/schema.ts'
+import type { SqlValue } from '../../core/effects.ts'
+import type { ColumnType, Schema, Value } from '../../core/schema.ts'
 import { isDecimal, nodeOf } from '../../core/types.ts'
 import type { Scalar } from '../../core/types.ts'
 import type { Dialect, Names, OwnTable } from '../../database/dialect.ts'
 import { quoteName } from '../../sql/quote.ts'
+import { checkStanding, checks, holds, typeOf } from './foreign.ts'
 
 /** Grows when the layout changes so that an older Sluice would read it wrongly. */
-const FORMAT = 2
+const FORMAT = 3
 /** SQLite takes 2,000 columns in a table; some of them are Sluice's own. */
 const MOST_COLUMNS = 1990
 
@@ -34,7 +36,7 @@ export function sqlType(type: ColumnType): string {
 
 const OWN: Readonly<Record<OwnTable, readonly string[]>> = {
   meta: [`CREATE TABLE IF NOT EXISTS _sluice_meta (
-    tbl TEXT PRIMARY KEY, format INTEGER NOT NULL, ledger TEXT NOT NULL, definition TEXT NOT NULL, schema TEXT NOT NULL) STRICT, WITHOUT ROWID`],
+    tbl TEXT PRIMARY KEY, format INTEGER NOT NULL, ledger TEXT NOT NULL, definition TEXT NOT NULL, schema TEXT NOT NULL, adopted INTEGER) STRICT, WITHOUT ROWID`],
   batches: [`CREATE TABLE IF NOT EXISTS _sluice_batches (
     tbl TEXT NOT NULL, version INTEGER NOT NULL, id TEXT NOT NULL, lane INTEGER NOT NULL, fence INTEGER NOT NULL,
     highest INTEGER NOT NULL, rows INTEGER NOT NULL, receipt TEXT NOT NULL,
@@ -61,14 +63,16 @@ const OWN: Readonly<Record<OwnTable, readonly string[]>> = {
 /** What shows the arrivals of a file of format 1 as this one has them: an arrival was in one commit there, and by no dates. */
 export const SEEN_AS_2 = 'CREATE TEMP VIEW _sluice_arrivals AS SELECT *, NULL AS field, NULL AS since, NULL AS until FROM main._sluice_arrivals'
 
-/** What brings a file of format 1 to this one. */
+/** What brings the arrivals of a file of format 1 to those of 2. */
 export const FROM_1: readonly string[] = [
   'ALTER TABLE main._sluice_arrivals RENAME TO _sluice_arrivals_1',
   ...OWN.arrivals,
   'INSERT INTO main._sluice_arrivals SELECT *, NULL, NULL, NULL FROM main._sluice_arrivals_1',
   'DROP TABLE main._sluice_arrivals_1',
-  `UPDATE main._sluice_meta SET format = ${FORMAT}`,
 ]
+
+/** What brings a file of format 2 to this one: tables of others can be in it. */
+export const FROM_2: readonly string[] = ['ALTER TABLE main._sluice_meta ADD COLUMN adopted INTEGER', `UPDATE main._sluice_meta SET format = ${FORMAT}`]
 
 function names(table: string): Names {
   const [there, losers] = [quoteName(table), quoteName(`_sluice_losers_${table}`)]
@@ -120,6 +124,13 @@ function json(type: ColumnType, expression: string): string {
   }
 }
 
+/** In tables of others a double may lie as a whole number. */
+function value(answer: SqlValue | undefined, type: ColumnType): Value {
+  if (answer === undefined || answer === null || answer instanceof Uint8Array) return null
+  if (type === 'boolean') return answer === 'true'
+  return type === 'double' && typeof answer === 'bigint' ? Number(answer) : answer
+}
+
 export const sqlite: Dialect = {
   product: 'SQLite',
   format: FORMAT,
@@ -127,8 +138,10 @@ export const sqlite: Dialect = {
   mostColumns: MOST_COLUMNS,
   ending: ' STRICT',
   indexes: true,
-  // Any column of somebody else's table may hold any type.
-  adopts: false,
+  adopts: true,
+  ownRefuse: false,
+  bytewise: (column) => `${column} COLLATE BINARY`,
+  checkStanding,
   savepoints: true,
   idsStay: true,
   // Without the name of the database, so that `SEEN_AS_2` stands in the place of a table.
@@ -137,14 +150,20 @@ export const sqlite: Dialect = {
   names,
   deltaName: (table) => table,
   sqlType,
-  typeOf: () => null,
-  beside: sqlType,
-  checks: () => [],
-  holds: (stored, type) => stored === sqlType(type),
+  typeOf,
+  // Whatever others put into the column is kept as it is.
+  beside: (type, stored) => (stored === undefined ? sqlType(type) : 'ANY'),
+  checks,
+  holds,
   shown: (type, expression) => (type === 'boolean' ? truth(expression) : expression),
-  value: (answer, type) => (answer === undefined || answer === null || answer instanceof Uint8Array ? null : type === 'boolean' ? answer === 'true' : answer),
-  ordered: (_, expression) => expression,
-  content: (_, expression) => expression,
+  value,
+  ordered: (type, expression) => (sqlType(type) === 'TEXT' ? `${expression} COLLATE BINARY` : expression),
+  content: (type, expression, stored) => (stored !== undefined && sqlType(type) === 'TEXT' ? `${expression} COLLATE BINARY` : expression),
+  foreign: {
+    read: (_, expression) => expression,
+    write: (_, expression) => expression,
+    met: (_, column, value) => [`${column} COLLATE BINARY`, value],
+  },
   json,
   rowId,
   checkOrder,

@@ -44,6 +44,8 @@ export async function patiently<T>(work: () => T, signal?: AbortSignal): Promise
 export class FileSession implements DatabaseSession {
   readonly db: SqliteSession
   private readonly signal: AbortSignal | undefined
+  /** Depth of savepoints. */
+  private attempts = 0
 
   constructor(db: SqliteSession, signal?: AbortSignal) {
     this.db = db
@@ -71,7 +73,8 @@ export class FileSession implements DatabaseSession {
   }
 
   async write(writing: Writing): Promise<Count[]> {
-    const { point, sql, values = [], into, id = 'rowid' } = writing
+    const { point, sql, values = [], into, id = 'rowid', foreign = false } = writing
+    if (foreign) return this.returned(writing)
     const mark = this.db.get(`SELECT coalesce(max(${id}), 0) AS n FROM ${into}`)?.['n']
     const changed = this.db.run(point, numbered(sql), values)
     if (changed === 0) return []
@@ -80,13 +83,30 @@ export class FileSession implements DatabaseSession {
     return counts
   }
 
+  /**
+   * In a table of others row numbers may be anybody's values, so what was written is told row by row. What the table says to do
+   * with a row that it refuses, such as taking another one out for it, does not count here.
+   */
+  private returned({ point, sql, values = [], place, what }: Writing): Count[] {
+    const counts = new Map<string, Count>()
+    crash(`${point}.before`)
+    for (const [seq, kind] of this.db.tuples(numbered(`${sql.replace(/^(INSERT|UPDATE)/, '$1 OR ABORT')} RETURNING ${place} >> 32${what === undefined ? '' : `, CAST(${what} AS TEXT)`}`), values)) {
+      const told = `${String(seq)} ${String(kind)}`
+      const count = counts.get(told) ?? { seq: Number(seq), what: what === undefined ? '' : String(kind), n: 0 }
+      count.n++
+      counts.set(told, count)
+    }
+    crash(`${point}.after`)
+    return [...counts.values()]
+  }
+
   /** Waits for other writers, but never repeats work that had begun. */
   async transaction<T>(point: string, work: () => Promise<T>): Promise<T> {
     await patiently(() => this.db.begin('IMMEDIATE'), this.signal)
     try {
       const result = await work()
       crash(`${point}.before`)
-      this.db.commit()
+      this.commit()
       crash(`${point}.after`)
       return result
     } catch (thrown) {
@@ -95,9 +115,31 @@ export class FileSession implements DatabaseSession {
     }
   }
 
-  /** No row is refused but for a key that is there twice, and that ends the transaction. */
-  attempt<T>(work: () => Promise<T>): Promise<T> {
-    return work()
+  async attempt<T>(work: () => Promise<T>): Promise<T> {
+    const name = `sluice_${this.attempts++}`
+    this.db.change(`SAVEPOINT ${name}`)
+    try {
+      const result = await work()
+      this.db.change(`RELEASE ${name}`)
+      return result
+    } catch (thrown) {
+      if (!this.db.inTransaction && thrown instanceof SluiceError && thrown.code === 'ROWS_REFUSED') throw thrown
+      if (!this.db.inTransaction) throw new SluiceError('ROWS_REFUSED', `The table itself ended the transaction: ${saidBy(thrown)?.message ?? String(thrown)}`, { cause: thrown, hint: 'A trigger of it says RAISE(ROLLBACK); with RAISE(ABORT) the row is put aside alone.' })
+      for (const end of ['ROLLBACK TO', 'RELEASE']) this.db.change(`${end} ${name}`)
+      throw thrown
+    } finally {
+      this.attempts--
+    }
+  }
+
+  /** Only here does SQLite ask what a table of others puts off until the end. */
+  private commit(): void {
+    try {
+      this.db.commit()
+    } catch (thrown) {
+      if (!isConstraint(thrown)) throw thrown
+      throw new SluiceError('ROWS_REFUSED', `SQLite refuses the commit: ${saidBy(thrown)?.message ?? ''}, which a foreign key that is deferred puts off until then.`, { cause: thrown })
+    }
   }
 
   async snapshot<T>(work: () => Promise<T>): Promise<T> {

@@ -210,6 +210,8 @@ test('what Sluice did not make is refused by name', async () => {
   await assert.rejects(open('ours', 'another'), code('TABLE_OTHER_LEDGER'))
   assert.equal((await (await open('ours', null)).head()).ledger, 'ledger')
   db.exec('ALTER TABLE ours ADD COLUMN extra TEXT')
+  assert.equal((await (await open('ours')).head()).rows, 1, 'a column of others is left alone')
+  db.exec('ALTER TABLE ours RENAME COLUMN v TO w')
   await assert.rejects(open('ours'), code('TABLE_FOREIGN'))
   db.exec('UPDATE _sluice_meta SET format = 99')
   await assert.rejects(open('ours'), code('TABLE_UNSUPPORTED'))

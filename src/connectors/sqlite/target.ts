@@ -13,12 +13,12 @@ import type { Target } from '../../core/target.ts'
 import { isDecimal } from '../../core/types.ts'
 import type { Incoming, Relation, Store } from '../../database/dialect.ts'
 import { databaseModels } from '../../database/models.ts'
-import { first } from '../../database/session.ts'
 import type { DatabaseSession } from '../../database/session.ts'
 import { DatabaseTable } from '../../database/table.ts'
 import { SqliteSession, openForReading } from '../../sql/sqlite.ts'
 import { localFs } from '../../storage/local.ts'
-import { FROM_1, SEEN_AS_2, sqlite } from './dialect.ts'
+import { FROM_1, FROM_2, SEEN_AS_2, sqlite } from './dialect.ts'
+import { relationOf } from './foreign.ts'
 import { bringIn } from './incoming.ts'
 import { sqliteModels } from './models.ts'
 import { FileSession, WAIT_MS, isConstraint, patiently, saidBy } from './session.ts'
@@ -98,6 +98,8 @@ class SqliteStore implements Store {
     crash('sqlite.create.after')
     return this.checked(db, async () => {
       if (isNew) await localFs.sync('sqlite.create', dirname(this.file))
+      // What tables of others refer to must be there; SQLite asks it only of those who say so.
+      db.exec('sqlite.settings', 'PRAGMA foreign_keys = ON')
       return new FileSession(db, signal)
     })
   }
@@ -116,14 +118,15 @@ class SqliteStore implements Store {
   /** The transaction has the lock; a file of the format before is brought up first. */
   async lock(session: DatabaseSession): Promise<void> {
     const { db } = session as FileSession
-    if (!isOld(db)) return
+    const statements = [...(isOld(db) ? FROM_1 : []), ...(isBefore3(db) ? FROM_2 : [])]
+    if (statements.length === 0) return
     crash('sqlite.format.before')
-    for (const statement of FROM_1) db.change(statement)
+    for (const statement of statements) db.change(statement)
     crash('sqlite.format.after')
   }
 
   async hasOwn(session: DatabaseSession): Promise<boolean> {
-    const columns = (session as FileSession).db.all(`PRAGMA main.table_info('_sluice_meta')`).map((column) => column['name'])
+    const columns = columnsOf((session as FileSession).db, '_sluice_meta')
     if (columns.length === 0 || (columns.includes('tbl') && columns.includes('format'))) return columns.length > 0
     throw new SluiceError('TABLE_FOREIGN', `${this.file} has a table _sluice_meta that Sluice did not make.`, { where: { path: this.file } })
   }
@@ -136,17 +139,8 @@ class SqliteStore implements Store {
     // There are no schemas.
   }
 
-  /** Names are matched without case, as SQLite itself matches them. */
-  async relation(session: DatabaseSession, table: string): Promise<Relation | null> {
-    const found = await first(session, 'SELECT name, type FROM main.sqlite_schema WHERE name = $1 COLLATE NOCASE', [table])
-    if (found === undefined) return null
-    const columns = await session.all(`SELECT name, type FROM pragma_table_xinfo($1, 'main')`, [String(found['name'])])
-    const uniques = await session.all(`SELECT l.name AS name, json_group_array(i.name) AS columns FROM pragma_index_list($1, 'main') AS l, pragma_index_info(l.name, 'main') AS i WHERE l."unique" = 1 AND l.partial = 0 GROUP BY l.name HAVING count(i.name) = count(*)`, [String(found['name'])])
-    return {
-      kind: String(found['type']),
-      columns: columns.map(({ name, type }) => ({ name: String(name), type: String(type) })),
-      uniques: uniques.map((row) => ({ name: String(row['name']), columns: JSON.parse(String(row['columns'])) as string[] })),
-    }
+  relation(session: DatabaseSession, table: string): Promise<Relation | null> {
+    return relationOf(session, table)
   }
 
   bringIn(session: DatabaseSession, _: string, staged: Staged, __: boolean, signal: AbortSignal | undefined): Promise<Incoming> {
@@ -164,13 +158,15 @@ class SqliteStore implements Store {
     // Nothing is held between calls.
   }
 
-  /** Nothing but a key of ours can be refused: what is loaded has the types of its columns. */
+  /** In a table of our own nothing but the key can be refused: what is loaded has the types of its columns. */
   isRepeated(thrown: unknown): boolean {
     return isConstraint(thrown)
   }
 
-  refusal(): string | null {
-    return null
+  /** The key is told by its columns. */
+  refusal(thrown: unknown, keys: readonly string[]): string | null {
+    const said = isConstraint(thrown) ? saidBy(thrown)?.message : undefined
+    return said === undefined || keys.includes(said.replace('UNIQUE constraint failed: ', '')) ? null : said
   }
 
   async inspect(session: DatabaseSession): Promise<string[]> {
@@ -184,8 +180,18 @@ class SqliteStore implements Store {
   }
 }
 
+function columnsOf(db: SqliteSession, table: string): unknown[] {
+  return db.all(`PRAGMA main.table_info('${table}')`).map((column) => column['name'])
+}
+
+/** The file's tables are as formats 1 and 2 have them. */
+function isBefore3(db: SqliteSession): boolean {
+  const columns = columnsOf(db, '_sluice_meta')
+  return columns.length > 0 && !columns.includes('adopted')
+}
+
 /** The file's arrivals are as format 1 has them. */
 function isOld(db: SqliteSession): boolean {
-  const columns = db.all(`PRAGMA main.table_info('_sluice_arrivals')`).map((column) => column['name'])
+  const columns = columnsOf(db, '_sluice_arrivals')
   return columns.length > 0 && !columns.includes('since')
 }

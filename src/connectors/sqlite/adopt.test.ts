@@ -1,0 +1,199 @@
+/** SQLite tables that others made: what is taken over, what they keep, and rows that they refuse. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, beforeEach, test } from 'node:test'
+import type { DefinitionRequest } from '../../core/definition.ts'
+import { Scene, counted } from '../../../test/contract/scene.ts'
+import { memoryEngine } from '../../../test/memory/engine.ts'
+import { openSqliteTarget } from './target.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'sluice-sqlite-adopt-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+let file: string
+let files = 0
+beforeEach(() => {
+  file = join(folder, `${++files}.db`)
+})
+
+/** Another program with the file; the last statement's rows. */
+function outside(...statements: string[]): string[] {
+  const db = new DatabaseSync(file)
+  try {
+    const last = statements.at(-1) ?? ''
+    for (const statement of statements.slice(0, -1)) db.exec(statement)
+    return db.prepare(last).all().map((row) => Object.values(row).map(String).join(' '))
+  } finally {
+    db.close()
+  }
+}
+
+interface Theirs {
+  scene: Scene
+  ask(sql: string): string[]
+}
+
+async function theirs(request: DefinitionRequest, ...statements: string[]): Promise<Theirs> {
+  const engine = memoryEngine()
+  const scene = await Scene.open({ engine, folder, target: () => openSqliteTarget({ file }), tampered: () => engine, exactDecimals: false, dispose: async () => {} }, request)
+  const name = (sql: string): string => sql.replaceAll('{t}', scene.definition.table)
+  outside(...statements.map(name))
+  scene.table = await scene.another(undefined, scene.ledger, { adopt: true })
+  return { scene, ask: (sql) => outside(name(sql)) }
+}
+
+async function adopted(request: DefinitionRequest, ...statements: string[]): Promise<Theirs> {
+  const found = await theirs(request, ...statements)
+  await found.scene.table.adopt(found.scene.definition, 1)
+  return found
+}
+
+const FENCE = { fence: 10 }
+const said = async (scene: Scene): Promise<string[]> => (await scene.rejects()).filter(({ code }) => code === 'ROW_REFUSED').map(({ place, message }) => `${place % 2n ** 32n}: ${message}`)
+
+const SHOP = [
+  'CREATE TABLE maker (id INTEGER PRIMARY KEY)', 'INSERT INTO maker VALUES (1), (2)', 'CREATE TABLE log (sku)',
+  `CREATE TABLE {t} (n INTEGER PRIMARY KEY, sku VARCHAR(40) UNIQUE COLLATE NOCASE, name TEXT NOT NULL, price DECIMAL(10,2) CHECK (price >= 0), slug TEXT UNIQUE ON CONFLICT REPLACE, maker INT REFERENCES maker (id),
+    note TEXT DEFAULT 'none', code STRING, at DATETIME DEFAULT CURRENT_TIMESTAMP, upper_name TEXT AS (upper(name)))`,
+  `CREATE TRIGGER evil BEFORE INSERT ON {t} WHEN new.name = 'evil' BEGIN SELECT RAISE(ABORT, 'no evil products'); END`,
+  `CREATE TRIGGER logged AFTER INSERT ON {t} BEGIN INSERT INTO log VALUES (new.sku); END`,
+  `INSERT INTO {t} (n, sku, name, price, slug, maker, note) VALUES (900, 'old', 'Old', 1, 'old', 1, 'kept'), (901, 'same', 'Same', 2.5, 'same', 1, 'kept')`,
+]
+const REQUEST = { key: 'sku', mode: 'upsert', columns: 'sku:string,name:string,price:double,slug:string,maker:int64,code:string' } as const
+
+test('what the table asks holds: refused rows are put aside with its reason, the rest goes in, and all else is left alone', async () => {
+  const { scene, ask } = await adopted(REQUEST, ...SHOP, 'SELECT 1')
+  const receipt = await scene.load([{ seq: 1, records: [
+    { sku: 'old', name: 'New', price: 3, slug: 'new', maker: 2 },
+    { sku: 'same', name: 'Same', price: 2.5, slug: 'same', maker: 1 },
+    { sku: 'a', name: 'A', price: 1, slug: 'a', maker: 1 },
+    { sku: 'a', name: 'A', price: -1, slug: 'a', maker: 1 },
+    { sku: 'b' },
+    { sku: 'c', name: 'C', code: '007' },
+    { sku: 'd', name: 'D', maker: 7 },
+    { sku: 'e', name: 'E', slug: 'old' },
+    { sku: 'f', name: 'evil' },
+    { sku: 'g', name: 'G\0', code: 'x7' },
+    { sku: 'SAME', name: 'S' },
+    { sku: 'h', name: 'H', slug: 'twice' },
+    { sku: 'i', name: 'I', slug: 'twice' },
+  ] }], FENCE)
+  // `old` gives its slug away in the same batch: e may have it.
+  counted(receipt, { 1: { inserted: 4, updated: 1, duplicate: 1, quarantined: 7 } })
+  assert.deepEqual(receipt.reasons, { ROW_REFUSED: 7 })
+  assert.deepEqual(ask('SELECT sku, name, price, typeof(price), slug, maker, note, code, at IS NOT NULL, hex(upper_name), _place IS NULL FROM {t} ORDER BY sku COLLATE BINARY'), [
+    'a A 1 integer a 1 none null 1 41 0', 'e E null null old null none null 1 45 0', 'g G\0 null null null null none x7 1 4700 0', 'h H null null twice null none null 1 48 0',
+    'old New 3 integer new 2 kept null 1 4E4557 0', 'same Same 2.5 real same 1 kept null 1 53414D45 1',
+  ])
+  const { table } = scene.definition
+  assert.deepEqual(await said(scene), [
+    '4: CHECK constraint failed: price >= 0', '5: name must not be null.', '6: code is declared as STRING: SQLite would make a number of this text.',
+    '7: Violates foreign key constraint because key "id: 7" does not exist in the referenced table', '9: no evil products', `11: UNIQUE constraint failed: ${table}.sku`, `13: UNIQUE constraint failed: ${table}.slug`,
+  ])
+  assert.deepEqual(ask('SELECT count(*), min(n) FROM {t}'), ['6 900'])
+  assert.deepEqual(ask('SELECT sku FROM log ORDER BY 1'), ['a', 'e', 'g', 'h', 'old', 'same'])
+  assert.deepEqual(await scene.table.verify(), [])
+  // Losers keep what stood there, whatever it was.
+  outside(`UPDATE ${table} SET price = 'n/a' WHERE sku = 'a'`, 'SELECT 1')
+  counted(await scene.load([{ seq: 2, records: [{ sku: 'a', name: 'A2', price: 5, slug: 'a', maker: 1 }] }], { fence: 20 }), { 2: { updated: 1 } })
+  assert.deepEqual(ask(`SELECT price, _sluice_outcome FROM "_sluice_losers_{t}" WHERE name = 'A' AND _sluice_outcome = 'replaced'`), ['n/a replaced'])
+  assert.deepEqual((await scene.rows()).map((row) => row[2]).filter((price) => typeof price !== 'number' && price !== null), [], 'a double is told as one')
+  assert.deepEqual(await scene.table.verify(), [])
+})
+
+for (const [mode, keep] of [['upsert', 'last'], ['dedupe', 'first'], ['upsert', 'max:v']] as const) {
+  test(`of a key whose winner is refused the next one comes in: ${mode} ${keep}`, async () => {
+    const { scene, ask } = await adopted({ key: 'id', mode, keep, columns: 'id:int64,v:int64' }, 'CREATE TABLE {t} (id INTEGER PRIMARY KEY, v INT CHECK (v < 90 AND v > 10))', 'SELECT 1')
+    const records = [3, 1, 2].flatMap((id) => [{ id, v: 5 }, { id, v: 20 }, { id, v: 25 }, { id, v: 95 }])
+    counted(await scene.load([{ seq: 1, records }], FENCE), { 1: keep === 'first' ? { inserted: 3, duplicate: 6, quarantined: 3 } : { inserted: 3, stale: 6, quarantined: 3 } })
+    assert.deepEqual(ask('SELECT id, v FROM {t} ORDER BY id'), [1, 2, 3].map((id) => `${id} ${keep === 'first' ? 20 : 25}`))
+    // Below the highest row number there was, and again.
+    counted(await scene.load([{ seq: 2, records: [{ id: -5, v: 11 }, { id: 2, v: 30 }] }], { fence: 20 }), { 2: { inserted: 1, ...(mode === 'dedupe' ? { duplicate: 1 } : { updated: 1 }) } })
+    assert.deepEqual(await scene.table.verify(), [])
+  })
+}
+
+for (const deferred of ['', ' DEFERRABLE INITIALLY DEFERRED']) {
+  test(`rows of one batch may refer to one another${deferred === '' ? '' : ', also when it is asked at the end'}`, async () => {
+    const { scene, ask } = await adopted({ mode: 'append', columns: 'n:int64,ref:int64' }, `CREATE TABLE {t} (n INTEGER PRIMARY KEY, ref INT REFERENCES {t} (n)${deferred})`, 'INSERT INTO {t} VALUES (100, NULL)', 'SELECT 1')
+    counted(await scene.load([{ seq: 1, records: [{ n: 1, ref: 2 }, { n: 2, ref: 100 }, { n: 3, ref: 4 }, { n: 4, ref: 5 }, { n: 100 }] }], FENCE), { 1: { inserted: 2, quarantined: 3 } })
+    assert.deepEqual(ask('SELECT n, ref FROM {t} ORDER BY n'), ['1 2', '2 100', '100 null'])
+    assert.deepEqual((await said(scene)).map((line) => line.split(':')[0]), ['3', '4', '5'])
+  })
+}
+
+test('without --columns its own are loaded, and a key that it could fill itself', async () => {
+  const { scene, ask } = await adopted({ key: 'id', mode: 'upsert' }, 'CREATE TABLE {t} (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT, ok BOOLEAN, day DATE, at TIMESTAMP, meta JSON, bytes BLOB, any_thing)', `INSERT INTO {t} (v, ok, day, at, meta, any_thing) VALUES ('a', 1, '2024-02-29', '2024-02-29 10:00:00', '{"a": 1}', x'00')`, 'SELECT 1')
+  assert.deepEqual((await scene.table.head()).schema.map(({ name, type }) => `${name} ${type}`), ['id int64', 'v string', 'ok boolean', 'day date', 'at string', 'meta json'])
+  const records = [{ id: 1, v: 'a', ok: true, day: '2024-02-29', at: '2024-02-29 10:00:00', meta: { a: 2 } }, { id: 7, at: '20240229', meta: {} }, { id: 8, meta: 12 }, { id: 9 }]
+  counted(await scene.load([{ seq: 1, records }], FENCE), { 1: { updated: 1, inserted: 1, quarantined: 2 } })
+  assert.deepEqual(ask('SELECT id, v, ok, day, at, meta, hex(any_thing) FROM {t} ORDER BY id'), ['1 a 1 2024-02-29 2024-02-29 10:00:00 {"a":2} 00', '9 null null null null null '])
+  assert.deepEqual(await said(scene), ['2: at is declared as TIMESTAMP: SQLite would make a number of this text.', '3: meta is declared as JSON: SQLite would make a number of this text.'])
+})
+
+test('replace, keep error and a late batch', async () => {
+  const columns = 'id:int64,v:string'
+  const { scene } = await adopted({ key: 'id', keep: 'error', columns }, 'CREATE TABLE {t} (id INT PRIMARY KEY, v TEXT, w DEFAULT 5)', `INSERT INTO {t} VALUES (1, 'a', 1)`, 'SELECT 1')
+  counted(await scene.load([{ seq: 5, records: [{ id: 1, v: 'b' }, { id: 2, v: 'x' }, { id: 1, v: 'a' }] }], FENCE), { 5: { inserted: 1, quarantined: 1, duplicate: 1 } })
+  counted(await scene.load([{ seq: 2, records: [{ id: 2, v: 'y' }] }], { fence: 20 }), { 2: { updated: 1 } })
+  assert.deepEqual(await scene.table.verify(), [])
+  const whole = await adopted({ mode: 'replace', key: 'id', columns }, 'CREATE TABLE {t} (id INT PRIMARY KEY, v TEXT)', `INSERT INTO {t} VALUES (1, 'a')`, 'SELECT 1')
+  counted(await whole.scene.load([{ seq: 1, records: [{ id: 3, v: 'b' }] }], FENCE), { 1: { inserted: 1 } })
+  assert.deepEqual(whole.ask('SELECT id FROM {t}'), ['3'])
+})
+
+test('what does not fit is refused before anything is changed, with what to do', async () => {
+  const refused = async (request: DefinitionRequest, made: string, code: string, message: RegExp): Promise<void> => {
+    const { scene, ask } = await theirs(request, made, 'SELECT 1')
+    await assert.rejects(scene.table.adopt(scene.definition, 1), (thrown: Error & { code?: string; hint?: string }) => {
+      assert.match(`${thrown.code ?? ''} ${thrown.message} ${thrown.hint ?? ''}`, new RegExp(`^${code}.*${message.source}`, 's'))
+      return true
+    })
+    assert.deepEqual(ask(`SELECT count(*) FROM sqlite_schema WHERE name LIKE '_sluice%' OR sql LIKE '%_place%'`), ['0'])
+  }
+  const key = { key: 'id', mode: 'upsert' } as const
+  await refused(key, `CREATE TABLE {t} (id INT, v INT); INSERT INTO {t} VALUES (1, 1), (2, 'n/a')`, 'DEFINITION_INVALID', /v cannot be loaded as int64: its row 2 has n\/a \(text\)/)
+  await refused({ ...key, columns: 'id:int64,at:timestamp' }, `CREATE TABLE {t} (id INT, at DATETIME); INSERT INTO {t} VALUES (1, '2024-01-01 10:00:00')`, 'DEFINITION_INVALID', /at cannot be loaded as timestamp/)
+  await refused(key, `CREATE TABLE {t} (id INT, v INT); INSERT INTO {t} VALUES (1, 1), (1, 2)`, 'DEFINITION_INVALID', /not unique by the key id/)
+  await refused(key, 'CREATE TABLE {t} (id, v)', 'DEFINITION_INVALID', /cannot be the key|--columns/)
+  await refused({}, 'CREATE TABLE {t} (id, v)', 'DEFINITION_INVALID', /no column of it says by itself.*--columns/)
+  await refused({ ...key, columns: 'id:int64,price:decimal(10,2)' }, 'CREATE TABLE {t} (id INT, price DECIMAL(10,2))', 'DEFINITION_INVALID', /price:double/)
+  await refused({ ...key, columns: 'id:int64,g:int64' }, 'CREATE TABLE {t} (id INT, g INT AS (id))', 'DEFINITION_INVALID', /SQLite makes its values itself/)
+  await refused({ ...key, columns: 'id:int64' }, 'CREATE TABLE {t} (id INT, v TEXT NOT NULL)', 'DEFINITION_INVALID', /v \(TEXT\) must not be null/)
+})
+
+test('what cannot be loaded at all is said, and a name in another spelling', async () => {
+  const { scene } = await theirs({ key: 'id' }, 'CREATE TABLE wide (id INT, rowid INT)', 'CREATE TABLE bare (id INT PRIMARY KEY) WITHOUT ROWID', 'CREATE VIEW seen AS SELECT 1 AS id', 'CREATE VIRTUAL TABLE found USING fts5(id)', 'CREATE TABLE Spelled (id INT)', 'SELECT 1')
+  const open = (table: string): Promise<unknown> => openSqliteTarget({ file }).open(table, 'l', scene.variant.engine, { adopt: true })
+  await assert.rejects(open('wide'), /rowid hides/)
+  await assert.rejects(open('bare'), /WITHOUT ROWID/)
+  await assert.rejects(open('seen'), /a view seen, which cannot be loaded/)
+  await assert.rejects(open('found'), /a virtual table found, which cannot be loaded/)
+  const table = await openSqliteTarget({ file }).open('spelled', 'l', scene.variant.engine, { adopt: true })
+  await assert.rejects(table.adopt({ ...scene.definition, table: 'spelled' }, 1), /spelled Spelled/)
+})
+
+test('a column that is loaded because records have it must hold what it is loaded as', async () => {
+  const { scene, ask } = await adopted({ key: 'id', mode: 'upsert' }, `CREATE TABLE {t} (id INT, at TEXT DEFAULT (datetime('now')), n REAL DEFAULT 1)`, `INSERT INTO {t} (id) VALUES (1)`, 'SELECT 1')
+  await assert.rejects(scene.load([{ seq: 1, records: [{ id: 2, at: '2024-01-01T10:00:00Z' }] }], FENCE), { code: 'DEFINITION_INVALID', message: /at cannot be loaded as timestamp: its row 1 has/ })
+  counted(await scene.load([{ seq: 2, records: [{ id: 2, n: 0.5 }, { id: 3 }] }], { fence: 20 }), { 2: { inserted: 2 } })
+  assert.deepEqual(ask('SELECT id, n, at IS NULL FROM {t} ORDER BY id'), ['1 1 0', '2 0.5 0', '3 null 0'])
+})
+
+test('a column _place of a Sluice whose records are gone', async () => {
+  const { scene } = await theirs({ columns: 'id:int64' }, 'CREATE TABLE {t} (id INT, _place INT NOT NULL)', 'SELECT 1')
+  await assert.rejects(scene.table.adopt(scene.definition, 1), (thrown: Error & { hint?: string }) => /DROP COLUMN _place/.test(thrown.hint ?? ''))
+  const left = await adopted({ columns: 'id:int64' }, 'CREATE TABLE {t} (id INT, _place INT)', 'INSERT INTO {t} VALUES (1, 77)', 'SELECT 1')
+  assert.deepEqual(left.ask('SELECT id, _place FROM {t}'), ['1 null'])
+})
+
+test('a trigger that ends the transaction, and one that drops rows: nothing is committed', async () => {
+  for (const [action, code] of [[`RAISE(ROLLBACK, 'no')`, 'ROWS_REFUSED'], ['RAISE(IGNORE)', 'BALANCE_BROKEN']] as const) {
+    const { scene, ask } = await adopted({ mode: 'append', columns: 'v:int64' }, 'CREATE TABLE {t} (v INT)', `CREATE TRIGGER r_${code} BEFORE INSERT ON {t} WHEN new.v = 2 BEGIN SELECT ${action}; END`, 'SELECT 1')
+    await assert.rejects(scene.load([{ seq: 1, records: [{ v: 1 }, { v: 2 }] }], FENCE), { code })
+    assert.deepEqual(ask('SELECT count(*) FROM {t}'), ['0'])
+    counted(await scene.load([{ seq: 2, records: [{ v: 1 }] }], { fence: 20 }), { 2: { inserted: 1 } })
+  }
+})
