@@ -120,6 +120,14 @@ test('an empty table, a text that it cannot hold, and a row that only its CHECK 
   assert.deepEqual((await database.ask('SELECT sku FROM product ORDER BY sku')).map(({ sku }) => sku), ['a', 'd'])
 })
 
+test('a row that refers to one behind it comes in although another one is refused', async (t) => {
+  const { go, file } = room(t)
+  await database.ask('DROP TABLE IF EXISTS product CASCADE; DROP SCHEMA IF EXISTS sluice CASCADE; CREATE TABLE product (id bigint PRIMARY KEY, ref bigint REFERENCES product (id), v bigint CHECK (v > 0)); INSERT INTO product VALUES (9, NULL, 1)')
+  file('a.ndjson', [{ id: 1, ref: 2, v: 1 }, { id: 2, ref: 3, v: 1 }, { id: 3, ref: null, v: 1 }, { id: 4, ref: 5, v: 1 }, { id: 5, v: -1 }])
+  const result = await go({ key: 'id', mode: 'upsert', columns: 'id:int64,ref:int64,v:int64', adopt: true })
+  assert.deepEqual([result.balance.inserted, result.reasons], [3, { ROW_REFUSED: 2 }], JSON.stringify(result.errors))
+})
+
 for (const [mode, keep, updated] of [['upsert', undefined, 2], ['dedupe', 'first', 0], ['dedupe', 'error', 0]] as const) {
   test(`a table in partitions, whose rows have the same row ids: ${mode} ${keep ?? ''}`, async (t) => {
     const { go, file, dir } = room(t)
