@@ -79,10 +79,7 @@ export function convertLine(balance: ConvertResult['balance']): string {
 
 function summary(output: Output, result: ConvertResult): void {
   const { files, errors, reasons } = result
-  for (const text of renderFaults(errors, reasons, (style, word) => output.style(style, word))) {
-    if (result.exit !== 0 && output.globals.quiet === true) output.stderr.write(`${text}\n`)
-    else output.note(text)
-  }
+  for (const text of renderFaults(errors, reasons, (style, word) => output.style(style, word))) output.fault(text, result.exit)
   const parts = [
     `${output.style('green', '✓')} ${number(files.converted)} converted`,
     ...(files.known === 0 ? [] : [`= ${number(files.known)} known`]),

@@ -164,8 +164,7 @@ export function summary(output: Output, result: LoadResult): void {
   const { files, errors, reasons } = result
   for (const text of renderFaults(errors, reasons, (style, word) => output.style(style, word))) {
     // These are errors: -q lets them pass, unless --allow-partial said that they are none.
-    if (result.exit !== 0 && output.globals.quiet === true) output.stderr.write(`${text}\n`)
-    else output.note(text)
+    output.fault(text, result.exit)
   }
   output.note(`  ${filesLine(output, files)}   ${duration(result.ms)}`)
   if (files.total > 0 && files.known === files.total) output.note(`  ${plural(files.known, 'file')} already completed (same SHA-256${result.dates === null ? '' : ', these dates'}) · 0 read · nothing to do    use --reload to read them again`)

@@ -32,6 +32,28 @@ test('people: results on stdout, notes and errors on stderr', () => {
   assert.equal(err.text, `n\nerror[TYPE_MISMATCH]: qty is no number.\n  --> in/a.json:1042:61204  row 1,042 · byte 61,204 · column qty · value 3O\n  help: ${error.hint}\n`)
 })
 
+test('names and values of others command no terminal; a file gets them as they are', () => {
+  const hostile = 'in/\u001b[2J\u001b]0;title\u0007\u009bx.csv'
+  const { output, out, err } = outputs({}, { FORCE_COLOR: '1' })
+  output.note(`${output.style('red', 'failed')}\t${hostile}`)
+  output.fault(hostile, 3)
+  output.fail(new SluiceError('FILE_EMPTY', 'Nothing.', { where: { path: hostile } }))
+  output.result(hostile)
+  for (const command of ['\u001b[2J', '\u001b]', '\u0007', '\u009b']) assert.ok(!err.text.includes(command))
+  assert.ok(err.text.startsWith('\u001b[31mfailed\u001b[39m\tin/·[2J·]0;title··x.csv\n'))
+  assert.equal(out.text, `${hostile}\n`)
+  const screen = Object.assign(new Recorder(), { isTTY: true })
+  new Output({}, screen, err, {}).result(hostile)
+  assert.equal(screen.text, 'in/·[2J·]0;title··x.csv\n')
+})
+
+test('a fault of a summary is said under -q only when the command did not end well', () => {
+  const { output, err } = outputs({ quiet: true })
+  output.fault('passed over', 0)
+  output.fault('told', 3)
+  assert.equal(err.text, 'told\n')
+})
+
 test('--json: one document and no second one, whatever comes', () => {
   const { output, out } = outputs({ json: true })
   output.result('r')

@@ -83,7 +83,7 @@ export class Output {
   result(text: string): void {
     if (this.json || this.globals.quiet === true) return
     this.beforeNote?.()
-    this.stdout.write(`${text}\n`)
+    this.stdout.write(`${this.stdout.isTTY === true ? harmless(text) : text}\n`)
   }
 
   /** The one document of --json. A second one would be a fault in Sluice, so it is not written. */
@@ -104,7 +104,13 @@ export class Output {
   note(text: string): void {
     if (this.globals.quiet === true) return
     this.beforeNote?.()
-    this.stderr.write(`${wrapped(redact(text), this.stderr)}\n`)
+    this.stderr.write(`${wrapped(harmless(redact(text)), this.stderr)}\n`)
+  }
+
+  /** A fault in a summary: said under -q, too, when the command did not end well. */
+  fault(text: string, exit: number): void {
+    if (this.globals.quiet !== true) this.note(text)
+    else if (exit !== 0) this.stderr.write(`${harmless(redact(text))}\n`)
   }
 
   /** One line per arrival and phase, under -v. */
@@ -116,8 +122,19 @@ export class Output {
   fail(error: SluiceError, exit = error.exit): void {
     this.beforeNote?.()
     if (this.json && !this.documented) this.document(errorDocument(error, exit))
-    else this.stderr.write(`${wrapped(redact(renderError(error, (style, text) => this.style(style, text))), this.stderr)}\n`)
+    else this.stderr.write(`${wrapped(harmless(redact(renderError(error, (style, text) => this.style(style, text)))), this.stderr)}\n`)
   }
+}
+
+const COLOR = /^\[\d{1,2}m/
+
+/** Names of files and values are of others: what would command a terminal (move, clear, set its title) shows as a dot. */
+export function harmless(text: string): string {
+  return text.replace(/\p{Cc}/gu, (control, at: number) => {
+    // Line feeds and tabs are ours, and so are colours.
+    if (control === '\n' || control === '\t') return control
+    return control === '\u001b' && COLOR.test(text.slice(at + 1, at + 5)) ? control : '·'
+  })
 }
 
 /** Narrower than this nothing is wrapped: words would stand one below the other. */

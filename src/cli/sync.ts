@@ -65,14 +65,14 @@ function tell(output: Output, event: SyncEvent): void {
 export function syncLine({ files }: Pick<SyncResult, 'files'>): string {
   const terms = (['copied', 'replaced', 'repaired', 'verified', 'known', 'waiting', 'failed'] as const).flatMap((state) => (files[state] === 0 && state !== 'copied' ? [] : [`${number(files[state])} ${state}`]))
   const others = (['removed', 'gone'] as const).flatMap((state) => (files[state] === 0 ? [] : [`   ${number(files[state])} ${state}`]))
-  return `${plural(files.total, 'file')} = ${terms.join(' + ')}   ${files.waiting + files.failed === 0 ? '✓ SHA-256 equal at both ends' : '✗ not all of them could be copied'}${others.join('')}`
+  // A sync that was stopped, or that a full disk ended, has not come to all of them.
+  const left = files.total - files.copied - files.replaced - files.repaired - files.verified - files.known - files.waiting - files.failed
+  if (left > 0) terms.push(`${number(left)} left to do`)
+  return `${plural(files.total, 'file')} = ${terms.join(' + ')}   ${files.waiting + files.failed + left === 0 ? '✓ SHA-256 equal at both ends' : '✗ not all of them were copied'}${others.join('')}`
 }
 
 function summary(output: Output, result: SyncResult): void {
-  for (const text of renderFaults(result.errors, {}, (style, word) => output.style(style, word))) {
-    if (result.exit !== 0 && output.globals.quiet === true) output.stderr.write(`${text}\n`)
-    else output.note(text)
-  }
+  for (const text of renderFaults(result.errors, {}, (style, word) => output.style(style, word))) output.fault(text, result.exit)
   if (result.files.gone > 0) output.note('  --mirror removes copies whose sources are gone.')
   if (result.state === 'INTERRUPTED') output.note(`  ${output.style('yellow', 'interrupted')}: the same command goes on where it stopped`)
   output.note(`  ${bytes(result.bytes)} copied to ${result.to} in ${duration(result.ms)}`)

@@ -32,13 +32,13 @@ test('one pipeline, or several with defaults; paths are those of the file', asyn
 })
 
 const wrong: [string, string, RegExp][] = [
-  ['an unknown member, with the nearest', `{ name: 'o', load: 'in',\n  into: 'o', kye: 'id' }`, /mts:2: kye is no setting; is key meant\?/],
+  ['an unknown member, with the nearest', `{ name: 'o', load: 'in',\n  into: 'o', kye: 'id' }`, /mts:2: kye is no setting; is key meant\?$/],
   ['an unknown member of one of several', `{ pipelines: { orders: {\n load: 'in', into: 'o',\n memroy: '1GB' } } }`, /mts:3: pipelines\.orders\.memroy is no setting; is memory meant\?/],
   ['a member of defaults that belongs to one table', `{ pipelines: {}, defaults: { key: 'id' } }`, /defaults\.key is no setting/],
   ['a wrong kind', `{ name: 'o', load: 'in', into: 'o', jobs: 'many' }`, /: jobs expected a whole number, found text/],
   ['a wrong kind in a list', `{ name: 'o', load: 'in', into: 'o', key: [1] }`, /: key expected text/],
-  ['a wrong choice', `{ name: 'o', load: 'in', into: 'o', onBad: 'cry' }`, /onBad expected one of quarantine, fail, skip/],
-  ['a wrong size', `{ name: 'o', load: 'in', into: 'o', memory: 'lots' }`, /memory expected a size such as 512MB/],
+  ['a wrong choice', `{ name: 'o', load: 'in', into: 'o', onBad: 'cry' }`, /onBad expected one of quarantine, fail, skip, found "cry"\.$/],
+  ['a wrong size', `{ name: 'o', load: 'in', into: 'o', memory: 'lots' }`, /memory expected a size such as 512MB or 1GB, found "lots"\.$/],
   ['a missing table', `{ name: 'o', load: 'in' }`, /into is missing/],
   ['a missing name', `{ load: 'in', into: 'o' }`, /name is missing: a pipeline that stands alone/],
   ['no verb', `{ name: 'o', laod: 'in', into: 'o' }`, /needs one of load.*is laod meant as load\?/],

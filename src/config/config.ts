@@ -107,5 +107,5 @@ function invalid(path: string, at: readonly PropertyKey[], message: string): Slu
   const member = at.length === 0 ? undefined : String(at.at(-1))
   const row = member === undefined ? undefined : lineOf(path, member)
   const place = at.length === 0 ? path : `${path}${row === undefined ? '' : `:${row}`}: ${at.map(String).join('.')}`
-  return new SluiceError('CONFIG_INVALID', `${place} ${message}.`, { where: { path, ...(row === undefined ? {} : { row }) } })
+  return new SluiceError('CONFIG_INVALID', `${place} ${message}${message.endsWith('?') ? '' : '.'}`, { where: { path, ...(row === undefined ? {} : { row }) } })
 }

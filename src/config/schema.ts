@@ -1,5 +1,6 @@
 /** The schema of a configuration, made from the tables of settings: for checking, and as JSON Schema for editors. */
 import { z } from 'zod'
+import { shorten } from '../core/errors.ts'
 import { SCALARS } from '../core/types.ts'
 import { GLOBAL_SETTINGS } from './globals.ts'
 import { LOAD_SETTINGS } from './load.ts'
@@ -112,10 +113,15 @@ function sentenceOf(issue: Issue, value: unknown): string {
   if (inner !== undefined) return sentenceOf({ ...inner, path: issue.path }, value)
   if (issue.code === 'invalid_union') return `expected ${[...new Set(issue.errors.flat().map((other) => (other.code === 'invalid_type' ? WORDS[other.expected] ?? other.expected : 'something else')))].join(' or ')}, found ${kindOf(found)}`
   if (issue.code === 'invalid_type') return `expected ${WORDS[issue.expected] ?? issue.expected}, found ${kindOf(found)}`
-  if (issue.code === 'invalid_value') return `expected one of ${issue.values.map(String).join(', ')}`
+  if (issue.code === 'invalid_value') return `expected one of ${issue.values.map(String).join(', ')}${foundText(found)}`
   if (issue.code === 'too_small') return typeof found === 'number' ? `expected a number from ${Number(issue.minimum)}` : 'is empty'
   if (issue.code === 'invalid_format' && issue.message.startsWith('Invalid')) return 'is not written as it must be'
-  return issue.message
+  return issue.message.startsWith('expected') ? `${issue.message}${foundText(found)}` : issue.message
+}
+
+/** The value itself: a line of a configuration may hold several members. */
+function foundText(value: unknown): string {
+  return typeof value === 'string' ? `, found ${JSON.stringify(shorten(value))}` : ''
 }
 
 const WORDS: Readonly<Record<string, string>> = { string: 'text', int: 'a whole number', number: 'a whole number', boolean: 'true or false', array: 'a list', record: 'an object', object: 'an object' }

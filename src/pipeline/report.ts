@@ -25,11 +25,24 @@ export function report(work: Ingest, staged: Staged, receipt: Receipt | null, ta
     tally.aside.undated += aside.undated
   }
   for (const text of staged.notices) work.on({ kind: 'notice', text })
-  for (const { member, records } of staged.leftOut) work.on({ kind: 'notice', text: `The member ${member} of ${records} records is not among the declared columns and was left out.` })
+  for (const text of leftOutNotes(staged.leftOut)) work.on({ kind: 'notice', text })
   if ((receipt?.rewritten ?? 0) > 0) {
     const bytes = staged.batch.arrivals.reduce((sum, arrival) => sum + arrival.pin.size, 0)
     if ((receipt?.rewritten ?? 0) > 10 * bytes) work.on({ kind: 'notice', text: `${receipt?.rewritten} bytes of the table were written again for a batch of ${bytes} bytes.` })
   }
+}
+
+/** Members that are named one by one; a file of 10,000 columns of which two are declared would fill the screen. */
+const NAMED = 20
+
+/** What was left out of the records because it is not declared: the first by name, the others counted. */
+export function leftOutNotes(leftOut: readonly { member: string; records: number }[]): string[] {
+  const some = leftOut.length > NAMED + 1 ? leftOut.slice(0, NAMED) : leftOut
+  const others = leftOut.slice(some.length)
+  return [
+    ...some.map(({ member, records }) => `The member ${member} of ${records} records is not among the declared columns and was left out.`),
+    ...(others.length === 0 ? [] : [`${others.length} more members are not among the declared columns and were left out, the last of them ${others.at(-1)?.member ?? ''}.`]),
+  ]
 }
 
 /** A path that brings bytes again which it brought before something else: they are known, and that may surprise. */

@@ -18,6 +18,7 @@ import { findGone, look } from '../pipeline/known.ts'
 import type { Looked, Looking } from '../pipeline/known.ts'
 import { pathIn, recoverMoves } from '../pipeline/place.ts'
 import type { Identify } from '../pipeline/place.ts'
+import { leftOutNotes } from '../pipeline/report.ts'
 import { ENGINES } from '../registry.ts'
 import { localFs } from '../storage/local.ts'
 import { lookAt } from '../storage/pin.ts'
@@ -103,7 +104,7 @@ export async function convert(options: ConvertOptions): Promise<ConvertResult> {
     } catch (thrown) {
       failure = options.now?.aborted === true ? null : asSluiceError(thrown)
     }
-    for (const [member, count] of Object.entries(tally.leftOut)) say(`The member ${member} of ${count} records is not among the declared columns and was left out.`)
+    for (const text of leftOutNotes(Object.entries(tally.leftOut).map(([member, records]) => ({ member, records })))) say(text)
     await localFs.remove('convert.sweep', work).catch(() => {})
     return resultOf(options, { inputs, looked, tally, gone, failure, folder, ms: systemClock.monotonic() - began, on })
   } finally {

@@ -80,7 +80,7 @@ export async function finish(work: Ended, ending: Ending): Promise<LoadResult> {
   const unmade = ending.models.filter((model) => model.state === 'failed').map((model): Fault => ({ code: 'MODEL_FAILED', message: `The model ${model.name} could not be computed: ${model.message ?? ''}` }))
   const errors = [...(fault === null ? [] : [fault]), ...unmade, ...ending.tally.faults]
   const head = await table.head()
-  if (ending.tally.madeTable && head.exists) options.onEvent?.({ kind: 'notice', text: `The table ${options.into} was made: ${describeSchema(head.schema)}.` })
+  if (ending.tally.madeTable && head.exists) options.onEvent?.({ kind: 'notice', text: `The table ${options.into} was made${head.schema.length === 0 ? ', without columns so far: no record got in' : `: ${describeSchema(head.schema)}`}.` })
   return {
     schema: 'sluice.load/1', run: ending.run, state, exit, table: options.into, target: table.uri,
     version: head.exists ? head.version : null,

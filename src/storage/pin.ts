@@ -2,6 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
 import type { Pin } from '../core/arrival.ts'
+import type { Fault } from '../core/errors.ts'
 import { errnoOf, storageError } from './errors.ts'
 
 function stampOf(s: BigIntStats): string {
@@ -21,6 +22,19 @@ export function lookAt(path: string): Pin | null {
     if (errnoOf(thrown) === 'ENOENT' || errnoOf(thrown) === 'ENOTDIR') return null
     throw storageError(thrown, 'look at', path)
   }
+}
+
+/**
+ * True for a path that nothing can be found at because its name is not UTF-8: listings show such bytes as U+FFFD, which leads
+ * nowhere. (A name that truly holds this character leads to its file.)
+ */
+export function isMisnamed(path: string): boolean {
+  return path.includes('\uFFFD') && statSync(path, { throwIfNoEntry: false }) === undefined
+}
+
+/** What is said of such a file; it cannot be read under any path. */
+export function misnamed(path: string): Fault & { path: string } {
+  return { code: 'FILE_UNREADABLE', message: `The name of ${path} is not UTF-8.`, path, hint: 'Rename it: paths are UTF-8 here.' }
 }
 
 export interface PinnedFile {

@@ -2,7 +2,7 @@
 import { lstatSync, readdirSync } from 'node:fs'
 import type { BigIntStats } from 'node:fs'
 import { errnoOf, storageError } from './errors.ts'
-import { pinOf } from './pin.ts'
+import { isMisnamed, misnamed, pinOf } from './pin.ts'
 import type { Pin } from '../core/arrival.ts'
 import type { Fault } from '../core/errors.ts'
 
@@ -58,7 +58,7 @@ function statOf(path: string, tree: Tree): BigIntStats | null {
   } catch (thrown) {
     // A name that is not UTF-8 comes back with a replacement character, and leads nowhere.
     if (errnoOf(thrown) !== 'ENOENT') tree.faults.push(faultOf(thrown, path))
-    else if (path.includes('\uFFFD')) tree.faults.push({ code: 'FILE_UNREADABLE', message: `The name of ${path} is not UTF-8.`, path })
+    else if (isMisnamed(path)) tree.faults.push(misnamed(path))
     return null
   }
 }

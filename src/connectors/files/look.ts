@@ -8,7 +8,7 @@ import { setImmediate as yieldNow } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Pin } from '../../core/arrival.ts'
-import { lookAt } from '../../storage/pin.ts'
+import { isMisnamed, lookAt } from '../../storage/pin.ts'
 
 /** So many calls of stat take some milliseconds; then signals and timers get a turn. */
 const CHUNK = 1_000
@@ -52,7 +52,9 @@ export async function lookAtAll(paths: readonly string[], signal?: AbortSignal):
   } finally {
     await helper?.end()
   }
-  return found.flat()
+  // Several names that are not UTF-8 may read alike; one line tells of them.
+  const unreadable = new Set<string>()
+  return found.flat().filter(({ uri, stamp }) => stamp !== '' || (!unreadable.has(uri) && unreadable.add(uri)))
 }
 
 /** The next chunk to be done, for this thread alone. */
@@ -65,7 +67,12 @@ export function chunkOf(paths: readonly string[], chunk: number): readonly strin
 }
 
 function pinsOf(paths: readonly string[], chunk: number): Pin[] {
-  return chunkOf(paths, chunk).map(lookAt).filter((pin) => pin !== null)
+  return chunkOf(paths, chunk).map((path) => lookAt(path) ?? misnamedPin(path)).filter((pin) => pin !== null)
+}
+
+/** A file whose name is not UTF-8 is no file that is gone: it is numbered, and fails with its reason when it is to be read. */
+function misnamedPin(path: string): Pin | null {
+  return isMisnamed(path) ? { uri: path, size: 0, stamp: '', modified: 0 } : null
 }
 
 function help(share: Share, found: Pin[][]): { done: Promise<void>; end: () => Promise<unknown> } {
@@ -73,7 +80,7 @@ function help(share: Share, found: Pin[][]): { done: Promise<void>; end: () => P
   const { promise: done, resolve } = Promise.withResolvers<void>()
   worker.on('message', ({ chunk, stamps, sizes, modified }: Seen) => {
     const paths = chunkOf(share.paths, chunk)
-    found[chunk] = stamps.flatMap((stamp, at) => (stamp === '' ? [] : [{ uri: paths[at] ?? '', size: sizes[at] ?? 0, stamp, modified: modified[at] ?? 0 }]))
+    found[chunk] = stamps.flatMap((stamp, at) => (stamp === '' ? (misnamedPin(paths[at] ?? '') ?? []) : [{ uri: paths[at] ?? '', size: sizes[at] ?? 0, stamp, modified: modified[at] ?? 0 }]))
   })
   worker.on('error', () => resolve()).on('exit', () => resolve())
   return { done, end: () => worker.terminate() }

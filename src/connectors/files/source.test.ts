@@ -39,6 +39,16 @@ test('a folder is walked; hidden names, unfinished copies, links, other extensio
   assert.deepEqual(await list('in'), { names: ['in/f2.ndjson', 'in/f10.json', 'in/sub/a.jsonl'], ignored: 8 })
 })
 
+test('files and folders whose names are not UTF-8 are listed, once a name: they fail when they are read', async () => {
+  make('in/a.json', 'in/\ufffd.json')
+  const bytes = (name: string, byte: number): Buffer => Buffer.concat([Buffer.from(join(root, 'in/')), Buffer.from(name), Buffer.from([byte]), Buffer.from('.json')])
+  for (const byte of [0xfe, 0xff]) writeFileSync(bytes('b', byte), '{}')
+  mkdirSync(bytes('c', 0xff))
+  writeFileSync(bytes('d.txt', 0xff).subarray(0, -5), '')
+  assert.deepEqual(await list('in'), { names: ['in/a.json', 'in/b\ufffd.json', 'in/c\ufffd.json', 'in/\ufffd.json'], ignored: 1 })
+  assert.deepEqual((await list('in/*.json')).names, ['in/a.json', 'in/b\ufffd.json', 'in/c\ufffd.json', 'in/\ufffd.json'])
+})
+
 test('the data folder is left out through a link to its parent, and when it is named itself', async () => {
   make('in/a.json', 'in/data/d.json')
   symlinkSync(join(root, 'in'), join(root, 'other'))

@@ -8,7 +8,7 @@ import { poison } from '../../core/failpoint.ts'
 import type { SplitEnd, Splitter } from '../../formats/splitter.ts'
 import { hashedBytes } from '../../storage/ahead.ts'
 import type { HashedBytes } from '../../storage/ahead.ts'
-import { lookAt, openPinned } from '../../storage/pin.ts'
+import { isMisnamed, lookAt, misnamed, openPinned } from '../../storage/pin.ts'
 import type { PinnedFile } from '../../storage/pin.ts'
 import type { Pulse } from '../../storage/pulse.ts'
 import { systemClock } from '../../storage/system.ts'
@@ -135,6 +135,7 @@ function nothing({ seq }: Arrival): ArrivalOutcome {
 }
 
 function gone(arrival: Arrival): ArrivalOutcome {
+  if (isMisnamed(arrival.pin.uri)) return { ...nothing(arrival), fault: misnamed(arrival.pin.uri) }
   return { ...nothing(arrival), fault: faultOf(arrival, 'FILE_GONE', 'was removed before it was read.') }
 }
 

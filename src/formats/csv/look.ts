@@ -84,7 +84,8 @@ export function look({ buf, from, end, whole }: Sample, dialect: Dialect): Look 
 /** The cells of a row that was seen. */
 export function cellsOf({ buf, end, whole }: Sample, dialect: Dialect, { from, fields }: SeenRow): Cell[] {
   if (fields === 0) return []
-  const row = new Row(dialect, MOST_FIELDS)
+  // All of them, also of a row wider than is looked at otherwise: names that are left out would make every row too wide.
+  const row = new Row(dialect, fields)
   if (row.read(buf, from, end, whole) < 0) return []
   return row.texts().map((text, i) => {
     const isNull = row.kind[i] === NULL

@@ -68,13 +68,17 @@ function prepare(w: Window, sink: Sink, reading: CsvReading, tabs: boolean, expe
     return transcoded(head, read, told)
   })
   const end = text.length - 1
-  const from = skipped(text, end, told.encoding === 'utf-8' ? told.mark : 0, reading.skip ?? 0)
+  const begin = skipped(text, end, told.encoding === 'utf-8' ? told.mark : 0, reading.skip ?? 0)
+  const separator = reading.skip === null ? separatorLine(text, begin, end) : null
+  const from = separator?.next ?? begin
   const sample = { buf: text, from, end, whole }
-  const seen = sniff(sample, reading, tabs)
+  const said = separator === null || reading.delimiter !== null ? reading : { ...reading, delimiter: separator.delimiter }
+  const seen = sniff(sample, said, tabs)
+  if (seen.rows.length === 0 && !whole) throw new FileFault('HEADER_INVALID', `The first row does not end within the first ${DIALECT_SAMPLE >> 10} kB of text. Is a quote never closed, or is it one line of something else?`, 0)
   if (seen.rows.length === 0) throw new FileFault('EMPTY', from > 0 && end > 3 ? 'The file has no rows.' : 'The file is empty.', end)
-  const header = headerOf(sample, seen, reading, expected)
+  const header = headerOf(sample, seen, said, expected)
   const encoding = told.certain ? told.encoding : `${told.encoding}, which was guessed`
-  sink.notice(`CSV: ${describe(seen.dialect)}, ${header.found ? 'a header' : `no header (${header.names.slice(0, 4).join(', ')}${header.names.length > 4 ? ' …' : ''})`}, ${encoding}${header.before > 0 ? `, the first ${header.before} rows left out` : ''}.`)
+  sink.notice(`CSV: ${describe(seen.dialect)}, ${header.found ? 'a header' : `no header (${header.names.slice(0, 4).join(', ')}${header.names.length > 4 ? ' …' : ''})`}, ${encoding}${separator === null ? '' : ', the line sep= left out'}${header.before > 0 ? `, the first ${header.before === 1 ? 'row' : `${header.before} rows`} left out` : ''}.`)
   for (const name of header.nameless) sink.notice(`A column without a name in the header is called ${name}.`)
   rehearse(sample, seen, header, sink)
   return { told, dialect: seen.dialect, names: header.names, from: header.from }
@@ -119,6 +123,12 @@ function skipped(buf: Buffer, end: number, from: number, lines: number): number 
     p = next < 0 ? end : next
   }
   return p
+}
+
+/** `sep=;` before the header: how spreadsheet programs are told of the delimiter. It is no row. */
+function separatorLine(buf: Buffer, from: number, end: number): { delimiter: string; next: number } | null {
+  const match = /^sep=([^\r\n"\w])(?:\r\n|\r|\n)/i.exec(buf.toString('latin1', from, Math.min(end, from + 8)))
+  return match === null ? null : { delimiter: match[1] as string, next: from + match[0].length }
 }
 
 /** Rows of one file, from any of them on. */

@@ -19,7 +19,7 @@ test('a fault says the way to the value; elements count from 0', async () => {
   const inner = ['{"qty":1},{"qty":"1"}', 'null,{"at":["2026-01-01T00:00:00Z","noon"]}', '{"price":1.234}', '{"QTY":1,"qty":1}', '[{"a":1}]']
   const { rejects } = await load({ 'a.ndjson': inner.map((items) => `{"v":{"items":[${items}]}}`).join('\n') }, { columns })
   assert.deepEqual(rejects.map(({ message }) => message), [
-    'Column v, at v.items[1].qty: 1 is not a int64.', 'Column v, at v.items[1].at[1]: noon is not a timestamp.', 'Column v, at v.items[0].price: 1.234 has more fraction digits than decimal(5,2) keeps.',
+    'Column v, at v.items[1].qty: 1 is not an int64.', 'Column v, at v.items[1].at[1]: noon is not a timestamp.', 'Column v, at v.items[0].price: 1.234 has more fraction digits than decimal(5,2) keeps.',
     'Column v, at v.items[0]: two members are named qty (names are matched without case).', 'Column v, at v.items[0]: [{"a":1}] is not a struct<qty:int64,at:list<timestamp>,price:decimal(5,2)>.',
   ])
 })

@@ -21,6 +21,6 @@ export function refused(slot: { name: string; type: ColumnType | null }, code: E
 function why(code: Exclude<Written, null | typeof ASSUMED_UTC>, type: ColumnType, value: string): string {
   if (code === 'MEMBER_REPEATED') return `two members are named ${value} (names are matched without case)`
   if (code === 'LENGTH_EXCEEDED') return `${value} has more characters than ${type} takes`
-  if (code === 'TYPE_MISMATCH') return `${value} is not a ${type}`
+  if (code === 'TYPE_MISMATCH') return `${value} is not ${type === 'int64' ? 'an' : 'a'} ${type}`
   return isDecimal(type) ? `${value} has more fraction digits than ${type} keeps` : `${value} has more than six fraction digits`
 }
