@@ -81,7 +81,7 @@ function realPath(path: string): string {
  * Refuses places where a table would be in the way: the ledger, the spool and the locks of a data folder are not tables.
  * @throws SluiceError TARGET_INVALID
  */
-async function usable(fs: Fs, place: Place, dataDir: string): Promise<Place> {
+async function usable(fs: Fs, place: Place, name: string, dataDir: string): Promise<Place> {
   if (isServer(place.scheme)) return place
   const inside = relative(realPath(dataDir), realPath(place.location))
   const isInside = !inside.startsWith('..') && !isAbsolute(inside)
@@ -89,10 +89,23 @@ async function usable(fs: Fs, place: Place, dataDir: string): Promise<Place> {
   if (isInside && isOwn) {
     throw new SluiceError('TARGET_INVALID', `${place.location} is a part of the data folder ${dataDir}, which Sluice keeps for itself.`, { hint: 'Leave --to out, or name a place outside of the data folder.' })
   }
+  if (place.scheme === 'delta' && !(await isThere(fs, place, name))) {
+    // The table's own folder instead of the one that holds it: the new table would lie among the files of the other.
+    const around = await tableAround(fs, realPath(place.location))
+    if (around !== null) throw new SluiceError('TARGET_INVALID', `${around} is a Delta table; another one cannot lie inside of it.`, { where: { path: around }, hint: `--to delta: takes the folder that holds the tables: --to delta:${dirname(around)} --into ${basename(around)} means this one.` })
+  }
   const there = await fs.stat(place.location)
   const wanted = place.scheme === 'delta' ? 'folder' : 'file'
   if (there !== null && there.kind !== wanted) throw new SluiceError('TARGET_INVALID', `${place.location} is not a ${wanted}.`, { where: { path: place.location } })
   return place
+}
+
+/** The nearest Delta table that a folder is or lies in. */
+async function tableAround(fs: Fs, folder: string): Promise<string | null> {
+  for (let at = folder; ; at = dirname(at)) {
+    if ((await fs.stat(join(at, '_delta_log'))) !== null) return at
+    if (at === dirname(at)) return null
+  }
 }
 
 /** Is there anything at this place that could be the table? Looks at names only, and asks no server. */
@@ -107,7 +120,7 @@ export async function isThere(fs: Fs, place: Place, name: string): Promise<boole
  */
 export async function choosePlace(folder: Pick<DataFolder, 'ledger' | 'fs' | 'path'>, name: string, to: string | undefined): Promise<Place> {
   const { ledger, fs, path: dataDir } = folder
-  if (to !== undefined) return usable(fs, parseTarget(to, dataDir), dataDir)
+  if (to !== undefined) return usable(fs, parseTarget(to, dataDir), name, dataDir)
   const pointed = await findPlaces(folder)
   const places: Place[] = []
   for (const table of await ledger.tables()) {

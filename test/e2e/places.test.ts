@@ -1,11 +1,12 @@
 /** Where tables and data folders may lie: Sluice never mistakes its own files for a table, nor a table for its own. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { load } from '../../src/index.ts'
 import type { LoadOptions, LoadResult } from '../../src/index.ts'
+import { planClean } from '../../src/service/clean.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-places-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -27,6 +28,21 @@ test('no table in the places that a data folder keeps for itself', async () => {
   for (const inside of ['ledger.db', 'ledger.db-wal', 'spool/x.db', 'workers/x.db', 'tables/x.db']) await assert.rejects(go({ to: `sqlite:${data}/${inside}` }), { code: 'TARGET_INVALID' }, inside)
   assert.equal((await go({ to: `sqlite:${data}/own.db` })).exit, 0)
   assert.equal((await go({ to: `delta:${data}/tables` })).files.known, 1)
+})
+
+test('no table inside of another one, and what lies inside of one is no left-over of it', async () => {
+  const { folder, go } = scene()
+  await go({ to: `delta:${folder}/lake` })
+  for (const inside of ['lake/t', 'lake/t/deeper']) {
+    await assert.rejects(go({ into: 'u', to: `delta:${folder}/${inside}` }), { code: 'TARGET_INVALID', hint: new RegExp(`--to delta:${folder}/lake --into t`) }, inside)
+  }
+  assert.equal((await go({ to: `delta:${folder}/lake` })).files.known, 1)
+  // Older versions did not refuse it.
+  renameSync(join(folder, 'lake/t'), join(folder, 'other'))
+  await go({ into: 'outer', to: `delta:${folder}/lake` })
+  renameSync(join(folder, 'other'), join(folder, 'lake/outer/t'))
+  for (const entry of readdirSync(join(folder, 'lake'), { recursive: true, withFileTypes: true })) if (entry.isFile()) utimesSync(join(entry.parentPath, entry.name), 0, 0)
+  assert.deepEqual((await planClean(join(folder, 'data'), join(folder, 'data/logs'), new Set(['attempts']))).items, [])
 })
 
 test("what somebody else put into the spool is not removed", async () => {

@@ -115,11 +115,12 @@ async function checkFiles(root: string, expected: readonly Expected[], session: 
   return findings
 }
 
-/** The table's folder and those of its partitions, relative to it. */
+/** The table's folder and those of its partitions, relative to it. A table that lies inside of this one is none of its business. */
 async function dataFolders(root: string, folder = ''): Promise<string[]> {
   const folders = [folder]
   for (const { name, kind } of (await localFs.list(join(root, folder))) ?? []) {
-    if (kind === 'folder' && !/^[._]/.test(name)) folders.push(...(await dataFolders(root, join(folder, name))))
+    if (kind !== 'folder' || /^[._]/.test(name) || (await localFs.stat(join(root, folder, name, LOG_FOLDER))) !== null) continue
+    folders.push(...(await dataFolders(root, join(folder, name))))
   }
   return folders
 }
