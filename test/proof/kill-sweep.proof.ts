@@ -20,7 +20,7 @@ import { gzipSync } from 'node:zlib'
 import { load } from '../../src/index.ts'
 import { BATCH_LIMIT } from '../../src/pipeline/ingest.ts'
 import { openModels } from '../../src/service/models.ts'
-import { close, copyFolder, difference, examine, inFolder, runCases, sluice } from './harness.ts'
+import { IS_LANE, close, copyFolder, difference, examine, inFolder, playAsLane, runCases, runInLanes, sluice } from './harness.ts'
 import { baseName, duckdbPoints, expectedPoints, isPartOf } from './points.ts'
 
 const MODES = ['append', 'dedupe', 'upsert', 'replace'] as const
@@ -56,6 +56,8 @@ const PACKED = fileURLToPath(new URL('../golden/parquet/sweep.parquet', import.m
 /** Commits of the grown scene before the load that is killed. Delta: its commit is version 100 and writes a checkpoint. */
 const GROWN_COMMITS = { delta: 100, sqlite: 4, duckdb: 4 }
 const FEW_COMMITS = 4
+/** Of loads in this process: as little as looking at tables takes, so that both use the same engine. */
+const MEMORY = '512MB'
 
 function flags(c: Combination & { scene?: Scene['scene'] }, folder: string): string[] {
   const key = c.mode === 'append' ? [] : ['--key', 'id']
@@ -131,16 +133,31 @@ async function play(scene: Scene, folder: string, env: NodeJS.ProcessEnv): Promi
   await sluice(flags(scene, folder), env)
 }
 
+/** One more run by the command. */
+async function commanded(scene: Scene, folder: string): Promise<void> {
+  const { code, stdout, stderr } = await sluice(flags(scene, folder))
+  if (code !== 0) throw new Error(`the run after it ended with ${code}: ${stdout.slice(0, 300)} ${stderr.slice(0, 300)}`)
+}
+
+/** One more run in this process, which is not the one that died: half of a command is its start. */
+async function called(scene: Scene, folder: string): Promise<void> {
+  const { mode } = scene
+  const { exit, errors } = await load({
+    paths: [join(folder, 'in')], into: 't', mode, columns: COLUMNS, to: place(scene, folder), dataDir: join(folder, 'data'), memory: MEMORY, jobs: 1, allowPartial: true, grace: '0',
+    ...(mode === 'append' ? {} : { key: 'id' }), ...(scene.scene === 'adopt' ? { adopt: true } : {}), ...(scene.scene === 'apart' ? { partitionBy: 'note' } : {}),
+    ...(mode === 'upsert' ? { models: [join(folder, 'model.sql')] } : {}),
+  })
+  if (exit !== 0) throw new Error(`the run after it ended with ${exit}: ${JSON.stringify(errors).slice(0, 500)}`)
+}
+
 async function check(scene: Scene, folder: string): Promise<void> {
-  const again = await sluice(flags(scene, folder))
-  if (again.code !== 0) throw new Error(`the run after it ended with ${again.code}: ${again.stdout.slice(0, 300)} ${again.stderr.slice(0, 300)}`)
   const found = await examine(join(folder, 'data'), 't', place(scene, folder))
   const wrong = difference(found.rows, scene.expected)
   if (wrong !== null) throw new Error(wrong)
   if (found.broken.length > 0) throw new Error(`doctor: ${found.broken.join('; ')}`)
   if (scene.mode !== 'upsert') return
   // In this process: a command that says the same would be a third process of every kill.
-  const book = await openModels({ sources: [], to: place(scene, folder), dataDir: join(folder, 'data') })
+  const book = await openModels({ sources: [], to: place(scene, folder), dataDir: join(folder, 'data'), memory: Number.parseInt(MEMORY) * 1e6 })
   const shown = await book.show('newest', 1000)
   await book.close()
   const { item, columns, rows } = shown
@@ -156,6 +173,7 @@ async function reached(scene: Scene): Promise<string[]> {
   return inFolder('sweep', async (folder) => {
     const log = join(folder, 'points.log')
     await play(scene, folder, { SLUICE_FAILPOINT_LOG: log })
+    await commanded(scene, folder)
     await check(scene, folder)
     return [...new Set(readFileSync(log, 'utf8').split('\n').filter((line) => line !== ''))]
   })
@@ -166,65 +184,71 @@ async function kill({ scene, point, how }: Kill): Promise<void> {
     const name = point.slice(2)
     await play(scene, folder, { SLUICE_FAILPOINT: name, SLUICE_FAILPOINT_KILL: how, SLUICE_FAILPOINT_ONCE: join(folder, 'killed') })
     if (!readFileSync(join(folder, 'killed')).equals(Buffer.alloc(0))) throw new Error('unreachable')
+    await called(scene, folder)
     await check(scene, folder)
   })
 }
 
-BATCH_LIMIT.files = 1
-await inFolder('scenes', async (root) => {
-  const scenes: Scene[] = []
-  for (const mode of MODES) {
-    for (const target of TARGETS) {
-      for (const scene of SCENES) {
-        if ((scene === 'adopt' || scene === 'apart') && mode !== 'upsert') continue
-        if (scene === 'apart' && target !== 'delta') continue
-        if (target === 'duckdb' && mode !== 'upsert') continue
-        const folder = join(root, `${mode}-${target}-${scene}`)
-        mkdirSync(folder)
-        const draft = { mode, target, scene, folder }
-        scenes.push({ ...draft, expected: expectedRows(draft) })
+async function main(): Promise<void> {
+  BATCH_LIMIT.files = 1
+  await inFolder('scenes', async (root) => {
+    const scenes: Scene[] = []
+    for (const mode of MODES) {
+      for (const target of TARGETS) {
+        for (const scene of SCENES) {
+          if ((scene === 'adopt' || scene === 'apart') && mode !== 'upsert') continue
+          if (scene === 'apart' && target !== 'delta') continue
+          if (target === 'duckdb' && mode !== 'upsert') continue
+          const folder = join(root, `${mode}-${target}-${scene}`)
+          mkdirSync(folder)
+          const draft = { mode, target, scene, folder }
+          scenes.push({ ...draft, expected: expectedRows(draft) })
+        }
       }
     }
-  }
-  await runCases(scenes, 2, (s) => s.folder, async (scene) => {
-    await grow(scene, scene.folder)
-    writeFiles(scene.folder)
-  })
-  const kills: Kill[] = []
-  const seen = new Map<string, Set<string>>()
-  const listing = await runCases(scenes, 2, (s) => `listing ${s.mode} ${s.target} ${s.scene}`, async (scene) => {
-    const combination = `${scene.mode} ${scene.target}`
-    const known = seen.get(combination) ?? new Set<string>()
-    seen.set(combination, known)
-    for (const point of await reached(scene)) {
-      if (known.has(point)) continue
-      known.add(point)
-      // After a step is before the next one.
-      if (scene.target === 'duckdb' && !/^p ((database|duckdb|models)\..*\.before|database\.commit\.after)$/.test(point)) continue
-      if (scene.mode === 'replace' && !/^. (delta|database|sqlite)\./.test(point)) continue
-      kills.push({ scene, point, how: 'self' })
-      if (point.startsWith('c ')) kills.push({ scene, point, how: 'parent' })
+    await runCases(scenes, 2, (s) => s.folder, async (scene) => {
+      await grow(scene, scene.folder)
+      writeFiles(scene.folder)
+    })
+    const kills: Kill[] = []
+    const seen = new Map<string, Set<string>>()
+    const listing = await runCases(scenes, 2, (s) => `listing ${s.mode} ${s.target} ${s.scene}`, async (scene) => {
+      const combination = `${scene.mode} ${scene.target}`
+      const known = seen.get(combination) ?? new Set<string>()
+      seen.set(combination, known)
+      for (const point of await reached(scene)) {
+        if (known.has(point)) continue
+        known.add(point)
+        // After a step is before the next one.
+        if (scene.target === 'duckdb' && !/^p ((database|duckdb|models)\..*\.before|database\.commit\.after)$/.test(point)) continue
+        if (scene.mode === 'replace' && !/^. (delta|database|sqlite)\./.test(point)) continue
+        kills.push({ scene, point, how: 'self' })
+        if (point.startsWith('c ')) kills.push({ scene, point, how: 'parent' })
+      }
+    })
+    const every = Number(process.env['SLUICE_SWEEP'] ?? 1)
+    console.log(`  ${kills.length} kills in ${scenes.length} scenes`)
+    const chosen = kills.filter((_, at) => at % every === 0)
+    const result = await runInLanes(import.meta.url, chosen, 2, (k) => `${k.scene.mode} ${k.scene.target} ${k.scene.scene}: ${k.point} (${k.how})`)
+    for (const [combination, points] of seen) {
+      const [mode = '', target = ''] = combination.split(' ')
+      const all = [...points].map((point) => baseName(point.slice(2)))
+      // What leads to its commit is held by the other targets.
+      const names = new Set(target === 'duckdb' ? all.filter((name) => /^(database|duckdb)\./.test(name)) : all)
+      const expected = target === 'duckdb' ? duckdbPoints() : expectedPoints(mode, target)
+      for (const point of expected) if (![...names].some((name) => isPartOf(name, point))) fail(result, `${combination}: ${point} was never reached`)
+      for (const name of names) if (name !== 'ledger.beat' && ![...expected].some((point) => isPartOf(name, point))) fail(result, `${combination}: ${name} is reached and not known to points.ts`)
     }
+    result.failed += listing.failed
+    const points = new Set(kills.map((k) => k.point)).size
+    close('kill-sweep', result, every === 1 ? 300 : 1, `${points} failpoints, ${seen.size} combinations`)
   })
-  const every = Number(process.env['SLUICE_SWEEP'] ?? 1)
-  console.log(`  ${kills.length} kills in ${scenes.length} scenes`)
-  const chosen = kills.filter((_, at) => at % every === 0)
-  const result = await runCases(chosen, 2, (k) => `${k.scene.mode} ${k.scene.target} ${k.scene.scene}: ${k.point} (${k.how})`, kill)
-  for (const [combination, points] of seen) {
-    const [mode = '', target = ''] = combination.split(' ')
-    const all = [...points].map((point) => baseName(point.slice(2)))
-    // What leads to its commit is held by the other targets.
-    const names = new Set(target === 'duckdb' ? all.filter((name) => /^(database|duckdb)\./.test(name)) : all)
-    const expected = target === 'duckdb' ? duckdbPoints() : expectedPoints(mode, target)
-    for (const point of expected) if (![...names].some((name) => isPartOf(name, point))) fail(result, `${combination}: ${point} was never reached`)
-    for (const name of names) if (name !== 'ledger.beat' && ![...expected].some((point) => isPartOf(name, point))) fail(result, `${combination}: ${name} is reached and not known to points.ts`)
-  }
-  result.failed += listing.failed
-  const points = new Set(kills.map((k) => k.point)).size
-  close('kill-sweep', result, every === 1 ? 300 : 1, `${points} failpoints, ${seen.size} combinations`)
-})
+}
 
 function fail(result: { failed: number }, message: string): void {
   result.failed++
   console.log(`  failed: ${message}`)
 }
+
+if (IS_LANE) playAsLane(kill)
+else await main()
