@@ -18,8 +18,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { load } from '../../src/index.ts'
+import { parseSize } from '../../src/core/units.ts'
 import { BATCH_LIMIT } from '../../src/pipeline/ingest.ts'
 import { openModels } from '../../src/service/models.ts'
+import { MEMORY, calledWell } from './called.ts'
 import { IS_LANE, close, copyFolder, difference, examine, inFolder, playAsLane, runCases, runInLanes, sluice } from './harness.ts'
 import { baseName, duckdbPoints, expectedPoints, isPartOf } from './points.ts'
 
@@ -56,10 +58,10 @@ const PACKED = fileURLToPath(new URL('../golden/parquet/sweep.parquet', import.m
 /** Commits of the grown scene before the load that is killed. Delta: its commit is version 100 and writes a checkpoint. */
 const GROWN_COMMITS = { delta: 100, sqlite: 4, duckdb: 4 }
 const FEW_COMMITS = 4
-/** Of loads in this process: as little as looking at tables takes, so that both use the same engine. */
-const MEMORY = '512MB'
+/** Cases at once: more than cores, since a case waits for the disk as well. */
+const WIDTH = 3
 
-function flags(c: Combination & { scene?: Scene['scene'] }, folder: string): string[] {
+function flags(c: Combination & { scene?: Scene['scene'] }, folder: string): ['load', ...string[]] {
   const key = c.mode === 'append' ? [] : ['--key', 'id']
   return [
     'load', join(folder, 'in'), '--into', 't', '--mode', c.mode, ...key, '--columns', COLUMNS, '--memory', '1GB', '--jobs', '1',
@@ -139,17 +141,6 @@ async function commanded(scene: Scene, folder: string): Promise<void> {
   if (code !== 0) throw new Error(`the run after it ended with ${code}: ${stdout.slice(0, 300)} ${stderr.slice(0, 300)}`)
 }
 
-/** One more run in this process, which is not the one that died: half of a command is its start. */
-async function called(scene: Scene, folder: string): Promise<void> {
-  const { mode } = scene
-  const { exit, errors } = await load({
-    paths: [join(folder, 'in')], into: 't', mode, columns: COLUMNS, to: place(scene, folder), dataDir: join(folder, 'data'), memory: MEMORY, jobs: 1, allowPartial: true, grace: '0',
-    ...(mode === 'append' ? {} : { key: 'id' }), ...(scene.scene === 'adopt' ? { adopt: true } : {}), ...(scene.scene === 'apart' ? { partitionBy: 'note' } : {}),
-    ...(mode === 'upsert' ? { models: [join(folder, 'model.sql')] } : {}),
-  })
-  if (exit !== 0) throw new Error(`the run after it ended with ${exit}: ${JSON.stringify(errors).slice(0, 500)}`)
-}
-
 async function check(scene: Scene, folder: string): Promise<void> {
   const found = await examine(join(folder, 'data'), 't', place(scene, folder))
   const wrong = difference(found.rows, scene.expected)
@@ -157,7 +148,7 @@ async function check(scene: Scene, folder: string): Promise<void> {
   if (found.broken.length > 0) throw new Error(`doctor: ${found.broken.join('; ')}`)
   if (scene.mode !== 'upsert') return
   // In this process: a command that says the same would be a third process of every kill.
-  const book = await openModels({ sources: [], to: place(scene, folder), dataDir: join(folder, 'data'), memory: Number.parseInt(MEMORY) * 1e6 })
+  const book = await openModels({ sources: [], to: place(scene, folder), dataDir: join(folder, 'data'), memory: parseSize('', MEMORY) })
   const shown = await book.show('newest', 1000)
   await book.close()
   const { item, columns, rows } = shown
@@ -184,7 +175,7 @@ async function kill({ scene, point, how }: Kill): Promise<void> {
     const name = point.slice(2)
     await play(scene, folder, { SLUICE_FAILPOINT: name, SLUICE_FAILPOINT_KILL: how, SLUICE_FAILPOINT_ONCE: join(folder, 'killed') })
     if (!readFileSync(join(folder, 'killed')).equals(Buffer.alloc(0))) throw new Error('unreachable')
-    await called(scene, folder)
+    await calledWell(flags(scene, folder), 'the run after it')
     await check(scene, folder)
   })
 }
@@ -206,13 +197,13 @@ async function main(): Promise<void> {
         }
       }
     }
-    await runCases(scenes, 2, (s) => s.folder, async (scene) => {
+    await runCases(scenes, WIDTH, (s) => s.folder, async (scene) => {
       await grow(scene, scene.folder)
       writeFiles(scene.folder)
     })
     const kills: Kill[] = []
     const seen = new Map<string, Set<string>>()
-    const listing = await runCases(scenes, 2, (s) => `listing ${s.mode} ${s.target} ${s.scene}`, async (scene) => {
+    const listing = await runCases(scenes, WIDTH, (s) => `listing ${s.mode} ${s.target} ${s.scene}`, async (scene) => {
       const combination = `${scene.mode} ${scene.target}`
       const known = seen.get(combination) ?? new Set<string>()
       seen.set(combination, known)
@@ -229,7 +220,7 @@ async function main(): Promise<void> {
     const every = Number(process.env['SLUICE_SWEEP'] ?? 1)
     console.log(`  ${kills.length} kills in ${scenes.length} scenes`)
     const chosen = kills.filter((_, at) => at % every === 0)
-    const result = await runInLanes(import.meta.url, chosen, 2, (k) => `${k.scene.mode} ${k.scene.target} ${k.scene.scene}: ${k.point} (${k.how})`)
+    const result = await runInLanes(import.meta.url, chosen, WIDTH, (k) => `${k.scene.mode} ${k.scene.target} ${k.scene.scene}: ${k.point} (${k.how})`)
     for (const [combination, points] of seen) {
       const [mode = '', target = ''] = combination.split(' ')
       const all = [...points].map((point) => baseName(point.slice(2)))
