@@ -50,7 +50,7 @@ async function loadFiles(output: Output, { words, flags }: { words: string[]; fl
   const [only] = [to].flat()
   const result = await runLoad(output, { ...rest, ...(only === undefined ? {} : { to: only }) })
   output.document(result)
-  summary(output, result)
+  summary(output, result, options.paths.some(isAddress))
   output.result(balanceLine(result.balance))
   return result.exit
 }
@@ -63,7 +63,7 @@ async function loadIntoEach(output: Output, options: Omit<LoadOptions, 'to' | 'd
     output.note(output.style('bold', `→ ${name}`))
     try {
       const done = await runLoad(output, one, output.dataDir, name)
-      summary(output, done)
+      summary(output, done, options.paths.some(isAddress))
       output.result(`${name}  ${balanceLine(done.balance)}`)
       return done
     } catch (thrown) {
@@ -160,7 +160,7 @@ function tell(output: Output, event: LoadEvent): void {
 }
 
 /** Everything but the balance line: it stands alone on stdout. */
-export function summary(output: Output, result: LoadResult): void {
+export function summary(output: Output, result: LoadResult, fromTable: boolean): void {
   const { files, errors, reasons } = result
   for (const text of renderFaults(errors, reasons, (style, word) => output.style(style, word))) {
     // These are errors: -q lets them pass, unless --allow-partial said that they are none.
@@ -168,6 +168,7 @@ export function summary(output: Output, result: LoadResult): void {
   }
   output.note(`  ${filesLine(output, files)}   ${duration(result.ms)}`)
   if (files.total > 0 && files.known === files.total) output.note(`  ${plural(files.known, 'file')} already completed (same SHA-256${result.dates === null ? '' : ', these dates'}) · 0 read · nothing to do    use --reload to read them again`)
+  else if (files.total === 0 && fromTable) output.note('  Nothing there is new since it was read.')
   else if (files.total === 0) output.note(`  There is nothing to load here: no file named ${extensions()}.`)
   if (result.dates !== null && files.loaded > 0) {
     const { outside, undated } = result.aside

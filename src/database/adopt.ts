@@ -12,7 +12,7 @@ import { KEY_WORDS, canBeKey } from '../core/types.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { Change } from './alter.ts'
 import type { Dialect, Relation, StoredColumn } from './dialect.ts'
-import { growTable, keyIndex, ownTables } from './layout.ts'
+import { growTable, keyIndex, ownTable, ownTables } from './layout.ts'
 import { receiptToJson } from './record.ts'
 import { first } from './session.ts'
 import { readState } from './state.ts'
@@ -57,7 +57,8 @@ export async function adoptForeign(change: Change, fence: number, definition: De
   const { table: name } = dialect.names(table)
   await dialect.checkStanding?.(session, table, name, schema)
   await store.makeOwn(session)
-  for (const statement of ownTables(dialect)) await session.run('database.own', statement)
+  for (const statement of [...ownTables(dialect), ...ownTable(dialect, 'deltas')]) await session.run('database.own', statement)
+  await refuseDerived(change)
   const place = relation.columns.find((column) => column.name === '_place')
   if (place === undefined) await session.run('database.columns', `ALTER TABLE ${name} ADD COLUMN _place ${dialect.integer}`)
   // Left by a Sluice whose records are gone: what it meant is not known any more.
@@ -69,6 +70,16 @@ export async function adoptForeign(change: Change, fence: number, definition: De
   const rows = Number((await first(session, `SELECT count(*) AS n FROM ${name}`))?.['n'])
   await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} (tbl, format, ledger, definition, schema, adopted) VALUES ($1, $2, $3, $4, $5, $6)`, [table, dialect.format, ledger, JSON.stringify(definition), JSON.stringify(schema), rows])
   await say(change, state, fence, rows)
+}
+
+/** What Sluice itself makes anew out of other tables would take the rows with it. */
+async function refuseDerived({ store, session, table }: Change): Promise<void> {
+  const { dialect, models } = store
+  const delta = await first(session, `SELECT tbl FROM ${dialect.own('deltas')} WHERE name = $1`, [dialect.deltaName(table)])
+  const model = models !== undefined && (await models.isThere(session)) ? await first(session, `SELECT name FROM ${models.dialect.own} WHERE name = $1`, [table]) : undefined
+  if (delta === undefined && model === undefined) return
+  const what = model === undefined ? `the delta of ${String(delta?.['tbl'])}, which every load of that table fills anew` : 'the table of a model: it follows from other tables and cannot be loaded'
+  throw new SluiceError('TABLE_FOREIGN', `${store.uri(table)} is ${what}.`, { hint: 'Load into a table of its own.' })
 }
 
 /** The columns that will be loaded. */

@@ -31,7 +31,8 @@ export function isAway({ code, exit }: Unseen): boolean {
 export function glances(): <R>(place: Place, work: () => Promise<R>) => Promise<{ seen: R } | { unseen: Unseen }> {
   const closed = new Map<string, Unseen>()
   return async (place, work) => {
-    const name = describePlace(place)
+    // Tables of one server may tell in different ways where its password is.
+    const name = `${describePlace(place)} ${place.options ?? ''}`
     const before = closed.get(name)
     if (before !== undefined) return { unseen: before }
     try {

@@ -1,6 +1,7 @@
 /** The contract of targets that keep models: the same cases, whatever lies behind the port. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { define } from '../../src/core/definition.ts'
 import type { DefinitionRequest } from '../../src/core/definition.ts'
 import { uuid5 } from '../../src/models/uuid.ts'
 import { ModelScene, UPSERT, brief } from './model-scene.ts'
@@ -51,6 +52,20 @@ function groupCases(get: () => ModelVariant): void {
     assert.deepEqual(state?.inputs.map(({ held, now }) => held === now && held !== null), [true])
     assert.deepEqual(brief((await scene.refresh({ full: true })).get('count')), ['fresh', 'full', null])
     assert.equal((await scene.rows('count')).length, 4)
+  })
+
+  test('the table of a model is not taken over: the next refresh would take the rows with it', async () => {
+    const variant = get()
+    const scene = await ModelScene.open(variant)
+    scene.use(scene.model('taken', COUNT, COUNT_SQL))
+    await scene.load({ seq: 1, records: [{ id: 1, name: 'a', n: 1 }] })
+    const { ledger, number } = scene.scene
+    const taking = async (): Promise<void> => {
+      const table = await variant.target(ledger, number).open(scene.name('taken'), ledger, variant.engine, { adopt: true })
+      await table.adopt(define(scene.name('taken'), { key: 'name' }), 1)
+    }
+    await assert.rejects(taking, { code: 'TABLE_FOREIGN', message: /table of a model/ })
+    assert.deepEqual(await scene.rows('taken'), [`${uuid5('a')} a 1 1`])
   })
 
   test('by day: late records correct their day, and no other', async () => {

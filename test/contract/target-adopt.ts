@@ -49,6 +49,16 @@ export function adoptCases(get: () => Variant): void {
       await scene.load([{ seq: 2, records: [r(2)] }], { table: back, fence: 60 })
       await scene.check(back)
     })
+    test('what the last load brought is not taken over', async () => {
+      const variant = get()
+      if (variant.deltaRows === undefined) return
+      const scene = await Scene.open(variant, { columns: COLUMNS, key: 'id' })
+      const delta = `${scene.definition.table}_delta`
+      await scene.load([{ seq: 1, records: [r(1)] }], { apply: { delta: { table: delta, run: 'r' } } })
+      const table = await variant.target(scene.ledger, scene.number).open(delta, scene.ledger, variant.engine, { adopt: true })
+      await assert.rejects(table.adopt(define(delta, { key: 'id' }), 1), { code: 'TABLE_FOREIGN', message: /is the delta of/ })
+      assert.deepEqual(await variant.deltaRows(delta, scene), ['1 a'])
+    })
     test('without a table there is nothing to take over', async () => {
       const scene = await Scene.open(get(), { columns: COLUMNS })
       const table = await scene.another(undefined, 'l_new', { adopt: true })

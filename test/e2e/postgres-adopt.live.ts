@@ -233,6 +233,29 @@ test('uuid, jsonb and enum columns are loaded, updated and read as texts, and wh
   assert.deepEqual((await database.ask('SELECT other::text, n::int FROM moods ORDER BY 1 NULLS LAST')).map((row) => Object.values(row)), [[id(3), 1], [id(9), 2], [null, 2]])
 })
 
+test('domains are loaded as what they are over, and a partition is not loaded by itself', async (t) => {
+  const { go, file } = room(t)
+  await database.ask(`DROP TABLE IF EXISTS product CASCADE; DROP SCHEMA IF EXISTS sluice CASCADE; DROP DOMAIN IF EXISTS worth, low, mail;
+    CREATE DOMAIN low AS numeric(6,2) CHECK (value < 100); CREATE DOMAIN worth AS low CHECK (value > 0); CREATE DOMAIN mail AS varchar(9) NOT NULL CHECK (value LIKE '%@%');
+    CREATE TABLE product (id mail PRIMARY KEY, v worth); INSERT INTO product VALUES ('a@x', 1)`)
+  file('a.ndjson', [{ id: 'a@x', v: 2 }, { id: 'b@x', v: 3.5 }, { id: 'none', v: 1 }, { id: 'c@x', v: -1 }, { id: 'd@x', v: 101 }, { id: 'e@x' }])
+  const result = await go({ key: 'id', mode: 'upsert', adopt: true })
+  assert.deepEqual([result.balance.inserted, result.balance.updated, result.reasons], [2, 1, { ROW_REFUSED: 3 }], JSON.stringify(result.errors))
+  assert.deepEqual((await database.ask('SELECT id, v::text FROM product ORDER BY id')).map((row) => Object.values(row)), [['a@x', '2.00'], ['b@x', '3.50'], ['e@x', null]])
+  await database.ask('CREATE TABLE parts (id bigint) PARTITION BY RANGE (id); CREATE TABLE low_part PARTITION OF parts FOR VALUES FROM (0) TO (9)')
+  await assert.rejects(go({ into: 'low_part', key: 'id', adopt: true }), { code: 'TABLE_UNSUPPORTED', message: /partition of parts: load that table/ })
+})
+
+test('a table that others inherit from: rows of theirs with the same row ids are told apart', async (t) => {
+  const { go, file } = room(t)
+  await database.ask(`DROP TABLE IF EXISTS product CASCADE; DROP SCHEMA IF EXISTS sluice CASCADE; CREATE TABLE product (id bigint, v text); CREATE TABLE heir () INHERITS (product);
+    INSERT INTO product VALUES (1, 'a'); INSERT INTO heir VALUES (2, 'b')`)
+  file('a.ndjson', [{ id: 1, v: 'x' }, { id: 2, v: 'y' }])
+  const result = await go({ key: 'id', mode: 'upsert', adopt: true })
+  assert.deepEqual([result.state, result.balance.updated], ['COMPLETED', 2], JSON.stringify(result.errors))
+  assert.deepEqual((await database.ask('SELECT id::text, v FROM product ORDER BY id')).map((row) => Object.values(row)), [['1', 'x'], ['2', 'y']])
+})
+
 test('an empty table with a uuid of its own is filled in one go, and a key that is an enum is compared as text', async (t) => {
   const dir = scratch(t)
   await database.ask(`CREATE TYPE size AS ENUM ('s', 'l'); CREATE TABLE shirt (at uuid DEFAULT gen_random_uuid(), size size UNIQUE, ref uuid)`)

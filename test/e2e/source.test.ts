@@ -46,6 +46,7 @@ for (const to of [undefined, 'sqlite:copy.db']) {
     const target = to === undefined ? FROM : [...FROM, '--to', to]
     for (let id = 1; id <= 10; id++) put(id, `10:${String(id).padStart(2, '0')}:00`)
     assert.deepEqual(await load(...target), [10, 10, 0, 0, 0, 0])
+    if (to !== undefined) assert.match((await run('load', ...FROM, '--to', to)).stderr, /Nothing there is new since it was read/)
     const first = await rows(to)
     assert.deepEqual([first.length, first[0]?.split(',').slice(0, 2), first[0]?.includes('2026-01-02T10:01:00')], [10, ['1', '0.25'], true])
     // Committed late within the ten minutes, changed, and new.

@@ -162,6 +162,7 @@ class PostgresStore implements Store {
     return {
       kind: String(row['kind']),
       partitioned: row['partitioned'] === true,
+      ...(row['unfit'] === null ? {} : { unfit: String(row['unfit']) }),
       columns: JSON.parse(String(row['columns'] ?? '[]')) as StoredColumn[],
       uniques: JSON.parse(String(row['uniques'] ?? '[]')) as Relation['uniques'],
     }
@@ -206,13 +207,18 @@ END $sluice$`
 
 const KINDS = `CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'f' THEN 'foreign table' WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' ELSE 'relation' END`
 
+/** The type that a domain is of: its own rules show when a row is written. */
+const BASE = `(WITH RECURSIVE b AS (SELECT a.atttypid AS oid, a.atttypmod AS size UNION ALL SELECT d.typbasetype, greatest(d.typtypmod, b.size) FROM b JOIN pg_type d ON d.oid = b.oid WHERE d.typtype = 'd')
+        SELECT CASE WHEN ty.typtype = 'e' THEN '${ENUM}' ELSE '' END || format_type(b.oid, b.size) FROM b JOIN pg_type ty ON ty.oid = b.oid WHERE ty.typtype <> 'd')`
+
 /** What the catalog says of one relation, as one row. */
 const RELATION = `
-  SELECT ${KINDS} AS kind, c.relkind = 'p' AS partitioned,
-    (SELECT json_agg(json_strip_nulls(json_build_object('name', a.attname, 'type', (SELECT CASE WHEN ty.typtype = 'e' THEN '${ENUM}' ELSE '' END FROM pg_type ty WHERE ty.oid = a.atttypid) || format_type(a.atttypid, a.atttypmod), 'notNull', a.attnotnull,
-        'filled', a.atthasdef OR a.attidentity <> '', 'generated', a.attgenerated <> '' OR a.attidentity = 'a',
+  SELECT ${KINDS} AS kind, c.relkind = 'p' OR c.relhassubclass AS partitioned,
+    CASE WHEN c.relispartition THEN format('it is a partition of %s: load that table', (SELECT inhparent::regclass FROM pg_inherits WHERE inhrelid = c.oid LIMIT 1)) END AS unfit,
+    (SELECT json_agg(json_strip_nulls(json_build_object('name', a.attname, 'type', ${BASE}, 'notNull', a.attnotnull OR t.typnotnull,
+        'filled', a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL, 'generated', a.attgenerated <> '' OR a.attidentity = 'a',
         'collation', (SELECT format('%I.%I', cn.nspname, co.collname) FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation))) ORDER BY a.attnum)
-      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+      FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
     (SELECT json_agg(json_build_object('name', ic.relname, 'columns', (SELECT json_agg(a.attname) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))))
       FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL) AS uniques
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2`
