@@ -16,7 +16,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, ownDatabase, serverUrl } from '../postgres.ts'
 import type { OwnDatabase } from '../postgres.ts'
 import { lossyWay } from './drop-commit.ts'
-import { close, difference, examine, inFolder, runCases, sluice, start } from './harness.ts'
+import { calledWell } from './called.ts'
+import { IS_LANE, close, difference, examine, inFolder, playAsLane, runCases, runInLanes, sluice, start } from './harness.ts'
 import { baseName } from './points.ts'
 
 const MODES = ['append', 'dedupe', 'upsert', 'replace'] as const
@@ -52,7 +53,7 @@ interface Stage {
   grown: boolean
 }
 
-function args({ database, folder, mode }: Stage, paths = [join(folder, 'in')], url = database.url): string[] {
+function args({ database, folder, mode }: Stage, paths = [join(folder, 'in')], url = database.url): ['load', ...string[]] {
   return ['load', ...paths, '--into', 't', '--mode', mode, ...(mode === 'append' ? [] : ['--key', 'id']), '--columns', 'id:string,v:int64', '--to', url, '--data-dir', join(folder, 'data'), '--jobs', '1', '--grace', '0', '--allow-partial', '--json']
 }
 
@@ -66,8 +67,7 @@ async function onStage(mode: Mode, grown: boolean, work: (stage: Stage) => Promi
       for (const [n, records] of FILES.entries()) writeFileSync(join(folder, 'in', `f${n}.json`), JSON.stringify({ records: [...records, { id: null }] }))
       if (grown) {
         writeFileSync(join(folder, 'seed.ndjson'), BEFORE.map((record) => `${JSON.stringify(record)}\n`).join(''))
-        const seeded = await sluice(args(stage, [join(folder, 'seed.ndjson')]))
-        if (seeded.code !== 0) throw new Error(`the seed ended with ${seeded.code}: ${seeded.stdout}`)
+        await calledWell(args(stage, [join(folder, 'seed.ndjson')]), 'the seed')
       }
       await work(stage)
     } finally {
@@ -78,14 +78,11 @@ async function onStage(mode: Mode, grown: boolean, work: (stage: Stage) => Promi
 }
 
 async function check(stage: Stage): Promise<void> {
-  const again = await sluice(args(stage))
-  if (again.code !== 0) throw new Error(`the run after it ended with ${again.code}: ${again.stdout.slice(0, 300)} ${again.stderr.slice(0, 300)}`)
+  await calledWell(args(stage), 'the run after it')
   await hold(stage, expected(stage.mode, stage.grown).concat(stage.mode === 'append' ? ['id=null v=null', 'id=null v=null'] : []).toSorted())
 }
 
 async function hold({ database, folder }: Stage, rows: string[]): Promise<void> {
-  // Doctor opens the table by what the folder remembers.
-  process.env['PGPASSWORD'] = decodeURIComponent(new URL(serverUrl()).password)
   const found = await examine(join(folder, 'data'), 't', database.url)
   const wrong = difference(found.rows, rows)
   if (wrong !== null) throw new Error(wrong)
@@ -93,6 +90,8 @@ async function hold({ database, folder }: Stage, rows: string[]): Promise<void> 
 }
 
 interface Kill {
+  /** The load is killed, or its backend. */
+  what: 'load' | 'backend'
   mode: Mode
   grown: boolean
   point: string
@@ -249,19 +248,20 @@ async function main(): Promise<void> {
   const kills: Kill[] = []
   for (const mode of MODES) {
     // What a fresh table passes beside a grown one does not depend on how its rows were decided.
-    for (const grown of mode === 'append' || mode === 'upsert' ? [false, true] : [true]) for (const point of await points(mode, grown)) kills.push({ mode, grown, point })
+    for (const grown of mode === 'append' || mode === 'upsert' ? [false, true] : [true]) for (const point of await points(mode, grown)) kills.push({ what: 'load', mode, grown, point })
   }
   const chosen = kills.filter((_, at) => at % EVERY === 0)
   const result = { passed: 0, failed: 0 }
-  const play = async <T>(what: string, cases: readonly T[], name: (item: T) => string, work: (item: T) => Promise<void>, width = 2): Promise<void> => {
-    const { passed, failed } = await runCases(cases, width, name, work)
+  const count = (what: string, cases: readonly unknown[], { passed, failed }: typeof result): void => {
     console.log(`  ${what}: ${passed} of ${cases.length}`)
     result.passed += passed
     result.failed += failed
   }
+  const play = async <T>(what: string, cases: readonly T[], name: (item: T) => string, work: (item: T) => Promise<void>, width = 2): Promise<void> => count(what, cases, await runCases(cases, width, name, work))
   const told = ({ mode, grown, point }: Kill): string => `${mode} ${grown ? 'grown' : 'fresh'} ${point}`
-  await play('killed at each failpoint', chosen, told, sweep)
-  await play('backend ended at each failpoint', chosen.filter(({ grown, point }) => grown && point.startsWith('p ')), told, backend)
+  const backends = chosen.filter(({ grown, point }) => grown && point.startsWith('p ')).map((kill): Kill => ({ ...kill, what: 'backend' }))
+  count('killed at each failpoint', chosen, await runInLanes(import.meta.url, chosen, 3, told))
+  count('backend ended at each failpoint', backends, await runInLanes(import.meta.url, backends, 3, told))
   const answers = MODES.slice(0, 3).flatMap((mode) => (['before', 'after'] as const).flatMap((when) => [1, 3].map((cuts) => ({ mode, when, cuts }))))
   await play('answer to COMMIT lost', answers, ({ mode, when, cuts }) => `${mode} ${when} ${cuts}`, lostAnswer)
   const seeds = Array.from({ length: ROUNDS }, (_, n) => MODES.slice(0, 3).map((mode) => ({ mode, seed: n * 3 + 1 }))).flat()
@@ -280,4 +280,9 @@ async function main(): Promise<void> {
 if (process.env['SLUICE_TEST_POSTGRES_URL'] === undefined) {
   console.log('not run: postgres (SLUICE_TEST_POSTGRES_URL is not set)')
   console.log('postgres: 0 passed, 0 failed')
-} else await main()
+} else {
+  // Doctor opens tables by what their folders remember.
+  process.env['PGPASSWORD'] = decodeURIComponent(new URL(serverUrl()).password)
+  if (IS_LANE) playAsLane((kill: Kill) => (kill.what === 'load' ? sweep(kill) : backend(kill)))
+  else await main()
+}
