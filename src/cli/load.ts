@@ -168,8 +168,8 @@ export function summary(output: Output, result: LoadResult, fromTable: boolean):
   }
   output.note(`  ${filesLine(output, files)}   ${duration(result.ms)}`)
   if (files.total > 0 && files.known === files.total) output.note(`  ${plural(files.known, 'file')} already completed (same SHA-256${result.dates === null ? '' : ', these dates'}) · 0 read · nothing to do    use --reload to read them again`)
-  else if (files.total === 0 && fromTable) output.note('  Nothing there is new since it was read.')
-  else if (files.total === 0) output.note(`  There is nothing to load here: no file named ${extensions()}.`)
+  // Of what was not looked at nothing can be said.
+  else if (files.total === 0 && result.state === 'COMPLETED') output.note(fromTable ? '  Nothing there is new since it was read.' : `  There is nothing to load here: no file named ${extensions()}.`)
   if (result.dates !== null && files.loaded > 0) {
     const { outside, undated } = result.aside
     const parts = [...(outside === 0 ? [] : [`${plural(outside, 'record')} of other dates or brought before`]), ...(undated === 0 ? [] : [`${plural(undated, 'record')} without a date`])]

@@ -7,7 +7,7 @@ import type { ColumnType } from '../core/types.ts'
 import type { Store } from './dialect.ts'
 import { growTable } from './layout.ts'
 import type { DatabaseSession } from './session.ts'
-import { readState } from './state.ts'
+import { checkJoined, readState } from './state.ts'
 
 export interface Change {
   store: Store
@@ -25,6 +25,7 @@ export async function alterTable({ store, session, table, ledger }: Change, deci
   checkAlteration(table, state.schema, schema, takes)
   store.dialect.checkOrder(definition, schema)
   for (const statement of growTable(store.dialect, table, state.schema, schema, state.relation)) await session.run('database.columns', statement)
+  await checkJoined(store, session, table, state, schema)
   await session.run('database.meta', `UPDATE ${store.dialect.own('meta')} SET definition = $1, schema = $2 WHERE tbl = $3`, [JSON.stringify(definition), JSON.stringify(schema), table])
   return state.version ?? 0
 }

@@ -27,7 +27,7 @@ import type { Rule } from './rules.ts'
 import type { Check, Watcher, Work } from './resolution.ts'
 import { first, total } from './session.ts'
 import type { Count, DatabaseSession } from './session.ts'
-import { readReceipt, readStanding, readState } from './state.ts'
+import { checkJoined, readReceipt, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
 import type { RefusedRow } from './trials.ts'
 
@@ -133,9 +133,7 @@ async function make({ store, session, table }: Commit, state: State, schema: Sta
     await store.makeRoom(session, table)
   }
   for (const statement of growTable(store.dialect, table, state.exists ? state.schema : null, schema, state.relation)) await session.run('database.columns', statement)
-  // A column of others that is loaded from now on, because records have it.
-  const joined = state.adopted === null ? [] : schema.slice(state.schema.length).filter(({ name }) => state.relation?.columns.some((stored) => fold(stored.name) === fold(name)))
-  if (joined.length > 0) await store.dialect.checkStanding?.(session, table, store.dialect.names(table).table, joined)
+  await checkJoined(store, session, table, state, schema)
 }
 
 /** What the catalog of a table that others made excludes; of our own tables nothing is left to exclude. */

@@ -105,6 +105,16 @@ function checkColumns(store: Store, table: string, relation: Relation, schema: S
   throw new SluiceError('TABLE_FOREIGN', `${location}: the columns of ${table} were changed from outside. They are ${columns}; its record says ${describeSchema(schema)} and _place.`, { where: { path: store.uri(table) } })
 }
 
+/**
+ * Looks at columns of others that are loaded from now on: because records have them, or because they were accepted.
+ * @throws SluiceError DEFINITION_INVALID
+ */
+export async function checkJoined({ dialect }: Store, session: DatabaseSession, table: string, { adopted, relation, schema: before }: State, schema: Schema): Promise<void> {
+  if (adopted === null || dialect.checkStanding === undefined) return
+  const joined = schema.slice(before.length).filter(({ name }) => relation?.columns.some((stored) => fold(stored.name) === fold(name)))
+  if (joined.length > 0) await dialect.checkStanding(session, table, dialect.names(table).table, joined)
+}
+
 /** The newest commit of each of these contents. */
 export async function readStanding({ dialect }: Store, session: DatabaseSession, table: string, shas: readonly string[]): Promise<Map<string, Standing>> {
   const found = new Map<string, Standing>()

@@ -176,6 +176,8 @@ class DuckdbStore implements Store {
   }
 
   refusal(thrown: unknown): string | null {
-    return refusalOf(thrown)
+    const said = refusalOf(thrown)
+    // References to other tables were asked beforehand.
+    return said !== null && /does not exist in the referenced table/.test(said) ? `${said}; DuckDB does not look among rows of the same batch: when that row is in, --reload brings this one` : said
   }
 }

@@ -178,6 +178,7 @@ test('what cannot be loaded at all is said, and a name in another spelling', asy
 test('a column that is loaded because records have it must hold what it is loaded as', async () => {
   const { scene, ask } = await adopted({ key: 'id', mode: 'upsert' }, `CREATE TABLE {t} (id INT, at TEXT DEFAULT (datetime('now')), n REAL DEFAULT 1)`, `INSERT INTO {t} (id) VALUES (1)`, 'SELECT 1')
   await assert.rejects(scene.load([{ seq: 1, records: [{ id: 2, at: '2024-01-01T10:00:00Z' }] }], FENCE), { code: 'DEFINITION_INVALID', message: /at cannot be loaded as timestamp: its row 1 has/ })
+  await assert.rejects(scene.table.alter(({ definition, schema }) => ({ definition: definition ?? scene.definition, schema: [...schema, { name: 'at', type: 'date' }], what: 'at' })), /at cannot be loaded as date/)
   counted(await scene.load([{ seq: 2, records: [{ id: 2, n: 0.5 }, { id: 3 }] }], { fence: 20 }), { 2: { inserted: 2 } })
   assert.deepEqual(ask('SELECT id, n, at IS NULL FROM {t} ORDER BY id'), ['1 1 0', '2 0.5 0', '3 null 0'])
 })
