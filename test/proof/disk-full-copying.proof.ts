@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { calledWell } from './called.ts'
 import { close, inFolder, runCases, sluice } from './harness.ts'
 import { mount, run, unmount } from './mounts.ts'
 
@@ -38,10 +39,9 @@ async function fill({ verb, size }: Case): Promise<void> {
     mkdirSync(disk)
     mkdirSync(join(folder, 'in'))
     for (let file = 0; file < FILES; file++) writeFileSync(join(folder, `in/f${file}.ndjson`), records(file))
-    const args = (out: string): string[] =>
+    const args = (out: string): ['convert' | 'sync', ...string[]] =>
       verb === 'sync' ? ['sync', join(folder, 'in'), out, '--data-dir', join(folder, 'data'), '--json'] : ['convert', join(folder, 'in'), '--to', verb.slice('convert to '.length), '-o', out, '--data-dir', join(folder, 'data'), '--json']
-    const reference = await sluice(args(join(folder, 'reference')))
-    if (reference.code !== 0) throw new Error(`on a large disk it ended with ${reference.code}: ${reference.stdout.slice(0, 300)}`)
+    await calledWell(args(join(folder, 'reference')), 'the run on a large disk')
     const expected = outputs(join(folder, 'reference'))
     mount(['-t', 'tmpfs', '-o', `size=${size}k`, 'tmpfs'], disk)
     try {
@@ -53,8 +53,7 @@ async function fill({ verb, size }: Case): Promise<void> {
       }
       for (const [name, sha256] of outputs(join(disk, 'out'))) if (expected.get(name) !== sha256) throw new Error(`${name} is not whole`)
       await run('mount', ['-o', 'remount,size=64m', disk])
-      const again = await sluice(args(join(disk, 'out')))
-      if (again.code !== 0) throw new Error(`with room again it ended with ${again.code}: ${again.stdout.slice(0, 300)}`)
+      await calledWell(args(join(disk, 'out')), 'with room again it')
       const got = outputs(join(disk, 'out'))
       for (const [name, sha256] of expected) if (got.get(name) !== sha256) throw new Error(`${name} is missing or differs`)
     } finally {

@@ -10,7 +10,8 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { load } from '../../src/index.ts'
 import type { LoadOptions } from '../../src/index.ts'
-import { broken, close, inFolder, runCases, sluice, tableText } from './harness.ts'
+import { MEMORY } from './called.ts'
+import { close, examine, inFolder, runCases, sluice } from './harness.ts'
 import { mount, run, unmount } from './mounts.ts'
 
 interface Case {
@@ -71,7 +72,7 @@ function resize(disk: string, size: string): Promise<void> {
 async function fill({ target, fresh, room }: Case): Promise<void> {
   await onDisk(async (folder, disk) => {
     const data = join(disk, 'data')
-    const options: Omit<LoadOptions, 'paths'> = { into: 't', key: 'id', dataDir: data, jobs: 1, ...(target === 'delta' ? {} : { to: `${target}:${join(disk, 't.db')}` }) }
+    const options: Omit<LoadOptions, 'paths'> = { into: 't', key: 'id', dataDir: data, jobs: 1, memory: MEMORY, ...(target === 'delta' ? {} : { to: `${target}:${join(disk, 't.db')}` }) }
     let loaded = 0
     const next = async (): Promise<string | null> => {
       const path = join(folder, `f${loaded}.ndjson`)
@@ -90,11 +91,11 @@ async function fill({ target, fresh, room }: Case): Promise<void> {
     await resize(disk, '64m')
     const again = await load({ paths: [join(folder, `f${loaded}.ndjson`)], ...options })
     if (again.exit !== 0) throw new Error(`with room again it ended with ${again.exit}: ${JSON.stringify(again.errors[0])}`)
-    const ids = new Set((await tableText(data, 't', options.to)).map((row) => /id="([^"]*)"/.exec(row)?.[1] ?? ''))
+    const found = await examine(data, 't', options.to)
+    const ids = new Set(found.rows.map((row) => /id="([^"]*)"/.exec(row)?.[1] ?? ''))
     for (let file = 0; file <= loaded; file++) for (let n = 0; n < ROWS; n++) if (!ids.delete(`${file}-${n}`)) throw new Error(`the record ${file}-${n} of an acknowledged load is lost`)
     if (ids.size > 0) throw new Error(`${ids.size} rows too many`)
-    const findings = await broken(data)
-    if (findings.length > 0) throw new Error(`doctor: ${findings.join('; ')}`)
+    if (found.broken.length > 0) throw new Error(`doctor: ${found.broken.join('; ')}`)
   })
 }
 

@@ -16,6 +16,7 @@ import { load } from '../../src/index.ts'
 import { beats } from '../../src/resolve/rule.ts'
 import { openBrowser } from '../../src/service/browse.ts'
 import { checkup } from '../../src/service/doctor.ts'
+import { MEMORY } from './called.ts'
 import { openForeigner, python } from './foreigner.ts'
 import type { Foreigner, Row } from './foreigner.ts'
 import { close, difference, inFolder, runCases } from './harness.ts'
@@ -96,7 +97,7 @@ class Play {
     writeFileSync(path, records.map((row) => `${JSON.stringify(row)}\n`).join(''))
     const { mode, keep, partitionBy } = this.mode
     const result = await load({
-      paths: [path], into: 't', mode, columns: 'id:int64,v:string,n:int64', dataDir: join(this.folder, 'data'), jobs: 1, adopt, ...(partitionBy === undefined ? {} : { partitionBy }),
+      paths: [path], into: 't', mode, columns: 'id:int64,v:string,n:int64', dataDir: join(this.folder, 'data'), jobs: 1, memory: MEMORY, adopt, ...(partitionBy === undefined ? {} : { partitionBy }),
       ...(mode === 'append' ? {} : { key: 'id' }), ...(keep === undefined ? {} : { keep }),
     })
     if (result.exit !== 0 || !result.balance.balances) throw new Error(`a load ended with ${JSON.stringify(result)}`)

@@ -42,12 +42,7 @@ export function copyFolder(from: string, to: string): void {
   cpSync(from, to, { recursive: true, preserveTimestamps: true })
 }
 
-/** The user's columns of every row as text, sorted: two tables are equal if these are. */
-export async function tableText(dataDir: string, table: string, to?: string): Promise<string[]> {
-  return (await examine(dataDir, table, to)).rows
-}
-
-/** The same, with what doctor calls broken. */
+/** The user's columns of every row as text, sorted: two tables are equal if these are. And what doctor calls broken; empty when it is clean. */
 export async function examine(dataDir: string, table: string, to?: string): Promise<{ rows: string[]; broken: string[] }> {
   const browser = await openBrowser(dataDir)
   try {
@@ -62,16 +57,6 @@ export async function examine(dataDir: string, table: string, to?: string): Prom
 
 function show(value: Row[number]): string {
   return typeof value === 'bigint' ? `${value}n` : Object.is(value, -0) ? '0' : JSON.stringify(value)
-}
-
-/** What doctor calls broken; empty when it is clean. */
-export async function broken(dataDir: string): Promise<string[]> {
-  const browser = await openBrowser(dataDir)
-  try {
-    return await findings(browser)
-  } finally {
-    await browser.close()
-  }
 }
 
 async function findings(browser: Browser): Promise<string[]> {

@@ -8,6 +8,7 @@ import { RANGE } from '../../src/engines/duckdb/ranges.ts'
 import { BATCH_LIMIT } from '../../src/pipeline/ingest.ts'
 import { TABLE, arrange } from '../histories.ts'
 import type { History, HistoryRun } from '../histories.ts'
+import { MEMORY } from './called.ts'
 import { start } from './harness.ts'
 import type { Ended } from './harness.ts'
 import { expectedPoints } from './points.ts'
@@ -77,7 +78,7 @@ async function alone(history: History, run: HistoryRun, stage: Stage, marks: Mar
     if (event.outcome.seq < before) marks.add('late')
     stage.highest = Math.max(stage.highest, event.outcome.seq)
   }
-  const result = await load({ ...history.request, ...common(stage), jobs: 1, reload: run.reload, ...datesOf(history, run), onEvent, now: AbortSignal.timeout(STUCK_MS) })
+  const result = await load({ ...history.request, ...common(stage), jobs: 1, memory: MEMORY, reload: run.reload, ...datesOf(history, run), onEvent, now: AbortSignal.timeout(STUCK_MS) })
   if (!GOOD.has(result.exit) || !result.balance.balances) throw new Error(`a run ended with ${result.exit}: ${JSON.stringify(result)}`)
 }
 
@@ -87,13 +88,13 @@ function datesOf({ dateField }: History, { dates }: HistoryRun): { dateField?: s
 
 /** After runs by date: what they left out. */
 export async function loadRest(history: History, stage: Stage): Promise<void> {
-  const result = await load({ ...history.request, ...common(stage), jobs: 1, now: AbortSignal.timeout(STUCK_MS) })
+  const result = await load({ ...history.request, ...common(stage), jobs: 1, memory: MEMORY, now: AbortSignal.timeout(STUCK_MS) })
   if (!GOOD.has(result.exit) || !result.balance.balances) throw new Error(`a load of the rest ended with ${result.exit}: ${JSON.stringify(result)}`)
 }
 
 /** After everything: one more load finds every file known. */
 export async function loadAgain(history: History, stage: Stage): Promise<void> {
-  const result = await load({ ...history.request, ...common(stage), jobs: 1, now: AbortSignal.timeout(STUCK_MS) })
+  const result = await load({ ...history.request, ...common(stage), jobs: 1, memory: MEMORY, now: AbortSignal.timeout(STUCK_MS) })
   if (!GOOD.has(result.exit) || result.balance.read > 0) throw new Error(`a load of what is in read records: ${JSON.stringify(result)}`)
 }
 

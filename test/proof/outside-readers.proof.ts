@@ -10,10 +10,11 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { load } from '../../src/index.ts'
 import type { LoadOptions } from '../../src/index.ts'
+import { MEMORY } from './called.ts'
 import { READERS, python } from './foreigner.ts'
 import { loadParts, readByFolders } from './partitions.ts'
 import type { PartRow } from './partitions.ts'
-import { broken, close, copyFolder, difference, inFolder, tableText } from './harness.ts'
+import { close, copyFolder, difference, examine, inFolder } from './harness.ts'
 
 const COMMITS = 250
 /** Commits of the second table, which only appends: its first checkpoint is at version 100. */
@@ -74,7 +75,7 @@ await inFolder('readers', async (folder) => {
   }
   const loadAll = async (files: readonly string[], options: Omit<LoadOptions, 'paths'>): Promise<void> => {
     for (const path of files) {
-      const { exit, errors } = await load({ paths: [path], columns: COLUMNS, dataDir: data, jobs: 1, ...options })
+      const { exit, errors } = await load({ paths: [path], columns: COLUMNS, dataDir: data, jobs: 1, memory: MEMORY, ...options })
       if (exit !== 0) throw new Error(`${path} ended with ${exit}: ${JSON.stringify(errors)}`)
     }
   }
@@ -103,8 +104,8 @@ await inFolder('readers', async (folder) => {
     // Sluice itself opens the copy, too.
     rmSync(table, { recursive: true })
     copyFolder(copy, table)
-    const wrong = await broken(data)
-    const count = (await tableText(data, name)).length
+    const { rows: seen, broken: wrong } = await examine(data, name)
+    const count = seen.length
     if (wrong.length > 0 || count !== rows.length) fail(`${name}: after losing old JSON Sluice finds ${count} rows and ${wrong.join('; ')}`)
     else result.passed++
   }

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { load } from '../../src/index.ts'
 import { openBrowser } from '../../src/service/browse.ts'
 import { checkup } from '../../src/service/doctor.ts'
+import { MEMORY } from './called.ts'
 import { mount, run, signalGroup, unmount, watchGroup } from './mounts.ts'
 
 export interface Workload {
@@ -90,7 +91,7 @@ async function look(disk: string, input: string, work: Workload, acknowledged: n
   }
   const next = join(input, 'next.ndjson')
   writeFileSync(next, '{"id":"next","v":1}\n')
-  const result = await load({ paths: [next], into: 't', key: 'id', mode: work.mode, dataDir: data, jobs: 1, ...(to === undefined ? {} : { to }) })
+  const result = await load({ paths: [next], into: 't', key: 'id', mode: work.mode, dataDir: data, jobs: 1, memory: MEMORY, ...(to === undefined ? {} : { to }) })
   if (result.exit !== 0) return `the load after the cut ended with ${result.exit}: ${JSON.stringify(result.errors)}`
   const found = await inspect(data, to, work, acknowledged)
   if (found !== null) return `after a further load: ${found}`

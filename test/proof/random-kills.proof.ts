@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { broken, close, difference, inFolder, runCases, sluice, start, tableText } from './harness.ts'
+import { close, difference, examine, inFolder, runCases, sluice, start } from './harness.ts'
 
 const ROUNDS = Number(process.env['SLUICE_KILL_ROUNDS'] ?? 9)
 const FILES = 24
@@ -105,10 +105,10 @@ async function round(c: Case): Promise<void> {
     }
     const last = await Promise.all(overlapping.map((parts) => sluice(args(parts))))
     for (const run of last) if (run.code !== 0) throw new Error(`the last run ended with ${run.code}: ${run.stdout.slice(0, 400)} ${run.stderr.slice(0, 400)}`)
-    const wrong = difference(await tableText(join(folder, 'data'), 't', to), await expected(c, folder, files))
+    const found = await examine(join(folder, 'data'), 't', to)
+    const wrong = difference(found.rows, await expected(c, folder, files))
     if (wrong !== null) throw new Error(wrong)
-    const findings = await broken(join(folder, 'data'))
-    if (findings.length > 0) throw new Error(`doctor: ${findings.join('; ')}`)
+    if (found.broken.length > 0) throw new Error(`doctor: ${found.broken.join('; ')}`)
     const spool = readdirSync(join(folder, 'data')).includes('spool') ? readdirSync(join(folder, 'data', 'spool')) : []
     if (spool.length > 0) throw new Error(`the spool is not empty: ${spool.join(', ')}`)
   })
