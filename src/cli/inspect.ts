@@ -52,7 +52,8 @@ function render(output: Output, item: Inspected): string {
     item.format ?? 'no format',
     ...item.packed.map((packing) => `in ${packing}`),
     bytes(item.bytes),
-    `${item.rows.exact ? '' : 'about '}${plural(item.rows.count, 'record')}`,
+    // A file that is refused as a whole has no number of records, and none is not what was found.
+    ...(item.rows.exact || item.rows.count > 0 ? [`${item.rows.exact ? '' : 'about '}${plural(item.rows.count, 'record')}`] : []),
     ...(item.read < item.rows.count ? [`${number(item.read)} looked at`] : []),
     ...(item.bad > 0 ? [output.style('yellow', `${number(item.bad)} bad`)] : []),
   ]

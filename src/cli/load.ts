@@ -19,7 +19,7 @@ import { refuseLaterPlace } from './later.ts'
 import type { Output } from './output.ts'
 import type { Run } from './program.ts'
 import { eventDocument, openCommandLog } from './log.ts'
-import { choosePipeline } from './pipeline.ts'
+import { choosePipeline, noPipeline } from './pipeline.ts'
 import { progressOf } from './progress.ts'
 import { addSettings } from './settings.ts'
 import { EXIT_OF, onInterruption } from './signals.ts'
@@ -85,7 +85,7 @@ export function loadOptions(output: Output, words: readonly string[], flags: Loa
   const { values } = effective(LOAD_SETTINGS, { ...sources, pipeline, flags: paths.length === 0 ? flags : { ...flags, paths } })
   const { into } = values
   if (values.paths === undefined) throw new SluiceError('USAGE', 'load needs at least one path: a file, a folder or a pattern.', sources.config === null ? {} : { hint: `${sources.config.path} has no pipeline to load.` })
-  if (into === undefined) throw new SluiceError('USAGE', 'load needs the name of the table: --into NAME.')
+  if (into === undefined) throw new SluiceError('USAGE', 'load needs the name of the table: --into NAME.', noPipeline(paths, sources.config))
   return { ...values, paths: values.paths, into }
 }
 

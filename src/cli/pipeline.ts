@@ -32,6 +32,15 @@ export function choosePipeline(verb: string, words: readonly string[], named: st
   return { pipeline: only ?? null, paths: [] }
 }
 
+/** The hint for words that are no paths either: perhaps a pipeline was meant. Nothing for paths. */
+export function noPipeline(words: readonly string[], config: LoadedConfig | null): { hint?: string } {
+  const word = words.find((one) => !existsSync(one) && /^[\w.-]+$/.test(one))
+  if (word === undefined) return {}
+  if (config === null) return { hint: `There is nothing named ${word} here, and no sluice.config.ts whose pipeline it might be: see sluice load --help.` }
+  const close = nearest(word, config.pipelines.keys())
+  return { hint: `${config.path} has no pipeline ${word}${close === null ? '' : `; is ${close} meant?`}` }
+}
+
 function find(name: string, config: LoadedConfig | null): LoadedPipeline {
   if (config === null) throw new SluiceError('NOT_FOUND', `There is no pipeline ${name}: there is no configuration here.`, { hint: 'Make a sluice.config.ts in the working folder, or name one with --config.' })
   const pipeline = config.pipelines.get(name)

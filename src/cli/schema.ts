@@ -56,10 +56,10 @@ async function accept(output: Output, flags: Flags): Promise<number> {
 
 async function reject(output: Output, flags: Flags): Promise<number> {
   const { rejectChange } = await import('../service/schema.ts')
-  return decided(output, 'schema.reject', await rejectChange(choiceOf(output, flags), flags.column ?? ''))
+  return decided(output, 'schema.reject', await rejectChange(choiceOf(output, flags), flags.column ?? ''), 'rejected')
 }
 
-function decided(output: Output, verb: string, done: Decided): number {
-  printItem(output, verb, done, [['table', done.table], ['change', done.proposal], ['version', done.version === null ? '' : String(done.version)], ['', done.note]])
+function decided(output: Output, verb: string, done: Decided, what = 'change'): number {
+  printItem(output, verb, done, [['table', done.table], [what, done.proposal], ['version', done.version === null ? '' : String(done.version)], ['', done.note]])
   return 0
 }

@@ -91,7 +91,7 @@ export function acceptChange(choice: SchemaChoice, column: string, type?: string
 /** What becomes of the records that had the member before there was a column. */
 function missed(records: number, { definition }: Head): string {
   const was = ` ${records} ${records === 1 ? 'record that had it lies' : 'records that had it lie'} in the table without it`
-  return definition?.mode === 'upsert' ? `${was}; load the files again with --reload to bring it in.` : `${was}, and stay so: only an upsert with --reload, or a new table, would bring it in.`
+  return definition?.mode === 'upsert' ? `${was}; load the files again with --reload to bring it in.` : `${was}, and ${records === 1 ? 'stays' : 'stay'} so: only an upsert with --reload, or a new table, would bring it in.`
 }
 
 /** @throws SluiceError NOT_FOUND */

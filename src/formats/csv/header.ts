@@ -44,9 +44,9 @@ export function headerOf(sample: Sample, seen: Look, reading: CsvReading, expect
   if (reading.header === null) {
     const known = new Set(expected.map((name) => fold(columnName(name))))
     const named = names.some(({ text }) => known.has(fold(columnName(text))))
-    if (!named) mustBeNames(names, cells.slice(at + 1), reading.delimiter === null ? seen.dialect.delimiter : null)
+    if (!named) mustBeNames(at, names, cells.slice(at + 1), reading.delimiter === null ? seen.dialect.delimiter : null)
     if (reading.skip === null) mustBeAlone(cells.slice(at + 1), names.length)
-  }
+  } else if (at > 0) mustBeUntyped(at, names)
   const nameless: string[] = []
   const full = names.map(({ text }, i) => {
     if (text !== '') return text
@@ -69,7 +69,7 @@ function given(names: readonly string[], seen: Look, from: number): Header {
 function headerAt({ rows, width }: Look, cells: readonly Cell[][], reading: CsvReading): number {
   const first = cells[0] ?? []
   const filled = (row: readonly Cell[]): number => row.filter((cell) => cell.text !== '').length
-  const at = width === 0 ? -1 : cells.findIndex((row) => row.length === width && (width < 3 || filled(row) > 1))
+  const at = width === 0 ? -1 : cells.findIndex((row) => row.length === width && (width < 3 || reading.skip !== null || filled(row) > 1))
   if (at === 0 || (at < 0 && first.length > 0)) return 0
   if (reading.skip === null && at > 0 && at <= MOST_BEFORE && width > 1 && cells.slice(0, at).every((row) => row.length > 0 && filled(row) <= 1)) return at
   if (first.length === 0) throw new FileFault('HEADER_INVALID', 'The first row cannot be read: a quote in it stands where none may stand. Give the names with --csv-header and leave the line out with --csv-skip 1.', rows[0]?.from ?? 0)
@@ -79,21 +79,32 @@ function headerAt({ rows, width }: Look, cells: readonly Cell[][], reading: CsvR
   throw new FileFault('DIALECT_UNCLEAR', `The first ${at} rows do not look like the others. If they are no rows, leave them out with --csv-skip ${at}.`, rows[0]?.from ?? 0)
 }
 
-/** @param delimiter if it was found @throws FileFault when the first row may be a record */
-function mustBeNames(names: readonly Cell[], below: readonly Cell[][], delimiter: string | null): void {
-  const doubt = (why: string): FileFault => new FileFault('DIALECT_UNCLEAR', `The first row may be a header or a record: ${why}. ${ASK}`, 0)
+/** @param at index of the row that would be the header */
+function doubt(at: number, why: string): FileFault {
+  if (at === 0) return new FileFault('DIALECT_UNCLEAR', `The first row may be a header or a record: ${why}. ${ASK}`, 0)
+  const ask = `Say --csv-skip 0 when the first row of the file holds the names, --csv-skip ${at} and --csv-header NAME,NAME,… when row ${at + 1} is a record.`
+  return new FileFault('DIALECT_UNCLEAR', `Row ${at + 1} is the first with more than one field filled, and may be a header or a record: ${why}. ${ask}`, 0)
+}
+
+/** @throws FileFault */
+function mustBeUntyped(at: number, names: readonly Cell[]): void {
   const typed = names.find(({ flag }) => isTyped(flag))
-  if (typed !== undefined) throw doubt(`it holds the value ${typed.text}`)
-  if (names.every((cell) => cell.text === '')) throw doubt('it is empty')
+  if (typed !== undefined) throw doubt(at, `it holds the value ${typed.text}`)
+}
+
+/** @param at index of the row @param delimiter if it was found @throws FileFault when the row may be a record */
+function mustBeNames(at: number, names: readonly Cell[], below: readonly Cell[][], delimiter: string | null): void {
+  mustBeUntyped(at, names)
+  if (names.every((cell) => cell.text === '')) throw doubt(at, 'it is empty')
   if (delimiter !== null && names.length > 2 && names.length % 2 === 1 && names.every(({ text }, i) => (text === '') === (i % 2 === 1))) {
     throw new FileFault('DIALECT_UNCLEAR', `Every second name is empty: the delimiter seems to be two characters. Say it with --csv-delimiter '${delimiter}${delimiter}' or '${delimiter}'.`, 0)
   }
   const long = names.find(({ text }) => text.length > LONGEST_NAME)
-  if (long !== undefined) throw doubt(`one of its fields is longer than ${LONGEST_NAME} characters`)
+  if (long !== undefined) throw doubt(at, `one of its fields is longer than ${LONGEST_NAME} characters`)
   // What stands in a column again and again is a value of it. A row that repeats all names is another matter.
   const rows = below.filter((row) => row.length === names.length && !row.every(({ text }, i) => text.replace(/^\ufeff/, '') === names[i]?.text))
   const again = names.find(({ text }, i) => text !== '' && rows.some((row) => row[i]?.text === text))
-  if (again !== undefined) throw doubt(`its value ${JSON.stringify(again.text)} occurs in that column again`)
+  if (again !== undefined) throw doubt(at, `its value ${JSON.stringify(again.text)} occurs in that column again`)
 }
 
 /** @throws FileFault when the names seem to go on in the next row */
