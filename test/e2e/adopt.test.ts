@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, describe, test } from 'node:test'
 import { load, openBrowser } from '../../src/index.ts'
 import { checkup } from '../../src/service/doctor.ts'
@@ -47,3 +48,19 @@ for (const scheme of ['delta', 'sqlite'] as const) {
     })
   })
 }
+
+test('a SQLite table that others made is loaded, with all that it asks, and goes on without --adopt', async () => {
+  const folder = join(root, 'theirs')
+  mkdirSync(join(folder, 'in'), { recursive: true })
+  const file = join(folder, 'shop.db')
+  const db = new DatabaseSync(file)
+  db.exec(`CREATE TABLE orders (id INTEGER PRIMARY KEY, sku TEXT NOT NULL, qty INT CHECK (qty > 0), note TEXT DEFAULT 'none'); INSERT INTO orders (id, sku, qty) VALUES (7, 'a', 1)`)
+  const go = (more: object = {}): ReturnType<typeof load> => load({ paths: [join(folder, 'in')], into: 'orders', to: `sqlite:${file}`, dataDir: join(folder, 'data'), jobs: 1, ...more })
+  writeFileSync(join(folder, 'in', '1.ndjson'), '{"id":7,"sku":"a","qty":2}\n{"id":3,"sku":"b","qty":1}\n{"id":4,"sku":"c","qty":0}\n{"id":5,"qty":1}\n')
+  await assert.rejects(go({ key: 'id' }), { code: 'TABLE_FOREIGN' })
+  const first = await go({ key: 'id', mode: 'upsert', adopt: true })
+  assert.deepEqual([first.exit, first.balance.inserted, first.balance.updated, first.reasons], [3, 1, 1, { ROW_REFUSED: 2 }], JSON.stringify(first.errors))
+  writeFileSync(join(folder, 'in', '2.ndjson'), '{"id":3,"sku":"b","qty":9}\n')
+  assert.deepEqual([(await go()).balance.updated, db.prepare('SELECT id, qty, note FROM orders ORDER BY id').all().map((row) => Object.values(row))], [1, [[3, 9, 'none'], [7, 2, 'none']]])
+  db.close()
+})

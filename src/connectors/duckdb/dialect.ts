@@ -65,14 +65,23 @@ const SCALARS: Readonly<Record<string, ColumnType>> = {
 
 function typeOf(stored: string): ColumnType | null {
   const [, precision, scale] = /^DECIMAL\((\d+),(\d+)\)$/.exec(stored) ?? []
+  if (isText(stored)) return 'string'
   return precision === undefined || scale === undefined ? (SCALARS[stored] ?? null) : `decimal(${Number(precision)},${Number(scale)})`
+}
+
+/** Types of tables of others that are written and read as texts. */
+function isText(stored: string): boolean {
+  return stored === 'UUID' || stored.startsWith('ENUM(')
 }
 
 const RANGES: Readonly<Record<string, string>> = { TINYINT: '127', SMALLINT: '32767', INTEGER: '2147483647' }
 
-function checks(type: ColumnType, { name, type: stored, notNull, filled }: StoredColumn): Check[] {
+function checks(type: ColumnType, { name, type: stored, notNull, filled }: StoredColumn, isKey: boolean): Check[] {
   const found: Check[] = []
   if (notNull === true) found.push({ column: name, when: (value) => `${value} IS NULL`, why: `${name} must not be null${filled === true ? ', and a record without it has null' : ''}.` })
+  if (isText(stored)) found.push({ column: name, when: (value) => `${value} IS NOT NULL AND TRY_CAST(${value} AS ${stored}) IS NULL`, why: `${name} is ${stored}, and this is no value of it.` })
+  // Keys were compared as texts when the batch was staged.
+  if (stored === 'UUID' && isKey) found.push({ column: name, when: (value) => `${value} <> CAST(TRY_CAST(${value} AS UUID) AS VARCHAR)`, why: `${name} is UUID and part of the key: it must be 8-4-4-4-12 digits in lower case.` })
   const range = RANGES[stored]
   if (type === 'int64' && range !== undefined) found.push({ column: name, when: (value) => `${value} NOT BETWEEN -${range} - 1 AND ${range}`, why: `${name} is ${stored}, and the number is beyond it.` })
   return found
@@ -83,7 +92,8 @@ function value(answer: SqlValue | undefined, _: ColumnType): Value {
 }
 
 /** Lists and structs hold nothing that is equal and yet different but a NaN, which is equal to itself here. */
-function content(type: ColumnType, expression: string): string {
+function content(type: ColumnType, expression: string, stored?: StoredColumn): string {
+  if (stored?.type === 'UUID') return `TRY_CAST(${expression} AS UUID)`
   return type === 'json' ? `CAST(${expression} AS VARCHAR)` : expression
 }
 
@@ -112,11 +122,16 @@ export const duckdb: Dialect = {
   beside: sqlType,
   checks,
   holds: (stored, type) => holds(stored, type) || typeOf(stored) === type,
-  shown: (type, expression) => (type === 'json' ? `CAST(${expression} AS VARCHAR)` : valueSql({ name: '', type }, expression)),
+  shown: (type, expression) => (type === 'json' || type === 'string' ? `CAST(${expression} AS VARCHAR)` : valueSql({ name: '', type }, expression)),
   value,
   // Text compares by its UTF-8 bytes.
   ordered: (_, expression) => expression,
   content,
+  foreign: {
+    read: ({ type }, expression) => (isText(type) ? `CAST(${expression} AS VARCHAR)` : expression),
+    write: ({ type }, expression) => (isText(type) ? `CAST(${expression} AS ${type})` : expression),
+    met: ({ type }, column, value) => (type === 'UUID' ? [column, `TRY_CAST(${value} AS UUID)`] : isText(type) ? [`CAST(${column} AS VARCHAR)`, value] : [column, value]),
+  },
   json: (type, expression) => (type === 'json' ? `CAST(${expression} AS VARCHAR)` : jsonTextSql(type, expression)),
   rowId,
   checkOrder(_, schema) {

@@ -126,6 +126,19 @@ test('a rule that cannot be asked beforehand, one of a column that is not loaded
   assert.deepEqual(await ask('SELECT id, v FROM {t} ORDER BY id'), ['1 7', '5 5'])
 })
 
+test('uuid and enum columns are loaded, updated and read as texts, and what they do not take is put aside', async () => {
+  const id = (n: number): string => `00000000-0000-4000-8000-00000000000${n}`
+  const { scene, ask } = await adopted({ key: 'id', mode: 'upsert' }, `CREATE TYPE mood AS ENUM ('sad', 'so, so')`, 'CREATE TABLE {t} (id UUID PRIMARY KEY, mood mood, other UUID UNIQUE)', `INSERT INTO {t} VALUES ('${id(1)}', 'sad', '${id(9)}'), ('${id(2)}', 'sad', NULL)`)
+  const receipt = await scene.load([{ seq: 1, records: [
+    { id: id(1), mood: 'sad', other: id(9).toUpperCase() }, { id: id(2), mood: 'so, so', other: id(8) }, { id: id(3), mood: 'glad' }, { id: 'A0000000-0000-4000-8000-000000000007' }, { id: 'none' }, { id: id(4), other: 'none' }, { id: id(5), other: id(9) },
+  ] }], { ...FENCE, apply: { delta: { table: `${scene.definition.table}_new`, run: 'r' } } })
+  counted(receipt, { 1: { updated: 1, duplicate: 1, quarantined: 5 } })
+  counted(await scene.load([{ seq: 2, records: [{ id: id(2), mood: 'sad' }, { id: id(6), mood: 'so, so' }] }], { fence: 20 }), { 2: { updated: 1, inserted: 1 } })
+  assert.deepEqual((await scene.rows()).map((row) => row.slice(0, 3)).toSorted((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1)), [[id(1), 'sad', id(9)], [id(2), 'sad', null], [id(6), 'so, so', null]])
+  assert.deepEqual(await ask('SELECT id, mood, other FROM {t}_new'), [`${id(2)} so, so ${id(8)}`])
+  assert.deepEqual(await scene.table.verify(), [])
+})
+
 test('a row among many that only shows when it is written, of the first load and of a later one', async () => {
   const { scene } = await adopted({ mode: 'append', columns: 'v:string' }, 'CREATE TABLE {t} (v VARCHAR, n INTEGER AS (CAST(v AS INTEGER)))')
   const many = (...bad: number[]): object[] => Array.from({ length: 1000 }, (_, n) => ({ v: bad.includes(n) ? 'x' : String(n) }))
