@@ -16,6 +16,7 @@ import type { Rule } from '../../database/rules.ts'
 import { first } from '../../database/session.ts'
 import type { DatabaseSession, SqlRow } from '../../database/session.ts'
 import { quoteName } from '../../sql/quote.ts'
+import { saidBy } from './session.ts'
 
 type Affinity = 'INTEGER' | 'TEXT' | 'NONE' | 'BLOB' | 'REAL' | 'NUMERIC'
 
@@ -150,7 +151,7 @@ async function rulesOf(session: DatabaseSession, table: string, columns: readonl
     const parts = told.filter((row) => row['id'] === id)
     const parent = String(parts[0]?.['parent'])
     const there = await session.all(`SELECT name, pk FROM pragma_table_xinfo($1, 'main')`, [parent])
-    // Without a table to refer to SQLite takes no row at all, and says so.
+    // Then the table takes no row at all, see `checkStanding`.
     if (there.length === 0) continue
     const primary = there.filter(({ pk }) => Number(pk) > 0).toSorted((a, b) => Number(a['pk']) - Number(b['pk'])).map((row) => String(row['name']))
     const of = parts.map((row, at) => (row['other'] === null ? primary[at] : String(row['other'])))
@@ -161,8 +162,19 @@ async function rulesOf(session: DatabaseSession, table: string, columns: readonl
   return rules
 }
 
-/** @throws SluiceError DEFINITION_INVALID when a value that stands there is none of its column's type */
+/** @throws SluiceError DEFINITION_INVALID when a value that stands there is none of its column's type, or when the table takes no row at all */
 export async function checkStanding(session: DatabaseSession, table: string, name: string, schema: readonly { name: string; type: ColumnType }[]): Promise<void> {
+  const columns = schema.map((column) => quoteName(column.name))
+  for (const statement of [`INSERT INTO ${name} (${columns.join(', ')}) VALUES (${columns.map(() => 'NULL').join(', ')})`, `UPDATE ${name} SET ${columns.map((column) => `${column} = ${column}`).join(', ')}`]) {
+    try {
+      // What it refers to, and what its triggers name, SQLite looks for as it reads the statement.
+      await session.all(`EXPLAIN ${statement}`)
+    } catch (thrown) {
+      const said = saidBy(thrown)?.message
+      if (said === undefined) throw thrown
+      throw new SluiceError('DEFINITION_INVALID', `${table} takes no row: ${said}.`, { cause: thrown, hint: 'Make what its foreign keys and triggers name, or take them away.' })
+    }
+  }
   const conditions = schema.map((column) => odd(column.type, quoteName(column.name)))
   const seen = await first(session, `SELECT ${conditions.map((condition, at) => `max(${condition}) AS c${at}`).join(', ')} FROM ${name}`)
   const at = schema.findIndex((_, i) => seen?.[`c${i}`] === 1n)
