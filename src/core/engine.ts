@@ -29,6 +29,22 @@ export interface Part {
   rows: number
   /** Of a records part, if known: its first and last place. */
   places?: { lowest: bigint; highest: bigint }
+  /** Of a records part whose keys were hashed while it was written: where they lie, by row group. */
+  keys?: readonly KeyGroup[]
+}
+
+/** Byte ranges of values in a part, as Parquet's PLAIN; every row has one in each. */
+export interface KeyGroup {
+  rows: number
+  /** 64 bits, equal for equal keys; no column of the file. */
+  hash: Run
+  place: Run
+  /** In the order of the definition. */
+  key: readonly Run[]
+}
+export interface Run {
+  at: number
+  bytes: number
 }
 
 /** Column of records parts beside the schema's: byte offset of the record in its arrival. */

@@ -162,6 +162,11 @@ export function candidatesSql(staged: Omit<Lying, 'losers'>, suspects: readonly 
   return `CREATE OR REPLACE TEMP TABLE ${CANDIDATE} AS SELECT b.* FROM (${recordsSql(staged, names)}) AS b SEMI JOIN (${met}) AS m ON ${hashSql(staged.schema, key, 'b.')} = m.${SUSPECT_COLUMN}`
 }
 
+/** Fills CANDIDATE from a slice of parts that have the candidates alone, by other bits than those that `separateSql` cuts by. */
+export function pickedSql(schema: Schema, picked: readonly Part[], key: readonly string[], slice: Slice): string {
+  return `CREATE OR REPLACE TEMP TABLE ${CANDIDATE} AS SELECT * FROM (${recordsSql({ schema, records: picked, excluded: [] }, key)})${sliced(hashSql(schema, key), slice)}`
+}
+
 /** Asks for `n` candidates and for `bytes`, the average size of what is grouped of one. */
 export function sizeSql(schema: Schema, key: readonly string[], keep: Keep): string {
   const sizes = deciding(schema, key, keep).map(({ name, type }) => (isString(type) ? `coalesce(avg(strlen(${quoteName(name)})), 0)` : '8'))

@@ -1,7 +1,8 @@
 /**
  * Separates the losers of a batch from its winners, out of core, and counts what lies in the parts.
  *
- * First the hashes of the keys are looked at (`suspects.ts`); records whose hash is none of several are done with. The few
+ * First the hashes of the keys are looked at; records whose hash is none of several are done with. Hashes lie in the parts
+ * (`candidates.ts`); where a rule looks at a value, or a key has a boolean, DuckDB finds them (`suspects.ts`). The few
  * others are decided exactly, by their keys, in slices that fit into memory (DuckDB's own spilling gives up on many groups of
  * text).
  * What is written of a loser is its place: the row stays where it lies.
@@ -13,12 +14,13 @@ import { SluiceError } from '../../core/errors.ts'
 import { tampering } from '../../core/failpoint.ts'
 import type { Tampering } from '../../core/failpoint.ts'
 import { findColumn } from '../../core/schema.ts'
-import { LOST, LOST_TABLE, REPEATED, candidatesSql, filesSql, forgetSql, hashesSql, lostSql, placesSql, recordsSql, separateSql, sizeSql, valueSql } from '../../resolve/duckdb-batch.ts'
+import { LOST, LOST_TABLE, REPEATED, candidatesSql, filesSql, forgetSql, hashesSql, lostSql, pickedSql, placesSql, recordsSql, separateSql, sizeSql, valueSql } from '../../resolve/duckdb-batch.ts'
 import type { Lying } from '../../resolve/duckdb-batch.ts'
 import { quoteName } from '../../sql/quote.ts'
 import type { Connection } from './database.ts'
 import { prefixOf } from './protocol.ts'
 import type { PlainJob } from './protocol.ts'
+import { candidatesOf, keysLying } from './candidates.ts'
 import { suspectsOf } from './suspects.ts'
 
 type Records = Omit<Lying, 'losers'>
@@ -55,12 +57,14 @@ const SLICE_SHARE = 2
 
 /** Fills LOST, slice by slice so that each fits into memory. @returns how many losers the groups imply */
 async function findLosers(connection: Connection, staged: Records, key: readonly string[], keep: Keep, name: string): Promise<number> {
-  const suspects = await suspectsOf(connection, hashesSql(staged, key), rowsOf(staged.records), (n) => `${name}-${n}.parquet`)
+  const path = (n: number): string => `${name}-${n}.parquet`
+  const lying = 'column' in keep ? null : keysLying(staged.schema, key, staged.records)
+  const suspects = lying === null ? await suspectsOf(connection, hashesSql(staged, key), rowsOf(staged.records), path) : await candidatesOf(staged.records, lying, staged.excluded, connection.memory, path)
   await connection.exec(LOST_TABLE)
   const of = suspects.length === 0 ? 0 : slices(connection, rowsOf(suspects) * SUSPECT_BYTES)
   let found = 0
   for (let at = 0; at < of; at++) {
-    await connection.exec(candidatesSql(staged, suspects, key, keep, { at, of }))
+    await connection.exec(lying === null ? candidatesSql(staged, suspects, key, keep, { at, of }) : pickedSql(staged.schema, suspects, key, { at, of }))
     const size = (await connection.rows(sizeSql(staged.schema, key, keep)))[0]
     const candidates = Number(size?.['n'] ?? 0)
     const cuts = candidates === 0 ? 0 : slices(connection, candidates * (Number(size?.['bytes'] ?? 0) + GROUP_BYTES))

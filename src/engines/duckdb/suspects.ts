@@ -1,5 +1,5 @@
 /**
- * Which hashes of keys may occur more than once: each sets two bits of a word, and one that finds both set is a suspect.
+ * Which hashes of keys may occur more than once, where the parts do not have them (see `candidates.ts`): each sets two bits of a word, and one that finds both set is a suspect.
  *
  * A key of several records is always one: its second record meets the bits of its first. What shares them by chance is one
  * too, and is cleared later, by its key. One pass over the hashes, and memory that is bounded whatever the batch.

@@ -27,6 +27,13 @@ export function physicalOf(type: ColumnType): number {
   return node.kind === 'list' || node.kind === 'struct' ? PHYSICAL.string : PHYSICAL[node.kind]
 }
 
+const WIDTHS: Readonly<Record<number, number>> = { 0: 1, 1: 4, 2: 8, 5: 8, [FIXED_LEN_BYTE_ARRAY]: WIDE_BYTES }
+
+/** Bytes of a value in a buffer; null: a text, of which 4 bytes tell the length. */
+export function widthOf(type: ColumnType): number | null {
+  return WIDTHS[physicalOf(type)] ?? null
+}
+
 /** Where a column stood: rows never straddle it when they are flushed. */
 export interface ColumnMark {
   bytes: number
@@ -102,6 +109,13 @@ export class ColumnBuffer {
     this.levels.fill(1, row, row + rows)
     this.values += rows
     this.data.run(data)
+  }
+  /** Values of 64 bits for the first `rows` rows, which are the only ones; to be filled. */
+  words(rows: number): Int32Array {
+    this.data.need(rows * 8)
+    this.data.length = rows * 8
+    this.values = rows
+    return new Int32Array(this.data.view.buffer, 0, rows * 2)
   }
   /** Takes back the value of the last row, if it has one. */
   undo(row: number): void {

@@ -4,6 +4,7 @@
  * The schema is told at the end: a row group that lacks one of its columns gets a page of nulls for it, and columns that
  * the schema leaves out are merely not mentioned. So columns may appear late, and all parts of an attempt agree.
  */
+import type { Run } from '../../core/engine.ts'
 import type { Column, ColumnType } from '../../core/schema.ts'
 import { isNested, isString, nodeOf } from '../../core/types.ts'
 import { openAppendFile } from '../../storage/appendFile.ts'
@@ -21,6 +22,8 @@ const MAGIC = Buffer.from('PAR1')
 interface Chunk {
   offset: number
   bytes: number
+  /** Bytes of the values alone, which are the last ones. */
+  values: number
 }
 interface Group {
   rows: number
@@ -56,13 +59,23 @@ export class ParquetFile {
       const [head, values] = page(buffer, begin, end, from, to)
       // The values are written from where they lie: a copy of them cost a third of the time of writing.
       runs.push(head, values)
-      group.chunks.set(buffer.name, { offset, bytes: head.length + values.length })
+      group.chunks.set(buffer.name, { offset, bytes: head.length + values.length, values: values.length })
       offset += head.length + values.length
     }
     if (behind === null) this.file.append(...runs)
     else this.file.appendBehind(behind, ...runs)
     this.groups.push(group)
     this.rows += group.rows
+  }
+  /** Where the values of these columns lie, by row group. */
+  lying(names: readonly string[]): { rows: number; runs: Run[] }[] {
+    return this.groups.map(({ rows, chunks }) => ({
+      rows,
+      runs: names.map((name) => {
+        const { offset, bytes, values } = chunks.get(name) as Chunk
+        return { at: offset + bytes - values, bytes: values }
+      }),
+    }))
   }
   mark(): { size: number; groups: number; rows: number } {
     return { size: this.file.size, groups: this.groups.length, rows: this.rows }
@@ -88,7 +101,7 @@ export class ParquetFile {
         if (group.chunks.has(column.name)) continue
         const offset = out.length
         nullPage(group.rows, out)
-        group.chunks.set(column.name, { offset: start + offset, bytes: out.length - offset })
+        group.chunks.set(column.name, { offset: start + offset, bytes: out.length - offset, values: 0 })
       }
     }
     const footer = this.footer(schema)

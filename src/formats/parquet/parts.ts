@@ -4,13 +4,18 @@
  * Rows before the savepoint and rows after it never share a row group, so going back is cutting files.
  */
 import { PART_ROWS } from '../../core/engine.ts'
-import type { Part } from '../../core/engine.ts'
+import type { KeyGroup, Part, Run } from '../../core/engine.ts'
+import { PLACE_COLUMN } from '../../core/place.ts'
+import { fold } from '../../core/schema.ts'
 import type { Column, ColumnType } from '../../core/schema.ts'
 import type { WriteBehind } from '../../storage/behind.ts'
 import { ColumnBuffer } from './column.ts'
 import type { ColumnMark } from './column.ts'
 import { ParquetFile } from './file.ts'
+import { hashRows } from './hash.ts'
 
+/** No column can have this name. */
+const HASH = '_sluice_hash'
 const GROUP_ROWS = 65_536
 const GROUP_BYTES = 8 << 20
 
@@ -37,6 +42,8 @@ export class Parts {
   /** Writes row groups from a thread; null: they are written here. Whoever takes it away lets them settle first. */
   behind: WriteBehind | null = null
   private weight = 0
+  /** Filled when a row group is, from columns with these folded names; written, and no column of the files. */
+  private hash: { column: ColumnBuffer; of: readonly string[] } | null = null
   private readonly groupRows: number
   private readonly partRows: number
 
@@ -50,6 +57,10 @@ export class Parts {
     const column = new ColumnBuffer(name, type)
     this.columns.push(column)
     return column
+  }
+  /** Hashes are written of the values of these columns and of `place`, which every row has. */
+  hashKeys(key: readonly string[]): void {
+    this.hash = { column: this.add(HASH, 'int64'), of: key.map(fold) }
   }
   /** Takes back the values of the row being filled. */
   undoRow(): void {
@@ -85,9 +96,11 @@ export class Parts {
     this.row = point.row
     this.weight = this.columns.reduce((sum, column) => sum + column.data.length + this.row, 0)
   }
-  private flush(): void {
+  /** Writes the rows that wait as a row group. */
+  flush(): void {
     const point = this.point
     const none = { bytes: 0, values: 0 }
+    this.fillHash()
     if (point !== null && point.row > 0) {
       this.write(point.columns, 0, point.row)
       this.writeFrom(point.columns, point.row)
@@ -100,6 +113,20 @@ export class Parts {
     for (const column of this.columns) column.clear()
     this.row = 0
     this.weight = 0
+  }
+  private keyed(of: readonly string[]): ColumnBuffer[] {
+    return of.map((name) => {
+      const column = this.columns.find((one) => fold(one.name) === name)
+      if (column === undefined || column.values !== this.row) throw new Error(`a row without ${name} has no key`)
+      return column
+    })
+  }
+  private fillHash(): void {
+    if (this.hash === null) return
+    const { column, of } = this.hash
+    hashRows(this.keyed(of), this.row, column.words(this.row))
+    const at = this.columns.indexOf(column)
+    if (this.point !== null) this.point.columns[at] = { bytes: this.point.row * 8, values: this.point.row }
   }
   /** The rows before the savepoint, as a group of their own; then the savepoint stands behind them. */
   private write(ends: readonly ColumnMark[], from: number, to: number): void {
@@ -129,7 +156,12 @@ export class Parts {
     this.point = null
     if (this.row > 0) this.flush()
     for (const file of this.files) file.finish(schema)
-    return this.files.map((file) => ({ uri: file.path, rows: file.rows }))
+    return this.files.map((file) => ({ uri: file.path, rows: file.rows, ...this.lying(file, schema) }))
+  }
+  private lying(file: ParquetFile, schema: readonly Column[]): Pick<Part, 'keys'> {
+    if (this.hash === null) return {}
+    const names = this.hash.of.map((key) => schema.find(({ name }) => fold(name) === key)?.name ?? key)
+    return { keys: file.lying([HASH, PLACE_COLUMN, ...names]).map(({ rows, runs: [hash, place, ...key] }): KeyGroup => ({ rows, hash: hash as Run, place: place as Run, key })) }
   }
   /** What is under way is written. @throws SluiceError DISK_FULL and its like */
   settle(): void {

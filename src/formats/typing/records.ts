@@ -68,6 +68,7 @@ export class Records {
     this.expecting = new Alike(this.columns, this.keys)
     this.place = parts.add(PLACE_COLUMN, 'int64')
     this.offset = parts.add(OFFSET_COLUMN, 'int64')
+    if (definition.keep !== null && !('column' in definition.keep)) parts.hashKeys(definition.key)
     const fixed = [...(pinned ?? []), ...(definition.columns ?? []).filter((column) => !pinned?.some((known) => fold(known.name) === fold(column.name)))]
     for (const column of fixed) {
       const slot = this.columns.add(column.name, column.original ?? null, 'fixed')
