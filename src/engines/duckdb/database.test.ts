@@ -1,7 +1,10 @@
 /** What DuckDB says becomes a code: a full disk by its own words, never by a value or a name of a user. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
-import { databaseError, isOver } from './database.ts'
+import { Database, databaseError, isOver } from './database.ts'
 
 const told = (message: string): string => databaseError(new Error(message), 'SELECT 1').code
 
@@ -31,4 +34,18 @@ test('a database that DuckDB gave up is told from an error of one statement', ()
   assert.equal(over('IO Error: Database "f" has been invalidated because checkpointing failed. Detach and reattach it before using it again.'), true)
   assert.equal(over('IO Error: Could not write file "/data/x": No space left on device'), false)
   assert.equal(over(`Conversion Error: Could not convert string 'FATAL Error: ' to INT32`), false)
+})
+
+test('wide rows are written in small groups from the first attempt on, narrow ones in large groups', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-groups-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const database = await Database.open({ threads: 1, memory: 500_000_000, temp: join(folder, 'temp') })
+  const connection = await database.connect()
+  const largest = async (columns: number): Promise<unknown> => {
+    const uri = join(folder, `${columns}.parquet`)
+    await connection.copy('test.make', `SELECT ${Array.from({ length: columns }, (_, n) => `i AS column_${n}`).join(', ')} FROM range(12000) t(i)`, uri)
+    return (await connection.rows(`SELECT max(row_group_num_rows)::INTEGER AS n FROM parquet_metadata('${uri}')`))[0]?.['n']
+  }
+  assert.deepEqual([await largest(3), await largest(1000)], [12_000n, 2_048n])
+  await connection.close()
 })
