@@ -43,8 +43,8 @@ export interface EngineSettings {
 /** `jobs`: stages that can run at once; `notice`: said once; `warm` starts a process ahead of its first use. */
 export type OpenedEngine = Engine & Converter & Inspector & { jobs: number; notice: string | null; warm(): void }
 
-/** Starts a process of an engine before it is opened; answers what ends that process if no engine took it. */
-export const EARLY: Readonly<Record<string, (memory: number) => Promise<() => void>>> = {
+/** Starts a process of an engine before it is opened. */
+export const EARLY: Readonly<Record<string, (memory: number) => Promise<void>>> = {
   duckdb: async (memory) => (await import('./engines/duckdb/ready.ts')).startEarly(memory),
 }
 

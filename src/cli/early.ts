@@ -10,12 +10,11 @@ import { EARLY } from '../registry.ts'
 const COMMANDS = new Set(['load'])
 const OTHER = /^(--memory|--jobs|--help|-h)(=|$)/
 
-/** @returns ends what was started and is not used */
-export async function startEngineEarly(args: readonly string[], env: NodeJS.ProcessEnv): Promise<() => void> {
+/** What is started and not used ends with the command. */
+export async function startEngineEarly(args: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const [command = '', ...rest] = args
-  if (!COMMANDS.has(command) || rest.some((word) => OTHER.test(word)) || set(env['SLUICE_MEMORY']) || set(env['SLUICE_JOBS'])) return () => {}
-  const start = EARLY['duckdb']
-  return start === undefined ? () => {} : start(parseSize('--memory', DEFAULT_MEMORY))
+  if (!COMMANDS.has(command) || rest.some((word) => OTHER.test(word)) || set(env['SLUICE_MEMORY']) || set(env['SLUICE_JOBS'])) return
+  await EARLY['duckdb']?.(parseSize('--memory', DEFAULT_MEMORY))
 }
 
 function set(value: string | undefined): boolean {

@@ -16,7 +16,7 @@ export async function main(args: readonly string[]): Promise<void> {
     return
   }
   const { startEngineEarly } = await import('./early.ts')
-  const endEarly = await startEngineEarly(args, process.env)
+  await startEngineEarly(args, process.env)
   try {
     const { runCommand } = await import('./run.ts')
     process.exitCode = await runCommand(args, version())
@@ -24,8 +24,6 @@ export async function main(args: readonly string[]): Promise<void> {
     // Only a fault in the command line itself comes here: commands answer for their own errors.
     process.stderr.write(`error[INTERNAL]: ${asSluiceError(thrown).message}\n`)
     process.exitCode = 1
-  } finally {
-    endEarly()
   }
 }
 

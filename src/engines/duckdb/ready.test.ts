@@ -6,7 +6,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { startEarly, takeReady } from './ready.ts'
+import { dismissReady, startEarly, takeReady } from './ready.ts'
 import type { Session } from '../../core/engine.ts'
 import { openDuckdbEngine } from './engine.ts'
 import { divide } from './share.ts'
@@ -16,14 +16,14 @@ const folder = mkdtempSync(join(tmpdir(), 'sluice-ready-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 /** Nothing is left over from one test to the next. */
 afterEach(async () => {
-  startEarly(1e9)()
+  dismissReady()
   while (childrenOf(process.pid).length > 0) await setTimeout(5)
 })
 const childrenOf = (pid: number): string[] => readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter((child) => child !== '')
 const share = (memory: number): Share => divide(memory, availableParallelism())
 
 test('it serves the first engine that opens with its settings, and spills where that engine says', async () => {
-  const end = startEarly(1e9)
+  startEarly(1e9)
   const engine = openDuckdbEngine({ memory: 1e9, spool: folder })
   try {
     const session = await engine.session()
@@ -32,7 +32,7 @@ test('it serves the first engine that opens with its settings, and spills where 
     assert.equal(row?.['threads'], BigInt(share(1e9).threads))
     assert.ok(takeReady(share(1e9)).worker === null, 'it is taken once')
     // It belongs to the engine now.
-    end()
+    dismissReady()
     assert.equal((await session.rows('SELECT 1 AS one'))[0]?.['one'], 1n)
     await session.close()
   } finally {
@@ -41,15 +41,16 @@ test('it serves the first engine that opens with its settings, and spills where 
 })
 
 test('who wants another memory does not get it, and it ends when it is not wanted', async () => {
-  const end = startEarly(1e9)
+  startEarly(1e9)
   assert.ok(takeReady(share(600e6)).worker === null)
   const taken = takeReady(share(1e9)).worker
   assert.ok(taken?.alive === true)
   taken.dismiss()
   await taken.ended
-  end()
+  dismissReady()
 
-  startEarly(1e9)()
+  startEarly(1e9)
+  dismissReady()
   assert.ok(takeReady(share(1e9)).worker === null)
 })
 
@@ -117,7 +118,7 @@ test('one with an open session is not left over', async () => {
 
 test('one that died is not given to anybody', async () => {
   const others = childrenOf(process.pid)
-  const end = startEarly(1e9)
+  startEarly(1e9)
   const pid = childrenOf(process.pid).find((child) => !others.includes(child))
   process.kill(Number(pid), 'SIGKILL')
   for (let turn = 0; turn < 200 && childrenOf(process.pid).includes(String(pid)); turn++) await setTimeout(50)
@@ -126,25 +127,30 @@ test('one that died is not given to anybody', async () => {
   const taken = takeReady(share(1e9)).worker
   taken?.dismiss()
   assert.ok(taken === null)
-  end()
+  dismissReady()
 })
 
-test('a process ends although it holds an early one, which ends with it', async () => {
-  const program = `import { startEarly } from ${JSON.stringify(join(import.meta.dirname, 'ready.ts'))}
-    import { readFileSync } from 'node:fs'
-    startEarly(1e9)
-    console.log(readFileSync('/proc/' + process.pid + '/task/' + process.pid + '/children', 'latin1').trim())`
-  const said = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', timeout: 60_000 })
-  assert.equal(said.status, 0, said.stderr)
-  const child = said.stdout.trim()
-  assert.match(child, /^\d+$/)
-  const ended = (): boolean => {
-    try {
-      return / [ZX] /.test(readFileSync(`/proc/${child}/stat`, 'latin1'))
-    } catch {
-      return true
-    }
+for (const [how, end, turns] of [['ends', '', 0], ['is ended', 'process.exit(0)', 200]] as const) {
+  test(`a process that holds a ready one ${how}, and the ready one with it`, async () => {
+    const program = `import { startEarly } from ${JSON.stringify(join(import.meta.dirname, 'ready.ts'))}
+      import { readFileSync } from 'node:fs'
+      startEarly(1e9)
+      console.log(readFileSync('/proc/' + process.pid + '/task/' + process.pid + '/children', 'latin1').trim())
+      ${end}`
+    const said = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', timeout: 60_000 })
+    assert.equal(said.status, 0, said.stderr)
+    const child = said.stdout.trim()
+    assert.match(child, /^\d+$/)
+    // At its natural end a process waits until the other one is gone: nothing of a command outlives it.
+    for (let turn = 0; turn < turns && !gone(child); turn++) await setTimeout(50)
+    assert.ok(gone(child), `the process ${child} outlived its parent`)
+  })
+}
+
+function gone(pid: string): boolean {
+  try {
+    return / [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
+  } catch {
+    return true
   }
-  for (let turn = 0; turn < 200 && !ended(); turn++) await setTimeout(50)
-  assert.ok(ended(), `the process ${child} outlived its parent`)
-})
+}

@@ -27,11 +27,18 @@ function worldNow(): string {
   return JSON.stringify([process.cwd(), process.env])
 }
 
-/** @returns ends those that nobody has: a command that is done needs them no more. Until then it holds nothing up */
-export function startEarly(memory: number): () => void {
+/** Until somebody takes it, it holds nothing up, and it ends with the program. */
+export function startEarly(memory: number): void {
   const share = divide(memory, availableParallelism())
   lay({ worker: new Worker(share), share, world: worldNow(), idle: null })
-  return () => ready.forEach(drop)
+}
+
+/** A program that is done ends them, and waits until they are gone. */
+export function dismissReady(): void {
+  for (const one of ready) {
+    one.worker.hold(true)
+    drop(one)
+  }
 }
 
 /** A process of a pool that is closed; it must be idle and have spilled nothing. It holds the program up no more. */
@@ -53,6 +60,7 @@ export function takeReady(share: Share): { worker: Worker | null; world: string 
 }
 
 function lay(one: Ready): void {
+  if (!process.listeners('beforeExit').includes(dismissReady)) process.on('beforeExit', dismissReady)
   one.worker.hold(false)
   ready.push(one)
   for (const other of ready.slice(0, -MOST)) drop(other)
