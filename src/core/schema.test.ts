@@ -33,6 +33,11 @@ test('new columns come at the end, known ones keep their spelling and place', ()
   assert.equal(describeSchema(mergeSchema([], pinned)), describeSchema(pinned))
 })
 
+test('a wide table is told by its first columns and how many it has', () => {
+  const wide = Array.from({ length: 998 }, (_, n): Schema[number] => ({ name: `c${n}`, type: 'int64' }))
+  assert.match(describeSchema(wide), /^c0:int64, .*c39:int64, … 998 columns in all$/)
+})
+
 test('a staged schema fits when no known column has another type', () => {
   assert.ok(fits([{ name: 'ID', type: 'int64' }, { name: 'new', type: 'double' }], pinned))
   assert.ok(fits([], pinned))

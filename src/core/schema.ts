@@ -88,6 +88,11 @@ export function fits(staged: Schema, pinned: Schema): boolean {
   })
 }
 
+/** Of more a message says how many there are. */
+const SHOWN_COLUMNS = 40
+
+/** `name:type, …`, for people. */
 export function describeSchema(schema: Schema): string {
-  return schema.map((column) => `${column.name}:${column.type}`).join(', ')
+  const shown = schema.slice(0, SHOWN_COLUMNS).map((column) => `${column.name}:${column.type}`).join(', ')
+  return schema.length > SHOWN_COLUMNS ? `${shown}, … ${schema.length} columns in all` : shown
 }
