@@ -70,9 +70,13 @@ export function builtForTests(): string {
   const hash = createHash('sha256')
   for (const path of globSync(['bin/*', 'dist/*', 'package.json'], { cwd: making }).toSorted()) hash.update(path).update(readFileSync(join(making, path)))
   const folder = join(BUILT, hash.digest('hex').slice(0, 16))
-  // The folder of the same bytes may be in use: it stays.
-  if (existsSync(folder)) rmSync(making, { recursive: true })
-  else renameSync(making, folder)
+  // The folder of the same bytes may be in use, or have been made a moment ago: it stays.
+  try {
+    renameSync(making, folder)
+  } catch (thrown) {
+    rmSync(making, { recursive: true })
+    if (!existsSync(folder)) throw thrown
+  }
   writeFileSync(join(folder, '.used'), '')
   for (const name of readdirSync(BUILT)) {
     const used = [join(BUILT, name, '.used'), join(BUILT, name)].map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs).find((time) => time !== undefined)

@@ -137,32 +137,30 @@ export class Pool {
     const { worker: found, world } = this.alone ? { worker: null, world: '' } : takeReady(this.share)
     const worker = found ?? new Worker(this.share, this.alone)
     worker.spillTo(temp)
-    this.workers.set(worker, { temp, world, gone: this.bury(worker, temp) })
+    const { promise: gone, resolve } = Promise.withResolvers<void>()
+    worker.onEnd = () => void this.bury(worker, temp).then(resolve)
+    this.workers.set(worker, { temp, world, gone })
     this.looking ??= setInterval(() => this.watch.look(this.workers.keys()), LOOK_MS).unref()
     return worker
   }
 
   /** What DuckDB spilled is of no use to anyone after its process. */
   private async bury(worker: Worker, temp: () => string): Promise<void> {
-    await worker.ended
-    // It was left over for another pool.
-    if (!this.workers.delete(worker)) return
+    this.workers.delete(worker)
     // What cannot be removed is garbage of the spool, not a fault of the run.
     if (worker.used) await localFs.remove('engine.temp', temp()).catch(() => undefined)
     if (!this.closed) this.dispatch()
   }
 
+  /** One process that does nothing is left over for the next pool of the program; the others end. */
   async close(): Promise<void> {
     this.closed = true
     for (const { refuse } of this.queue) refuse(closed())
     this.queue = []
     if (this.looking !== null) clearInterval(this.looking)
-    for (const [worker, { temp, world }] of this.workers) {
-      if (!this.alone && worker.idle && !(worker.used && existsSync(temp()))) {
-        this.workers.delete(worker)
-        keepReady(worker, this.share, world)
-      } else worker.dismiss()
-    }
+    const [kept, member] = [...this.workers].find(([worker, { temp }]) => !this.alone && worker.idle && !(worker.used && existsSync(temp()))) ?? []
+    if (kept !== undefined && keepReady(kept, this.share, member?.world ?? '')) this.workers.delete(kept)
+    for (const worker of this.workers.keys()) worker.dismiss()
     await Promise.all(Array.from(this.workers.values(), ({ gone }) => gone))
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Processes that are ready before anybody asks for them: one that was started early, while the command still reads its
- * settings; and those that a pool left over, for the next one of the same program. Half of a small load is such a start
- * (docs/decisions/cold-start.md). Whoever does not get one starts one; those that nobody takes end by themselves.
+ * A process that is ready before anybody asks for it: started early, while the command still reads its settings, or left over
+ * by a pool, for the next one of the same program. Half of a small load is such a start
+ * (docs/decisions/cold-start.md). Whoever does not get it starts one; what nobody takes ends by itself.
  */
 import { availableParallelism } from 'node:os'
 import { divide } from './share.ts'
@@ -10,8 +10,8 @@ import { Worker } from './worker.ts'
 
 /** A program that loads now and then should not hold 100 MB in between; one that loads all the time comes earlier. */
 const IDLE_MS = 10_000
-/** One for loading and one for looking, which want other shares. */
-const MOST = 2
+/** So often a process is passed on: what libraries leave behind in it goes with it. */
+const MOST_SERVED = 100
 
 interface Ready {
   worker: Worker
@@ -21,7 +21,8 @@ interface Ready {
   idle: NodeJS.Timeout | null
 }
 
-let ready: Ready[] = []
+/** One at most, so that no load runs beside what loads of another share have left. */
+let ready: Ready | null = null
 
 function worldNow(): string {
   return JSON.stringify([process.cwd(), process.env])
@@ -33,47 +34,49 @@ export function startEarly(memory: number): void {
   lay({ worker: new Worker(share), share, world: worldNow(), idle: null })
 }
 
-/** A program that is done ends them, and waits until they are gone. */
-export function dismissReady(): void {
-  for (const one of ready) {
-    one.worker.hold(true)
-    drop(one)
-  }
+/** A process of a pool that is closed; it must be idle and have spilled nothing. @returns false: it has served enough, and the pool ends it */
+export function keepReady(worker: Worker, share: Share, world: string): boolean {
+  if (worker.served >= MOST_SERVED) return false
+  worker.handOver()
+  lay({ worker, share, world, idle: setTimeout(dismissReady, IDLE_MS).unref() })
+  return true
 }
 
-/** A process of a pool that is closed; it must be idle and have spilled nothing. It holds the program up no more. */
-export function keepReady(worker: Worker, share: Share, world: string): void {
-  const kept: Ready = { worker, share, world, idle: setTimeout(() => drop(kept), IDLE_MS).unref() }
-  worker.forgetSettings()
-  for (const other of ready.filter((one) => same(one.share, share))) drop(other)
-  lay(kept)
-}
-
-/** One that lives and was started with the same settings in the same world; once. `world`: of the one that is taken or is to be started. */
+/**
+ * The process that is ready, if it lives and was started with the same settings in the same world; once. What does not fit
+ * is ended. `world`: of the one that is taken or is to be started.
+ */
 export function takeReady(share: Share): { worker: Worker | null; world: string } {
   const world = worldNow()
-  const fit = ready.find((one) => one.worker.alive && one.world === world && same(one.share, share))
-  if (fit === undefined) return { worker: null, world }
-  remove(fit)
-  fit.worker.hold(true)
-  return { worker: fit.worker, world }
+  if (ready === null) return { worker: null, world }
+  if (!ready.worker.alive || ready.world !== world || !same(ready.share, share)) {
+    dismissReady()
+    return { worker: null, world }
+  }
+  const { worker } = remove(ready)
+  worker.hold(true)
+  return { worker, world }
+}
+
+/** Ends it; the program waits until it is gone. */
+export function dismissReady(): void {
+  if (ready === null) return
+  const { worker } = remove(ready)
+  worker.hold(true)
+  worker.dismiss()
 }
 
 function lay(one: Ready): void {
   if (!process.listeners('beforeExit').includes(dismissReady)) process.on('beforeExit', dismissReady)
+  dismissReady()
   one.worker.hold(false)
-  ready.push(one)
-  for (const other of ready.slice(0, -MOST)) drop(other)
+  ready = one
 }
 
-function drop(one: Ready): void {
-  remove(one)
-  one.worker.dismiss()
-}
-
-function remove(one: Ready): void {
+function remove(one: Ready): Ready {
   if (one.idle !== null) clearTimeout(one.idle)
-  ready = ready.filter((other) => other !== one)
+  ready = null
+  return one
 }
 
 function same(a: Share, b: Share): boolean {

@@ -32,6 +32,8 @@ setInterval(() => moves() && pulse.beat(), BEAT_MS).unref()
 
 const { memory } = start
 let made: Promise<Database> | null = null
+/** DuckDB did not open: nothing that is asked here can be answered. */
+let unopened = false
 let opened: Promise<Database> | null = null
 let sessions = 0
 let asked: Asked | null = null
@@ -48,7 +50,10 @@ function tell(message: ToParent): void {
 
 /** Told once by each program's engine that uses this process; the folder can change as long as nothing was spilled. */
 async function databaseThatSpillsTo(temp: string): Promise<Database> {
-  made ??= Database.over(opening, start)
+  made ??= Database.over(opening, start).catch((thrown: unknown) => {
+    unopened = true
+    throw thrown
+  })
   const database = await made
   await database.spillTo(temp)
   return database
@@ -154,7 +159,7 @@ async function serve(id: number, call: Call): Promise<void> {
   try {
     tell({ from: 'done', id, value: await answer(id, call) })
   } catch (thrown) {
-    tell({ from: 'failed', id, error: toWire(thrown), over: isOver(thrown) })
+    tell({ from: 'failed', id, error: toWire(thrown), over: unopened || isOver(thrown) })
   }
 }
 

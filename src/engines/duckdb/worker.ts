@@ -58,10 +58,12 @@ export class Worker {
   asking = false
   /** See Watched. */
   patience: number | null = null
+  /** So many had it before. */
+  served = 0
   /** Sessions and streams that are open here. */
   shared = 0
-  /** Resolves when the process is gone and its calls are rejected. */
-  readonly ended: Promise<void>
+  /** Whoever has it is told when the process is gone and its calls are rejected. No promise: who had it before would be held by it as long as it lives. */
+  onEnd: (() => void) | null = null
   /** Asked at the first call: a process may be started before its folder is known. */
   private temp: () => string = () => ''
   private told = false
@@ -75,6 +77,8 @@ export class Worker {
   private stopped: string | null = null
   private silent = false
   private dismissed = false
+  /** It was sent a signal that it does not survive. */
+  private ending = false
 
   /** @param alone it inherits no variables: what runs in it is not ours */
   constructor(share: Pick<Share, 'threads' | 'duckdb' | 'flags'>, alone = false) {
@@ -87,17 +91,15 @@ export class Worker {
     })
     this.process.stderr?.on('data', (bytes: Buffer) => (this.lastWords = (this.lastWords + bytes.toString()).slice(-LAST_WORDS)))
     this.process.on('message', (message: ToParent) => this.hear(message))
-    this.ended = new Promise((resolve) => {
-      const end = (how: string): void => {
-        this.die(how)
-        resolve()
-      }
-      this.process.on('error', (error) => {
-        // Not started at all: no 'close' will follow.
-        if (this.process.pid === undefined) end(`could not be started: ${error.message}`)
-      })
-      this.process.on('close', (code, signal) => end(signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`))
+    const end = (how: string): void => {
+      this.die(how)
+      this.onEnd?.()
+    }
+    this.process.on('error', (error) => {
+      // Not started at all: no 'close' will follow.
+      if (this.process.pid === undefined) end(`could not be started: ${error.message}`)
     })
+    this.process.on('close', (code, signal) => end(signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`))
   }
 
   /** Before its first call: the folder for what its DuckDB spills, asked then. */
@@ -105,8 +107,11 @@ export class Worker {
     this.temp = temp
   }
   /** What it is asked next is for somebody else, who says anew where to spill. */
-  forgetSettings(): void {
+  handOver(): void {
     this.told = false
+    this.lastWords = ''
+    this.onEnd = null
+    this.served += 1
   }
   /** Whether this process waits for it to end. */
   hold(held: boolean): void {
@@ -124,7 +129,7 @@ export class Worker {
 
   /** It can be called: it is not dead, and not about to be. */
   get alive(): boolean {
-    return this.death === null && !this.dismissed
+    return this.death === null && !this.dismissed && !this.ending
   }
   get pid(): number | undefined {
     return this.process.pid
@@ -144,7 +149,7 @@ export class Worker {
     if (this.stopped !== null || this.death !== null) return
     this.stopped = why
     this.silent = silent
-    this.process.kill('SIGKILL')
+    this.kill()
   }
   /** It is needed no more; whatever it still does, its end is nobody's fault. */
   dismiss(): void {
@@ -185,6 +190,7 @@ export class Worker {
   }
 
   kill(): void {
+    this.ending = true
     this.process.kill('SIGKILL')
   }
 

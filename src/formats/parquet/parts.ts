@@ -5,6 +5,7 @@
  */
 import { PART_ROWS } from '../../core/engine.ts'
 import type { KeyGroup, Part, Run } from '../../core/engine.ts'
+import { SluiceError } from '../../core/errors.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import { fold } from '../../core/schema.ts'
 import type { Column, ColumnType } from '../../core/schema.ts'
@@ -117,7 +118,7 @@ export class Parts {
   private keyed(of: readonly string[]): ColumnBuffer[] {
     return of.map((name) => {
       const column = this.columns.find((one) => fold(one.name) === name)
-      if (column === undefined || column.values !== this.row) throw new Error(`a row without ${name} has no key`)
+      if (column === undefined || column.values !== this.row) throw new SluiceError('INTERNAL', `A row without ${name} has no key.`)
       return column
     })
   }
