@@ -57,6 +57,7 @@ export async function adoptForeign(change: Change, fence: number, definition: De
   const { table: name } = dialect.names(table)
   const columns = growTable(dialect, table, null, schema, relation)
   await dialect.checkStanding?.(session, table, name, schema)
+  if (definition.mode === 'replace') await dialect.checkEmptied?.(session, table)
   await store.makeOwn(session)
   for (const statement of [...ownTables(dialect), ...ownTable(dialect, 'deltas')]) await session.run('database.own', statement)
   await refuseDerived(change)

@@ -77,7 +77,8 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   const { table: name } = dialect.names(table)
   const replaces = definition.mode === 'replace'
   const late = !replaces && staged.places !== null && staged.places.lowest <= state.highest
-  const left = replaces && state.exists ? await session.run('database.replace', `DELETE FROM ${name}`) : 0
+  if (replaces && state.adopted !== null) await dialect.checkEmptied?.(session, table)
+  const left = replaces && state.exists ? await emptied(job, name) : 0
   if (replaces && left !== state.rows && state.adopted === null) throw broken(`${left} rows leave the table, its last commit left ${state.rows}`)
   const kept = replaces ? 0 : state.rows
   // Others may have put rows into an adopted table, or taken some out.
@@ -134,6 +135,17 @@ async function make({ store, session, table }: Commit, state: State, schema: Sta
   }
   for (const statement of growTable(store.dialect, table, state.exists ? state.schema : null, schema, state.relation)) await session.run('database.columns', statement)
   await checkJoined(store, session, table, state, schema)
+}
+
+/** Takes all rows out. Others may refer to them: then nothing is replaced. */
+async function emptied({ store, session, table }: Commit, name: string): Promise<number> {
+  try {
+    return await session.run('database.replace', `DELETE FROM ${name}`)
+  } catch (thrown) {
+    const why = store.refusal(thrown, [])
+    if (why === null) throw thrown
+    throw new SluiceError('ROWS_REFUSED', `${store.uri(table)}: ${store.dialect.product} does not let its rows go, so they cannot be replaced: ${why}`, { cause: thrown })
+  }
 }
 
 /** What the catalog of a table that others made excludes; of our own tables nothing is left to exclude. */

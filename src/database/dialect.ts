@@ -49,6 +49,11 @@ export interface Dialect {
    * @throws SluiceError DEFINITION_INVALID
    */
   checkStanding?(session: DatabaseSession, table: string, name: string, schema: Schema): Promise<void>
+  /**
+   * Looks at tables of others whose rows would go, or change, with those of a table that is emptied. Absent: nothing is asked.
+   * @throws SluiceError TABLE_UNSUPPORTED
+   */
+  checkEmptied?(session: DatabaseSession, table: string): Promise<void>
   /** Does a row keep its row id when it is updated? */
   readonly idsStay: boolean
   own(table: OwnTable): string
@@ -153,7 +158,8 @@ export interface Store {
   checkName(table: string): void
   /** A session to look with; null: there is no database yet. */
   reading(): Promise<DatabaseSession | null>
-  writing(signal?: AbortSignal): Promise<DatabaseSession>
+  /** @param table that `lock` will be asked for; without one nothing is loaded */
+  writing(signal?: AbortSignal, table?: string): Promise<DatabaseSession>
   /** The first of a transaction: nobody else commits to this table until it ends. */
   lock(session: DatabaseSession, table: string): Promise<void>
   /** Are Sluice's own tables there? */

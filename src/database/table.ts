@@ -161,7 +161,7 @@ export class DatabaseTable implements Table {
   private async attempt(job: Pick<Commit, 'staged' | 'definition' | 'ledger' | 'models' | 'failing' | 'delta'>, rows: number, signal: AbortSignal | undefined): Promise<Receipt> {
     const { store, table } = this
     const { staged, definition } = job
-    const session = await store.writing(signal)
+    const session = await store.writing(signal, table)
     try {
       const bring = (fresh: boolean): Promise<Incoming> => store.bringIn(session, table, staged, fresh, signal)
       const incoming = await bring(rows === 0 || definition.mode === 'replace')
@@ -209,7 +209,7 @@ export class DatabaseTable implements Table {
   /** After a lost answer: whoever committed holds the lock until the end, so behind it the record is there or never will be. */
   private async askFor(batch: string): Promise<Receipt | null> {
     const { store, table } = this
-    const session = await store.writing()
+    const session = await store.writing(undefined, table)
     try {
       return await session.transaction('database.ask', async () => {
         await store.lock(session, table)
@@ -306,7 +306,7 @@ export class DatabaseTable implements Table {
   /** One transaction that changes the table and no row; made again when the database gave it up for another one (`again`). */
   private async change<T>(work: (session: DatabaseSession) => Promise<T>, again: ReadonlySet<string> = ENDED): Promise<T> {
     for (let tries = 1; ; tries++) {
-      const session = await this.store.writing()
+      const session = await this.store.writing(undefined, this.table)
       try {
         return await session.transaction('database.commit', () => work(session))
       } catch (thrown) {

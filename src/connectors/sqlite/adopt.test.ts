@@ -201,3 +201,32 @@ test('a trigger that ends the transaction, and one that drops rows: nothing is c
     counted(await scene.load([{ seq: 2, records: [{ v: 1 }] }], { fence: 20 }), { 2: { inserted: 1 } })
   }
 })
+
+test('foreign keys that others put on a table of ours take no row along, and refuse none of ours', async () => {
+  const { scene, ask } = await theirs({ mode: 'replace', key: 'id', columns: 'id:int64,v:int64' }, 'SELECT 1')
+  const apply = { delta: { table: `${scene.definition.table}_delta`, run: 'a' } }
+  counted(await scene.load([{ seq: 1, records: [{ id: 1, v: 1 }] }], { fence: 1, apply }), { 1: { inserted: 1 } })
+  ask(`CREATE TABLE child (x INT REFERENCES {t} (id) ON DELETE CASCADE)`)
+  ask('INSERT INTO child VALUES (1)')
+  counted(await scene.load([{ seq: 2, records: [{ id: 2, v: 1 }] }], { fence: 2, apply }), { 2: { inserted: 1 } })
+  assert.deepEqual(ask('SELECT x FROM child'), ['1'])
+  // It refers to columns that are not unique: who asks for foreign keys can change nothing any more.
+  for (const to of ['{t}', '{t}_delta']) ask(`CREATE TABLE mismatch_${to} (x INT REFERENCES ${to} (v))`)
+  counted(await scene.load([{ seq: 3, records: [{ id: 2, v: 2 }] }], { fence: 3, apply: { delta: { ...apply.delta, run: 'b' } } }), { 3: { inserted: 1 } })
+})
+
+test('a table that others made is not replaced where rows of another one would go with its own, or hold them', async () => {
+  const request = { mode: 'replace', key: 'id', columns: 'id:int64' } as const
+  const made = 'CREATE TABLE {t} (id INTEGER PRIMARY KEY)'
+  const refused = await theirs(request, made, 'CREATE TABLE child (x INT REFERENCES {t} (id) ON DELETE SET NULL)', 'SELECT 1')
+  await assert.rejects(refused.scene.table.adopt(refused.scene.definition, 1), { code: 'TABLE_UNSUPPORTED', message: /child refers to it ON DELETE SET NULL/ })
+  const { scene, ask } = await adopted(request, made, 'INSERT INTO {t} VALUES (1)', 'SELECT 1')
+  ask('CREATE TABLE other (x INT REFERENCES {t} (id) ON DELETE CASCADE)')
+  ask('INSERT INTO other VALUES (1)')
+  await assert.rejects(scene.load([{ seq: 1, records: [{ id: 2 }] }], FENCE), { code: 'TABLE_UNSUPPORTED', message: /other refers to it ON DELETE CASCADE/ })
+  ask('DROP TABLE other')
+  ask('CREATE TABLE holds (x INT REFERENCES {t} (id))')
+  ask('INSERT INTO holds VALUES (1)')
+  await assert.rejects(scene.load([{ seq: 2, records: [{ id: 2 }] }], { fence: 20 }), { code: 'ROWS_REFUSED', message: /does not let its rows go/ })
+  assert.deepEqual(ask('SELECT id FROM {t}'), ['1'])
+})

@@ -108,7 +108,7 @@ export function odd(type: ColumnType, value: string): string {
 
 /** What the catalog says of a table or view, whoever made it; names are matched without case, as SQLite matches them. */
 export async function relationOf(session: DatabaseSession, table: string): Promise<Relation | null> {
-  const found = await first(session, `SELECT s.name AS name, CASE l.type WHEN 'virtual' THEN 'virtual table' ELSE s.type END AS kind, l.wr AS wr, l.strict AS strict
+  const found = await first(session, `SELECT s.name AS name, CASE l.type WHEN 'virtual' THEN 'virtual table' WHEN 'shadow' THEN 'shadow table of a virtual one,' ELSE s.type END AS kind, l.wr AS wr, l.strict AS strict
     FROM main.sqlite_schema s LEFT JOIN pragma_table_list(s.name) l ON l.schema = 'main' WHERE s.name = $1 COLLATE NOCASE AND s.type IN ('table', 'view')`, [table])
   if (found === undefined) {
     const other = await first(session, 'SELECT type FROM main.sqlite_schema WHERE name = $1 COLLATE NOCASE', [table])
@@ -160,6 +160,16 @@ async function rulesOf(session: DatabaseSession, table: string, columns: readonl
     rules.push({ kind: 'reference', columns: own, table: `main.${quoteName(parent)}`, of: of as string[], self: fold(parent) === fold(table) })
   }
   return rules
+}
+
+/** Foreign keys of others that would take rows of theirs along, or change them. @throws SluiceError TABLE_UNSUPPORTED */
+export async function checkEmptied(session: DatabaseSession, table: string): Promise<void> {
+  const found = await first(session, `SELECT s.name AS child, f.on_delete AS does FROM main.sqlite_schema s, pragma_foreign_key_list(s.name, 'main') f
+    WHERE s.type = 'table' AND f."table" = $1 COLLATE NOCASE AND s.name <> $1 COLLATE NOCASE AND f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT') LIMIT 1`, [table])
+  if (found === undefined) return
+  throw new SluiceError('TABLE_UNSUPPORTED', `${table} cannot be replaced: ${String(found['child'])} refers to it ON DELETE ${String(found['does'])}, so its rows would go or change with those that are replaced.`, {
+    hint: 'Load it with --mode upsert, which takes no row out, or take that clause away.',
+  })
 }
 
 /** @throws SluiceError DEFINITION_INVALID when a value that stands there is none of its column's type, or when the table takes no row at all */

@@ -89,7 +89,7 @@ class SqliteStore implements Store {
   }
 
   /** The first commit makes the file; its folder entry is durable before anything is committed into it. */
-  async writing(signal?: AbortSignal): Promise<DatabaseSession> {
+  async writing(signal?: AbortSignal, table?: string): Promise<DatabaseSession> {
     const isNew = (await localFs.stat(this.file)) === null
     if (isNew) await localFs.makeFolder('sqlite.folder', dirname(this.file))
     crash('sqlite.create.before')
@@ -98,8 +98,9 @@ class SqliteStore implements Store {
     crash('sqlite.create.after')
     return this.checked(db, async () => {
       if (isNew) await localFs.sync('sqlite.create', dirname(this.file))
-      // What tables of others refer to must be there; SQLite asks it only of those who say so.
-      db.exec('sqlite.settings', 'PRAGMA foreign_keys = ON')
+      // What tables of others refer to must be there; SQLite asks it only of those who say so before they begin. Of our own
+      // tables nothing is asked: there a foreign key that others put on them would take their rows along, or refuse ours.
+      if (table !== undefined && isOthers(db, table)) db.exec('sqlite.settings', 'PRAGMA foreign_keys = ON')
       return new FileSession(db, signal)
     })
   }
@@ -116,13 +117,16 @@ class SqliteStore implements Store {
   }
 
   /** The transaction has the lock; a file of the format before is brought up first. */
-  async lock(session: DatabaseSession): Promise<void> {
+  async lock(session: DatabaseSession, table: string): Promise<void> {
     const { db } = session as FileSession
     const statements = [...(isOld(db) ? FROM_1 : []), ...(isBefore3(db) ? FROM_2 : [])]
-    if (statements.length === 0) return
-    crash('sqlite.format.before')
-    for (const statement of statements) db.change(statement)
-    crash('sqlite.format.after')
+    if (statements.length > 0) {
+      crash('sqlite.format.before')
+      for (const statement of statements) db.change(statement)
+      crash('sqlite.format.after')
+    }
+    const asked = db.get('PRAGMA foreign_keys')?.['foreign_keys'] === 1n
+    if (asked !== isOthers(db, table)) throw new SluiceError('SERIALIZATION', `${this.uri(table)}: another process made the table, or took it over, meanwhile.`)
   }
 
   async hasOwn(session: DatabaseSession): Promise<boolean> {
@@ -182,6 +186,14 @@ class SqliteStore implements Store {
 
 function columnsOf(db: SqliteSession, table: string): unknown[] {
   return db.all(`PRAGMA main.table_info('${table}')`).map((column) => column['name'])
+}
+
+/** Did others make the table? By its record, or else because it is there. */
+function isOthers(db: SqliteSession, table: string): boolean {
+  const columns = columnsOf(db, '_sluice_meta')
+  const known = columns.includes('tbl') ? db.get(`SELECT ${columns.includes('adopted') ? 'adopted' : 'NULL AS adopted'} FROM _sluice_meta WHERE tbl = ?`, [table]) : undefined
+  if (known !== undefined) return known['adopted'] !== null
+  return db.get(`SELECT 1 AS one FROM main.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`, [table]) !== undefined
 }
 
 /** The file's tables are as formats 1 and 2 have them. */
