@@ -12,7 +12,7 @@ import type { Staged } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { ModelWork } from '../core/model.ts'
 import { mayEnter } from '../core/interval.ts'
-import { describeSchema, fits, fold, mergeSchema } from '../core/schema.ts'
+import { describeSchema, findColumn, fits, fold, mergeSchema } from '../core/schema.ts'
 import type { CommittedArrival, DeltaOf, Receipt } from '../core/target.ts'
 import { DeltaRows, openDelta } from './delta.ts'
 import type { Incoming, Store } from './dialect.ts'
@@ -87,7 +87,7 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   const indexes = keyIndex(dialect, table, schema, definition.key, state.relation)
   if (state.exists) for (const statement of indexes) await session.run('database.index', statement)
   const watchers: Watcher[] = []
-  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, partitioned: state.relation?.partitioned === true, indexes: state.exists ? [] : indexes, watchers, checks: checksOf(store, state, schema, definition), stored: state.adopted === null ? [] : schema.map((column) => state.relation?.columns.find(({ name }) => fold(name) === fold(column.name))), rules: rulesOf(state, schema, definition), known: job.known ?? [], trial: job.trial ?? null, keyNames: [bare(dialect.names(table).keyIndex?.name ?? ''), ...keyIndexes(state.relation, definition.key)] }
+  const work: Work = { store, session, table, batch: batch.id, definition, schema, staged: staged.schema, incoming: job.incoming, late, fresh, partitioned: state.relation?.partitioned === true, indexes: state.exists ? [] : indexes, watchers, checks: checksOf(store, state, schema, definition), stored: state.adopted === null ? [] : schema.map((column) => state.relation?.columns.find(({ name }) => fold(name) === fold(column.name))), rules: rulesOf(state, schema, definition), known: job.known ?? [], trial: job.trial ?? null, keyNames: keyNames(store, table, state, schema, definition) }
 
   if (job.delta !== undefined) await openDelta(store, session, table, schema, job.delta)
   const delta = job.delta === undefined ? null : new DeltaRows(store, session, schema, job.delta)
@@ -161,6 +161,12 @@ function rulesOf({ relation, adopted }: State, schema: State['schema'], { key, k
   return adopted === null ? [] : askable(relation?.rules ?? [], { schema, key, keyed: keep !== null })
 }
 
+/** How the database names what holds the key when it refuses a row. */
+function keyNames({ dialect }: Store, table: string, { relation, adopted }: State, schema: State['schema'], { key }: Definition): string[] {
+  const told = adopted === null ? dialect.keyTold?.(relation?.name ?? table, key.map((name) => findColumn(schema, name)?.name ?? name)) : undefined
+  return [bare(dialect.names(table).keyIndex?.name ?? ''), ...keyIndexes(relation, key), ...(told === undefined ? [] : [told])]
+}
+
 /** A quoted name as the database tells it. */
 function bare(name: string): string {
   return name.slice(name.lastIndexOf('"', name.length - 2) + 1, -1)
@@ -174,13 +180,16 @@ async function asideRows({ store, session, table, batch, incoming }: Work): Prom
   return session.write({ point: 'database.aside', sql, values: [table, batch], into, place: 'place' })
 }
 
-/** A key that is refused means that a row would be in twice. */
+/** A key that is refused means that a row would be in twice; all else is a rule of the user's. */
 async function write(work: Work): Promise<Sound> {
   try {
     return await writeSound(work)
   } catch (thrown) {
     if (work.store.isRepeated(thrown, work.keyNames)) throw broken(thrown instanceof Error ? thrown.message : String(thrown))
-    throw thrown
+    // Of tables of our own rows are not looked for one by one.
+    const why = work.store.dialect.savepoints ? work.store.refusal(thrown, work.keyNames) : null
+    if (why === null) throw thrown
+    throw new SluiceError('ROWS_REFUSED', `${work.store.uri(work.table)}: ${work.store.dialect.product} refuses rows of the batch: ${why}`, { cause: thrown })
   }
 }
 

@@ -60,6 +60,8 @@ export interface Dialect {
   /** Statements that make an own table, where they are others than those of `layout.ts`. */
   ownTable?(table: OwnTable): readonly string[]
   names(table: string): Names
+  /** How the database names a unique index of these columns when it refuses a row; absent: by the name of the index. */
+  keyTold?(table: string, columns: readonly string[]): string
   /** The name by which a delta is remembered. */
   deltaName(table: string): string
   /** Type of a column that Sluice makes. */

@@ -12,10 +12,10 @@ import { SluiceError } from '../core/errors.ts'
 import { findColumn } from '../core/schema.ts'
 import { RAW_LIMIT } from '../core/target.ts'
 import { keySql, orderSql } from '../resolve/database.ts'
-import { quoteName, quoteText } from '../sql/quote.ts'
+import { quoteText } from '../sql/quote.ts'
 import { positions } from './layout.ts'
-import { DECIDED, decideAll, rowJson, writeRange, writeRows } from './resolution.ts'
-import type { Changes, Work } from './resolution.ts'
+import { DECIDED, decideAll, indexPlaces, rowJson, writeRange, writeRows } from './resolution.ts'
+import type { Changes, Range, Work } from './resolution.ts'
 import { excludedBy } from './rules.ts'
 import { first, total } from './session.ts'
 import type { Count } from './session.ts'
@@ -23,6 +23,8 @@ import { RowRefused, Tried } from './trials.ts'
 
 /** Rows of a batch that may be found one by one: where more are refused, it is the table that does not fit. */
 const MOST_FOUND = 1_000
+/** Rows that may wait for others of the batch, behind them: what is refused of so many is tried once more. */
+const MOST_WAITING = 5_000
 const PROMOTED = '_sluice_promoted'
 
 export interface Sound {
@@ -60,9 +62,9 @@ export async function writeSound(work: Work): Promise<Sound> {
       if (!work.store.dialect.savepoints) throw new RowRefused(why, thrown)
     }
     current = { ...current, fresh: false }
-    const aside = await found(current, total(refused))
-    // One row at a time all were taken: what they say together is not theirs.
-    if (total(aside) === 0) return { changes: await current.session.attempt(() => writeRows(current)), refused }
+    const { aside, ranges } = await found(current, total(refused))
+    // One after another all were taken: a value that one gives away and another one gets, which no database takes at once.
+    if (aside.length === 0) return { changes: await writeRows({ ...current, ranges }), refused }
     refused.push(...aside)
     await moveUp(current)
   }
@@ -113,7 +115,7 @@ async function tried(work: Work, n: number): Promise<Tried> {
   const last = await first(work.session, `SELECT place FROM ${from} ORDER BY place LIMIT 1 OFFSET ${Math.max(0, Math.min(n, rows) - 1)}`)
   const place = last === undefined ? 0n : (last['place'] as bigint)
   try {
-    await writeRange(work, 0n, place)
+    await writeRange(work, [0n, place])
     return new Tried(rows, place, null)
   } catch (thrown) {
     const why = work.store.refusal(thrown, work.keyNames)
@@ -134,27 +136,33 @@ async function putAside(work: Work, where: string, column: string, value: string
   return counts
 }
 
-/** The rows that the database refuses when they are written. */
-async function found(work: Work, before: number): Promise<Count[]> {
+/** The rows that the database refuses when they are written, and the others in the order in which it takes them. */
+async function found(work: Work, before: number): Promise<{ aside: readonly Count[]; ranges: readonly Range[] }> {
   const { session, incoming, store } = work
-  const bad: { place: bigint; why: string }[] = []
+  const bad: { at: number; place: bigint; why: string }[] = []
+  const ranges: Range[] = []
+  const refuse = (most: number): void => {
+    if (before + bad.length > most) throw new SluiceError('ROWS_REFUSED', `${work.table}: ${store.dialect.product} refuses more than ${most} rows of the batch, the last one because: ${bad.at(-1)?.why ?? ''}`)
+  }
   await incoming.bring()
   const search = async (): Promise<void> => {
     const keyed = work.definition.keep !== null
     if (keyed) await decideAll(work)
-    for (const table of keyed ? [DECIDED, incoming.winners] : [incoming.winners]) await session.run('database.search', `CREATE INDEX ${quoteName(`${table}_at`)} ON ${table} (place)`)
+    await indexPlaces(work, keyed ? [DECIDED, incoming.winners] : [incoming.winners])
     const list = async (from: string, where: string): Promise<bigint[]> => (await session.all(`SELECT place FROM ${from}${where} ORDER BY place`)).map((row) => row['place'] as bigint)
     const places = keyed ? await list(DECIDED, ` WHERE outcome IN ('inserted', 'updated')`) : await list(incoming.winners, '')
     const attempt = async (from: number, to: number): Promise<void> => {
       if (from >= to) return
+      const range: Range = [places[from] ?? 0n, places[to - 1] ?? 0n]
       try {
-        await session.attempt(() => writeRange(work, places[from] ?? 0n, places[to - 1] ?? 0n))
+        await session.attempt(() => writeRange(work, range))
+        ranges.push(range)
       } catch (thrown) {
         const why = store.refusal(thrown, work.keyNames)
         if (why === null) throw thrown
         if (to - from === 1) {
-          bad.push({ place: places[from] ?? 0n, why })
-          if (before + bad.length > MOST_FOUND) throw new SluiceError('ROWS_REFUSED', `${work.table}: ${store.dialect.product} refuses more than ${MOST_FOUND} rows of the batch, the last one because: ${why}`)
+          bad.push({ at: from, place: range[0], why })
+          refuse(MOST_WAITING)
           return
         }
         const middle = (from + to) >> 1
@@ -163,11 +171,12 @@ async function found(work: Work, before: number): Promise<Count[]> {
       }
     }
     await attempt(0, places.length)
-    // One that refers to a row behind it is taken as soon as that one is in.
+    // One that refers to a row behind it is taken as soon as that one is in: a chain of them from its end, in one turn.
     for (let left = 0; left !== bad.length; ) {
       left = bad.length
-      for (const { place } of bad.splice(0)) await attempt(places.indexOf(place), places.indexOf(place) + 1)
+      for (const { at } of bad.splice(0).toReversed()) await attempt(at, at + 1)
     }
+    refuse(MOST_FOUND)
     throw new Undone()
   }
   try {
@@ -177,7 +186,7 @@ async function found(work: Work, before: number): Promise<Count[]> {
   }
   const aside: Count[] = []
   for (const { place, why } of bad) aside.push(...(await putOne(work, place, why)))
-  return aside
+  return { aside, ranges }
 }
 
 /** Ends a search: all that it wrote is taken back. */

@@ -55,9 +55,14 @@ export interface Work {
   /** Rows that trials found, to be put aside, and how many rows this trial writes; null: it is none. */
   known: readonly RefusedRow[]
   trial: number | null
+  /** Ranges of places, to be written one after the other: all at once they exclude one another. Absent: in one statement. */
+  ranges?: readonly Range[]
   /** Names of the unique indexes on the key, as the database tells them in errors. */
   keyNames: readonly string[]
 }
+
+/** From a place to a place, both of them with it. */
+export type Range = readonly [bigint, bigint]
 
 /** Who is told of a commit's rows, each time as a relation of the table's columns and `_place`. */
 export interface Watcher {
@@ -156,8 +161,20 @@ async function insertAll(work: Work): Promise<readonly Count[]> {
   const { incoming, session } = work
   await incoming.bring()
   await tamperTable(session, 'resolve', incoming.winners)
+  if (work.ranges !== undefined) await indexPlaces(work, [incoming.winners])
+  const inserted: Count[] = []
+  for (const range of work.ranges ?? [null]) inserted.push(...(await insert(work, winnerRows(work, range))))
+  return inserted
+}
+
+function winnerRows(work: Work, range: Range | null): string {
   const columns = written(work, positions(work.schema, work.staged).map((i) => (i < 0 ? 'NULL' : `i.c${i}`)))
-  return insert(work, `SELECT ${[...columns, 'i.place'].join(', ')} FROM ${incoming.winners} i`)
+  return `SELECT ${[...columns, 'i.place'].join(', ')} FROM ${work.incoming.winners} i${range === null ? '' : ` WHERE i.place BETWEEN ${range[0]} AND ${range[1]}`}`
+}
+
+/** Before a batch is written in many ranges of its places. */
+export async function indexPlaces({ session }: Work, tables: readonly string[]): Promise<void> {
+  for (const table of tables) await session.run('database.search', `CREATE INDEX ${quoteName(`${table}_at`)} ON ${table} (place)`)
 }
 
 /** The winners into an empty table; what stands there afterwards is what came in. */
@@ -202,11 +219,11 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
   }
   const losers: Count[] = []
   const repeated: Count[] = []
-  let inserted: readonly Count[]
-  let updated: readonly Count[] = []
+  const inserted: Count[] = []
+  const updated: Count[] = []
   const { table } = store.dialect.names(work.table)
   if (work.fresh) {
-    inserted = await fillIn(work)
+    inserted.push(...(await fillIn(work)))
     await tellCome(work, table)
     for (const statement of indexes) await session.run('database.index', statement)
   } else {
@@ -218,8 +235,11 @@ async function resolve(work: Work, shape: Shape): Promise<Changes> {
     for (const watcher of work.watchers) await watcher.leave(`(SELECT t.* FROM ${leaving})`)
     if (shape.keep.rule === 'error') repeated.push(...(await putAside(work, shape, shape.stored('t'), 't._place', 'i.place', `${met} WHERE d.outcome = 'updated'`, true)))
     else losers.push(...(await lose(work, shape.stored('t'), 't._place', `'replaced'`, leaving)))
-    updated = await update(work, shape)
-    inserted = await insert(work, newRows(work, shape))
+    if (work.ranges !== undefined) await indexPlaces(work, [DECIDED, incoming.winners])
+    for (const range of work.ranges ?? [null]) {
+      updated.push(...(await update(work, shape, range)))
+      inserted.push(...(await insert(work, newRows(work, shape, range))))
+    }
     await tellCome(work, cameRows(work, `${joined} WHERE d.outcome IN ('inserted', 'updated')`))
     for (const statement of indexes) await session.run('database.index', statement)
     losers.push(...(await lose(work, shape.staged('i'), 'i.place', 'd.outcome', `${joined} WHERE d.outcome IN ('duplicate', 'stale')`)))
@@ -239,8 +259,10 @@ function metSql(work: Work, shape: Shape): string {
   return `t.${shape.id} = d.target${key}`
 }
 
-function newRows(work: Work, shape: Shape, range = ''): string {
-  return `SELECT ${[...written(work, shape.staged('i')), 'i.place'].join(', ')} FROM ${DECIDED} d JOIN ${work.incoming.winners} i ON i.place = d.place WHERE d.outcome = 'inserted'${range}`
+const within = (range: Range | null): string => (range === null ? '' : ` AND d.place BETWEEN ${range[0]} AND ${range[1]}`)
+
+function newRows(work: Work, shape: Shape, range: Range | null): string {
+  return `SELECT ${[...written(work, shape.staged('i')), 'i.place'].join(', ')} FROM ${DECIDED} d JOIN ${work.incoming.winners} i ON i.place = d.place WHERE d.outcome = 'inserted'${within(range)}`
 }
 
 /** Decides the whole batch and writes nothing. */
@@ -250,15 +272,13 @@ export async function decideAll(work: Work): Promise<void> {
 }
 
 /** Writes the rows of a range of places as they are decided: to find out whether the database takes them. */
-export async function writeRange(work: Work, from: bigint, to: bigint): Promise<void> {
+export async function writeRange(work: Work, range: Range): Promise<void> {
   const { keep } = work.definition
   if (keep === null) {
-    const columns = written(work, positions(work.schema, work.staged).map((i) => (i < 0 ? 'NULL' : `i.c${i}`)))
-    await insert(work, `SELECT ${[...columns, 'i.place'].join(', ')} FROM ${work.incoming.winners} i WHERE i.place BETWEEN ${from} AND ${to}`)
+    await insert(work, winnerRows(work, range))
     return
   }
   const shape = shapeOf(work, keep)
-  const range = ` AND d.place BETWEEN ${from} AND ${to}`
   await update(work, shape, range)
   await insert(work, newRows(work, shape, range))
 }
@@ -299,14 +319,14 @@ async function decide(work: Work, shape: Shape): Promise<void> {
   await tamperTable(session, 'resolve', DECIDED)
 }
 
-function update(work: Work, shape: Shape, range = ''): Promise<Count[]> {
+function update(work: Work, shape: Shape, range: Range | null): Promise<Count[]> {
   const { store, session, table, schema, incoming } = work
   const i = written(work, shape.staged('i'))
   const into = store.dialect.names(table).table
   const changed = schema.map((column, at) => ({ name: quoteName(column.name), at })).filter(({ at }) => !shape.key.includes(at))
   const assignments = [...changed.map(({ name, at }) => `${name} = ${pick(i, at)}`), '_place = i.place'].join(', ')
-  const sql = `UPDATE ${into} AS t SET ${assignments} FROM ${DECIDED} d, ${incoming.winners} i WHERE d.outcome = 'updated' AND i.place = d.place AND ${metSql(work, shape)}${range}`
-  const [id, of] = [`t.${shape.id}`, `FROM ${DECIDED} WHERE outcome = 'updated'`]
+  const sql = `UPDATE ${into} AS t SET ${assignments} FROM ${DECIDED} d, ${incoming.winners} i WHERE d.outcome = 'updated' AND i.place = d.place AND ${metSql(work, shape)}${within(range)}`
+  const [id, of] = [`t.${shape.id}`, `FROM ${DECIDED} d WHERE d.outcome = 'updated'${within(range)}`]
   // By the row id only these rows are looked at, and not the whole table.
   const standing = store.dialect.idsStay ? `(${id}, t._place) IN (SELECT target, place ${of})` : `t._place IN (SELECT place ${of})`
   return session.write({ point: 'database.update', foreign: work.stored.length > 0, sql, into, place: '_place', standing })

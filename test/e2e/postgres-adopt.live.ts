@@ -267,3 +267,17 @@ test('an empty table with a uuid of its own is filled in one go, and a key that 
   assert.deepEqual([second.balance.inserted, second.balance.updated, second.balance.quarantined], [1, 1, 1], JSON.stringify(second.errors))
   assert.deepEqual((await database.ask('SELECT size::text, ref::text FROM shirt WHERE at IS NOT NULL ORDER BY shirt.size')).map((row) => Object.values(row)), [['s', id(2)], ['l', null]])
 })
+
+test('a value that one row gives away and another one gets', async (t) => {
+  const { dir, go, file } = room(t)
+  await database.ask(`DROP TABLE IF EXISTS product CASCADE; DROP SCHEMA IF EXISTS sluice CASCADE; CREATE TABLE product (sku text PRIMARY KEY, pos bigint UNIQUE CHECK (pos < 100));
+    INSERT INTO product VALUES ('a', 1), ('b', 2), ('c', 3)`)
+  file('a.ndjson', [{ sku: 'a', pos: 2 }, { sku: 'b', pos: 3 }, { sku: 'c', pos: 9 }])
+  const result = await go({ key: 'sku', mode: 'upsert', adopt: true })
+  assert.deepEqual([result.state, result.balance.updated], ['COMPLETED', 3], JSON.stringify(result.errors))
+  file('b.ndjson', [{ sku: 'a', pos: 3 }, { sku: 'b', pos: 9 }, { sku: 'c', pos: 1 }, { sku: 'd', pos: 100 }])
+  const second = await go({})
+  assert.deepEqual([second.balance.updated, second.balance.quarantined], [3, 1], JSON.stringify(second.errors))
+  assert.deepEqual((await database.ask('SELECT sku, pos::int FROM product ORDER BY 1')).map((row) => Object.values(row)), [['a', 3], ['b', 9], ['c', 1]])
+  assert.deepEqual((await rejects(dir)).map(([code]) => code), ['ROW_REFUSED'])
+})

@@ -230,3 +230,35 @@ test('a table that others made is not replaced where rows of another one would g
   await assert.rejects(scene.load([{ seq: 2, records: [{ id: 2 }] }], { fence: 20 }), { code: 'ROWS_REFUSED', message: /does not let its rows go/ })
   assert.deepEqual(ask('SELECT id FROM {t}'), ['1'])
 })
+
+test('a value that one row gives away and another one gets', async () => {
+  const { scene, ask } = await adopted({ key: 'e', mode: 'upsert', columns: 'e:string,pos:int64' }, 'CREATE TABLE {t} (e TEXT PRIMARY KEY, pos INT UNIQUE CHECK (pos < 100))', `INSERT INTO {t} VALUES ('a', 1), ('b', 2), ('c', 3)`, 'SELECT 1')
+  const moved = [{ e: 'a', pos: 2 }, { e: 'b', pos: 3 }, { e: 'c', pos: 9 }]
+  counted(await scene.load([{ seq: 1, records: moved }], FENCE), { 1: { updated: 3 } })
+  assert.deepEqual(ask('SELECT e, pos FROM {t} ORDER BY e'), ['a 2', 'b 3', 'c 9'])
+  // Where they go round no row may come first: their value is still another one's.
+  counted(await scene.load([{ seq: 2, records: [{ e: 'a', pos: 3 }, { e: 'b', pos: 9 }, { e: 'c', pos: 2 }, { e: 'd', pos: 2 }] }], { fence: 20 }), { 2: { inserted: 0, updated: 0, quarantined: 4 } })
+  counted(await scene.load([{ seq: 3, records: [{ e: 'a', pos: 3 }, { e: 'b', pos: 9 }, { e: 'c', pos: 1 }, { e: 'd', pos: 100 }] }], { fence: 30 }), { 3: { updated: 3, quarantined: 1 } })
+  assert.deepEqual(ask('SELECT e, pos FROM {t} ORDER BY e'), ['a 3', 'b 9', 'c 1'])
+  assert.deepEqual(await scene.table.verify(), [])
+})
+
+test('an index that others put on a table of ours refuses the batch, and is no key', async () => {
+  const { scene, ask } = await theirs({ key: 'id', mode: 'upsert' }, 'SELECT 1')
+  await scene.load([{ seq: 1, records: [{ id: 1, v: 1 }] }], { fence: 1 })
+  ask('CREATE UNIQUE INDEX theirs ON {t} (v)')
+  await assert.rejects(scene.load([{ seq: 2, records: [{ id: 2, v: 1 }] }], { fence: 2 }), { code: 'ROWS_REFUSED', message: /UNIQUE constraint failed: .*\.v$/ })
+})
+
+test('rows that refer to rows behind them are no refused ones, however many', async () => {
+  const { scene, ask } = await adopted({ key: 'id', mode: 'upsert', columns: 'id:int64,up:int64,v:int64' }, 'CREATE TABLE {t} (id INTEGER PRIMARY KEY, up INT REFERENCES {t} (id), v INT CHECK (v > 0))', 'SELECT 1')
+  const many = 1_010
+  const children = Array.from({ length: many }, (_, n) => ({ id: n, up: n + many, v: 1 }))
+  const parents = Array.from({ length: many }, (_, n) => ({ id: n + many, v: 1 }))
+  counted(await scene.load([{ seq: 1, records: [...children, ...parents, { id: -1, v: -1 }] }], FENCE), { 1: { inserted: 2 * many, quarantined: 1 } })
+  // A chain of them.
+  const chain = Array.from({ length: 200 }, (_, n) => ({ id: 10_000 + n, up: n === 199 ? 1 : 10_001 + n, v: 1 }))
+  counted(await scene.load([{ seq: 2, records: [...chain, { id: -1, v: -1 }] }], { fence: 20 }), { 2: { inserted: 200, quarantined: 1 } })
+  await assert.rejects(scene.load([{ seq: 3, records: children.map(({ id }) => ({ id: id + 20_000, v: -1 })) }], { fence: 30 }), { code: 'ROWS_REFUSED', message: /more than 1000 rows.*CHECK/ })
+  assert.deepEqual(ask('SELECT count(*) FROM {t}'), [String(2 * many + 200)])
+})

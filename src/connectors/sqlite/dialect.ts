@@ -149,6 +149,7 @@ export const sqlite: Dialect = {
   own: (table) => `_sluice_${table}`,
   ownTable: (table) => OWN[table],
   names,
+  keyTold: (table, columns) => columns.map((column) => `${table}.${column}`).join(', '),
   deltaName: (table) => table,
   sqlType,
   typeOf,

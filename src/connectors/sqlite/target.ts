@@ -25,6 +25,7 @@ import { FileSession, WAIT_MS, isConstraint, patiently, saidBy } from './session
 
 /** Primary result code of SQLite. */
 const CORRUPT = 11
+const REPEATED = 'UNIQUE constraint failed: '
 
 /** @param options.file absolute path; need not exist */
 export function openSqliteTarget(options: { file: string }): Target {
@@ -162,15 +163,15 @@ class SqliteStore implements Store {
     // Nothing is held between calls.
   }
 
-  /** In a table of our own nothing but the key can be refused: what is loaded has the types of its columns. */
-  isRepeated(thrown: unknown): boolean {
-    return isConstraint(thrown)
+  /** The key is told by its columns. */
+  isRepeated(thrown: unknown, keys: readonly string[]): boolean {
+    const said = isConstraint(thrown) ? saidBy(thrown)?.message : undefined
+    return said !== undefined && (keys.length === 0 ? said.startsWith(REPEATED) : keys.some((key) => said === `${REPEATED}${key}`))
   }
 
-  /** The key is told by its columns. */
   refusal(thrown: unknown, keys: readonly string[]): string | null {
-    const said = isConstraint(thrown) ? saidBy(thrown)?.message : undefined
-    return said === undefined || keys.includes(said.replace('UNIQUE constraint failed: ', '')) ? null : said
+    if (!isConstraint(thrown) || (keys.length > 0 && this.isRepeated(thrown, keys))) return null
+    return saidBy(thrown)?.message ?? null
   }
 
   async inspect(session: DatabaseSession): Promise<string[]> {
