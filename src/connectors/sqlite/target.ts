@@ -163,10 +163,10 @@ class SqliteStore implements Store {
     // Nothing is held between calls.
   }
 
-  /** The key is told by its columns. */
+  /** The key is told by its columns. A place that is there twice among Sluice's own rows is no rule of the user's. */
   isRepeated(thrown: unknown, keys: readonly string[]): boolean {
     const said = isConstraint(thrown) ? saidBy(thrown)?.message : undefined
-    return said !== undefined && (keys.length === 0 ? said.startsWith(REPEATED) : keys.some((key) => said === `${REPEATED}${key}`))
+    return said !== undefined && (keys.length === 0 ? said.startsWith(REPEATED) : said.startsWith(`${REPEATED}_sluice_`) || keys.some((key) => said === `${REPEATED}${key}`))
   }
 
   refusal(thrown: unknown, keys: readonly string[]): string | null {
