@@ -52,6 +52,7 @@ export async function adoptForeign(change: Change, fence: number, definition: De
   if (relation === null || state.definition !== null) throw new SluiceError('BUSY', `${store.uri(table)}: another process took the table over meanwhile.`)
   const spelled = table.slice(table.indexOf('.') + 1)
   if ((relation.name ?? spelled) !== spelled) throw new SluiceError('DEFINITION_INVALID', `${store.uri(table)}: the table is spelled ${relation.name ?? ''}.`, { hint: `Write --into ${table.replace(spelled, relation.name ?? '')}.` })
+  refuseAlike(table, definition, state, relation)
   const schema = schemaFor(table, definition, state, relation, dialect)
   dialect.checkOrder(definition, schema)
   const { table: name } = dialect.names(table)
@@ -61,17 +62,31 @@ export async function adoptForeign(change: Change, fence: number, definition: De
   await store.makeOwn(session)
   for (const statement of [...ownTables(dialect), ...ownTable(dialect, 'deltas')]) await session.run('database.own', statement)
   await refuseDerived(change)
-  const place = relation.columns.find((column) => column.name === '_place')
-  if (place === undefined) await session.run('database.columns', `ALTER TABLE ${name} ADD COLUMN _place ${dialect.integer}`)
-  // Left by a Sluice whose records are gone: what it meant is not known any more.
-  else if (place.notNull === true && dialect.bytewise !== undefined) throw new SluiceError('TABLE_UNSUPPORTED', `${table} has a column _place of a Sluice whose records are gone.`, { hint: `Take it out (ALTER TABLE ${name} DROP COLUMN _place), then adopt the table.` })
-  else if (place.notNull !== false) await session.run('database.columns', `ALTER TABLE ${name} ALTER COLUMN _place DROP NOT NULL`)
-  if (place !== undefined) await session.run('database.columns', `UPDATE ${name} SET _place = NULL WHERE _place IS NOT NULL`)
+  await makePlace(change, relation)
   for (const statement of columns) await session.run('database.columns', statement)
   await makeKey(change, definition, schema, relation)
   const rows = Number((await first(session, `SELECT count(*) AS n FROM ${name}`))?.['n'])
   await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} (tbl, format, ledger, definition, schema, adopted) VALUES ($1, $2, $3, $4, $5, $6)`, [table, dialect.format, ledger, JSON.stringify(definition), JSON.stringify(schema), rows])
   await say(change, state, fence, rows)
+}
+
+/** The column of places. One that is there is taken only when it is as ours and holds nothing: it may be the user's own. */
+async function makePlace({ store, session, table }: Change, relation: Relation): Promise<void> {
+  const { dialect } = store
+  const { table: name } = dialect.names(table)
+  const place = relation.columns.find((column) => fold(column.name) === '_place')
+  if (place === undefined) {
+    await session.run('database.columns', `ALTER TABLE ${name} ADD COLUMN _place ${dialect.integer}`)
+    return
+  }
+  const refused = (why: string): SluiceError => new SluiceError('TABLE_UNSUPPORTED', `${store.uri(table)} has a column ${place.name} ${why}. Sluice keeps there which record a row is of.`, {
+    where: { column: place.name },
+    hint: `When it is yours, rename it (ALTER TABLE ${name} RENAME COLUMN ${quoteName(place.name)} TO …); when a Sluice left it whose records are gone, take it out (ALTER TABLE ${name} DROP COLUMN ${quoteName(place.name)}). Then adopt the table.`,
+  })
+  if (place.name !== '_place' || place.type.toUpperCase() !== dialect.integer || place.generated === true || place.filled === true) throw refused('of its own')
+  if ((await first(session, `SELECT 1 AS one FROM ${name} WHERE _place IS NOT NULL LIMIT 1`)) !== undefined) throw refused('with values')
+  // Not every database can take the condition away.
+  if (place.notNull === true) throw refused('that must not be null')
 }
 
 /** What Sluice itself makes anew out of other tables would take the rows with it. */
@@ -82,6 +97,17 @@ async function refuseDerived({ store, session, table }: Change): Promise<void> {
   if (delta === undefined && model === undefined) return
   const what = model === undefined ? `the delta of ${String(delta?.['tbl'])}, which every load of that table fills anew` : 'the table of a model: it follows from other tables and cannot be loaded'
   throw new SluiceError('TABLE_FOREIGN', `${store.uri(table)} is ${what}.`, { hint: 'Load into a table of its own.' })
+}
+
+/** Names are matched without case, and the database may match more closely. */
+function refuseAlike(table: string, { columns, key }: Definition, state: State, relation: Relation): void {
+  const loaded = new Set([...(columns ?? state.schema).map(({ name }) => fold(name)), ...key.map(fold)])
+  const seen = new Map<string, string>()
+  for (const { name } of relation.columns) {
+    const other = seen.get(fold(name))
+    if (other !== undefined && loaded.has(fold(name))) throw new SluiceError('DEFINITION_INVALID', `${table} has the columns ${other} and ${name}: Sluice matches names without case, and cannot tell them apart.`, { where: { column: name }, hint: 'Rename one of them, or leave both out with --columns.' })
+    seen.set(fold(name), name)
+  }
 }
 
 /** The columns that will be loaded. */

@@ -29,7 +29,9 @@ async function verifyKey({ store, session, table, state }: Look): Promise<string
   const findings: string[] = []
   if (store.dialect.indexes && keyIndexes(state.relation, state.definition?.key ?? []).length === 0) findings.push(`The unique index on the key of ${table} is gone.`)
   const columns = key.map((name) => store.dialect.bytewise?.(quoteName(name ?? '')) ?? quoteName(name ?? '')).join(', ')
-  if ((await first(session, `SELECT 1 AS one FROM ${store.dialect.names(table).table} GROUP BY ${columns} HAVING count(*) > 1 LIMIT 1`)) !== undefined) findings.push(`A key (${columns}) is in ${table} more than once.`)
+  // Rows of others may have no key, several of them.
+  const given = key.map((name) => `${quoteName(name ?? '')} IS NOT NULL`).join(' AND ')
+  if ((await first(session, `SELECT 1 AS one FROM ${store.dialect.names(table).table} WHERE ${given} GROUP BY ${columns} HAVING count(*) > 1 LIMIT 1`)) !== undefined) findings.push(`A key (${columns}) is in ${table} more than once.`)
   return findings
 }
 

@@ -174,6 +174,7 @@ test('what cannot be loaded at all is said, and a name in another spelling', asy
   await assert.rejects(open('bare'), /WITHOUT ROWID/)
   await assert.rejects(open('seen'), /a view seen, which cannot be loaded/)
   await assert.rejects(open('found'), /a virtual table found, which cannot be loaded/)
+  await assert.rejects(open('found_content'), /a shadow table of a virtual one, found_content, which cannot be loaded/)
   const table = await openSqliteTarget({ file }).open('spelled', 'l', scene.variant.engine, { adopt: true })
   await assert.rejects(table.adopt({ ...scene.definition, table: 'spelled' }, 1), /spelled Spelled/)
 })
@@ -187,10 +188,34 @@ test('a column that is loaded because records have it must hold what it is loade
 })
 
 test('a column _place of a Sluice whose records are gone', async () => {
-  const { scene } = await theirs({ columns: 'id:int64' }, 'CREATE TABLE {t} (id INT, _place INT NOT NULL)', 'SELECT 1')
-  await assert.rejects(scene.table.adopt(scene.definition, 1), (thrown: Error & { hint?: string }) => /DROP COLUMN _place/.test(thrown.hint ?? ''))
-  const left = await adopted({ columns: 'id:int64' }, 'CREATE TABLE {t} (id INT, _place INT)', 'INSERT INTO {t} VALUES (1, 77)', 'SELECT 1')
+  const { scene } = await theirs({ columns: 'id:int64' }, 'CREATE TABLE {t} (id INT, _place INTEGER NOT NULL)', 'SELECT 1')
+  await assert.rejects(scene.table.adopt(scene.definition, 1), (thrown: Error & { hint?: string }) => /DROP COLUMN "_place"/.test(thrown.hint ?? ''))
+  const left = await adopted({ columns: 'id:int64' }, 'CREATE TABLE {t} (id INT, _place INTEGER)', 'INSERT INTO {t} (id) VALUES (1)', 'SELECT 1')
   assert.deepEqual(left.ask('SELECT id, _place FROM {t}'), ['1 null'])
+})
+
+test('a column _place that is the user’s own is not touched', async () => {
+  for (const [column, value] of [['_place TEXT', `'Bern'`], ['_place INTEGER', '77'], ['_PLACE TEXT', 'NULL'], ['_place INTEGER DEFAULT 1', 'NULL']] as const) {
+    const { scene, ask } = await theirs({ columns: 'id:int64' }, `CREATE TABLE {t} (id INT, ${column})`, `INSERT INTO {t} VALUES (1, ${value})`, 'SELECT 1')
+    await assert.rejects(scene.table.adopt(scene.definition, 1), (thrown: Error & { code?: string; hint?: string }) => thrown.code === 'TABLE_UNSUPPORTED' && /RENAME COLUMN/.test(thrown.hint ?? ''), column)
+    assert.deepEqual(ask('SELECT quote(_place) FROM {t}'), [value])
+  }
+})
+
+test('columns whose names differ by case alone are told before anything is made', async () => {
+  const made = 'CREATE TABLE {t} (id INT, "Ä" INT, "ä" INT)'
+  for (const columns of ['id:int64,Ä:int64', undefined]) {
+    const { scene } = await theirs({ key: 'id', ...(columns === undefined ? {} : { columns }) }, made, 'SELECT 1')
+    await assert.rejects(scene.table.adopt(scene.definition, 1), { code: 'DEFINITION_INVALID', message: /columns Ä and ä/ })
+  }
+  const { scene } = await adopted({ key: 'id', columns: 'id:int64' }, made, 'SELECT 1')
+  counted(await scene.load([{ seq: 1, records: [{ id: 1 }] }], FENCE), { 1: { inserted: 1 } })
+})
+
+test('rows of others without a key are no repeated ones', async () => {
+  const { scene } = await adopted({ key: 'id' }, 'CREATE TABLE {t} (id TEXT PRIMARY KEY)', 'INSERT INTO {t} VALUES (NULL), (NULL)', 'SELECT 1')
+  counted(await scene.load([{ seq: 1, records: [{ id: 'a' }] }], FENCE), { 1: { inserted: 1 } })
+  assert.deepEqual(await scene.table.verify(), [])
 })
 
 test('a trigger that ends the transaction, and one that drops rows: nothing is committed', async () => {
