@@ -8,6 +8,8 @@ import { after, beforeEach, test } from 'node:test'
 import type { DefinitionRequest } from '../../core/definition.ts'
 import { Scene, counted } from '../../../test/contract/scene.ts'
 import { memoryEngine } from '../../../test/memory/engine.ts'
+import { SqliteSession } from '../../sql/sqlite.ts'
+import { FileSession } from './session.ts'
 import { openSqliteTarget } from './target.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-sqlite-adopt-'))
@@ -286,4 +288,26 @@ test('rows that refer to rows behind them are no refused ones, however many', as
   counted(await scene.load([{ seq: 2, records: [...chain, { id: -1, v: -1 }] }], { fence: 20 }), { 2: { inserted: 200, quarantined: 1 } })
   await assert.rejects(scene.load([{ seq: 3, records: children.map(({ id }) => ({ id: id + 20_000, v: -1 })) }], { fence: 30 }), { code: 'ROWS_REFUSED', message: /more than 1000 rows.*CHECK/ })
   assert.deepEqual(ask('SELECT count(*) FROM {t}'), [String(2 * many + 200)])
+})
+
+test('what a trigger says of a row that is there already holds, and a table that says it as well is not taken over', async () => {
+  const words = ['CREATE TABLE words (w TEXT PRIMARY KEY)', `CREATE TRIGGER word_{t} AFTER INSERT ON {t} BEGIN INSERT OR IGNORE INTO words VALUES (new.w); END`]
+  const request = { key: 'id', mode: 'upsert', columns: 'id:int64,w:string' } as const
+  const { scene, ask } = await adopted(request, 'CREATE TABLE {t} (id INTEGER PRIMARY KEY, w TEXT)', ...words, 'SELECT 1')
+  counted(await scene.load([{ seq: 1, records: [{ id: 1, w: 'a' }, { id: 2, w: 'a' }, { id: 3, w: 'b' }] }], FENCE), { 1: { inserted: 3 } })
+  assert.deepEqual(ask('SELECT w FROM words ORDER BY w'), ['a', 'b'])
+  await assert.rejects(adopted(request, 'CREATE TABLE {t} (id INTEGER PRIMARY KEY, w TEXT UNIQUE ON CONFLICT REPLACE)', ...words.slice(1), 'SELECT 1'), { code: 'TABLE_UNSUPPORTED', message: /ON CONFLICT, and its trigger word_/ })
+})
+
+test('a disk that is full while rows are tried is no rule of the table', async () => {
+  outside('CREATE TABLE t (v)', 'SELECT 1')
+  const db = new SqliteSession(file)
+  const session = new FileSession(db)
+  try {
+    db.get('PRAGMA max_page_count = 8')
+    const write = (): Promise<unknown> => session.write({ point: 'p', foreign: true, into: 'main."t"', place: 'v', sql: 'INSERT INTO main."t" (v) SELECT zeroblob(100000)' })
+    await assert.rejects(session.transaction('c', () => session.attempt(write)), { code: 'DISK_FULL' })
+  } finally {
+    await session.close()
+  }
 })

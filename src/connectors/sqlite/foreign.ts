@@ -16,7 +16,7 @@ import type { Rule } from '../../database/rules.ts'
 import { first } from '../../database/session.ts'
 import type { DatabaseSession, SqlRow } from '../../database/session.ts'
 import { quoteName } from '../../sql/quote.ts'
-import { saidBy } from './session.ts'
+import { saidBy, saysConflict } from './session.ts'
 
 type Affinity = 'INTEGER' | 'TEXT' | 'NONE' | 'BLOB' | 'REAL' | 'NUMERIC'
 
@@ -108,7 +108,7 @@ export function odd(type: ColumnType, value: string): string {
 
 /** What the catalog says of a table or view, whoever made it; names are matched without case, as SQLite matches them. */
 export async function relationOf(session: DatabaseSession, table: string): Promise<Relation | null> {
-  const found = await first(session, `SELECT s.name AS name, CASE l.type WHEN 'virtual' THEN 'virtual table' WHEN 'shadow' THEN 'shadow table of a virtual one,' ELSE s.type END AS kind, l.wr AS wr, l.strict AS strict
+  const found = await first(session, `SELECT s.name AS name, CASE l.type WHEN 'virtual' THEN 'virtual table' WHEN 'shadow' THEN 'shadow table of a virtual one,' ELSE s.type END AS kind, l.wr AS wr, l.strict AS strict, s.sql AS sql
     FROM main.sqlite_schema s LEFT JOIN pragma_table_list(s.name) l ON l.schema = 'main' WHERE s.name = $1 COLLATE NOCASE AND s.type IN ('table', 'view')`, [table])
   if (found === undefined) {
     const other = await first(session, 'SELECT type FROM main.sqlite_schema WHERE name = $1 COLLATE NOCASE', [table])
@@ -135,12 +135,17 @@ export async function relationOf(session: DatabaseSession, table: string): Promi
   const other = new Set(indexes.filter(({ holds: all, unique }) => unique === 1n && all !== 1n).map((row) => said(String(row['columns']))))
   const uniques = indexes.filter(({ holds: all }) => all === 1n).map((row) => ({ name: other.has(said(String(row['columns']))) ? String(row['name']) : said(String(row['columns'])), columns: JSON.parse(String(row['columns'])) as string[] }))
   const byNumber = number === null ? [] : [{ name: `${name}.${number}`, columns: [number] }]
-  return { kind: String(found['kind']), name, columns, ...unfit(found, columns), uniques: [...byNumber, ...uniques], rules: await rulesOf(session, name, columns) }
+  return { kind: String(found['kind']), name, columns, ...(await unfit(session, found, columns)), uniques: [...byNumber, ...uniques], rules: await rulesOf(session, name, columns) }
 }
 
-function unfit({ wr }: SqlRow, columns: readonly StoredColumn[]): Pick<Relation, 'unfit'> {
+async function unfit(session: DatabaseSession, { name: table, wr, sql }: SqlRow, columns: readonly StoredColumn[]): Promise<Pick<Relation, 'unfit'>> {
   if (wr === 1n) return { unfit: 'it is WITHOUT ROWID, and rows are found by their numbers' }
-  return columns.some(({ name }) => fold(name) === 'rowid') ? { unfit: 'its column rowid hides the numbers of its rows' } : {}
+  if (columns.some(({ name }) => fold(name) === 'rowid')) return { unfit: 'its column rowid hides the numbers of its rows' }
+  if (!saysConflict(String(sql))) return {}
+  const triggers = await session.all(`SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger' AND tbl_name = $1 COLLATE NOCASE ORDER BY name`, [String(table)])
+  const found = triggers.find((trigger) => /\bOR\s+(IGNORE|REPLACE|ROLLBACK|FAIL)\b/i.test(String(trigger['sql'])))
+  // Its own clause must not hold, see `FileSession`; then no clause of its triggers does.
+  return found === undefined ? {} : { unfit: `it says ON CONFLICT, and its trigger ${String(found['name'])} has such a clause, too: SQLite would not let one hold without the other` }
 }
 
 /** Foreign keys. What else the table asks shows when a row is written. */

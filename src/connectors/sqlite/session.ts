@@ -29,6 +29,11 @@ export function isConstraint(thrown: unknown): boolean {
   return saidBy(thrown)?.code === CONSTRAINT
 }
 
+/** Has a statement that makes a table a clause on what is to be done with a row that it refuses? */
+export function saysConflict(sql: string): boolean {
+  return /\bON\s+CONFLICT\b/i.test(sql)
+}
+
 export async function patiently<T>(work: () => T, signal?: AbortSignal): Promise<T> {
   for (let tries = 1; ; tries++) {
     signal?.throwIfAborted()
@@ -44,6 +49,8 @@ export async function patiently<T>(work: () => T, signal?: AbortSignal): Promise
 export class FileSession implements DatabaseSession {
   readonly db: SqliteSession
   private readonly signal: AbortSignal | undefined
+  /** Does a table, as it is written in SQL, say itself what is to be done with a row that it refuses? */
+  private readonly saying = new Map<string, boolean>()
   /** Depth of savepoints. */
   private attempts = 0
 
@@ -85,12 +92,14 @@ export class FileSession implements DatabaseSession {
 
   /**
    * In a table of others row numbers may be anybody's values, so what was written is told row by row. What the table says to do
-   * with a row that it refuses, such as taking another one out for it, does not count here.
+   * with a row that it refuses, such as taking another one out for it, does not count here. Only where it says so: what a
+   * statement says holds for the statements of its triggers as well, whatever they say themselves.
    */
-  private returned({ point, sql, values = [], place, what }: Writing): Count[] {
+  private returned({ point, sql, values = [], into, place, what }: Writing): Count[] {
     const counts = new Map<string, Count>()
+    const own = this.says(into) ? sql.replace(/^(INSERT|UPDATE)/, '$1 OR ABORT') : sql
     crash(`${point}.before`)
-    for (const [seq, kind] of this.db.tuples(numbered(`${sql.replace(/^(INSERT|UPDATE)/, '$1 OR ABORT')} RETURNING ${place} >> 32${what === undefined ? '' : `, CAST(${what} AS TEXT)`}`), values)) {
+    for (const [seq, kind] of this.db.tuples(numbered(`${own} RETURNING ${place} >> 32${what === undefined ? '' : `, CAST(${what} AS TEXT)`}`), values)) {
       const told = `${String(seq)} ${String(kind)}`
       const count = counts.get(told) ?? { seq: Number(seq), what: what === undefined ? '' : String(kind), n: 0 }
       count.n++
@@ -98,6 +107,15 @@ export class FileSession implements DatabaseSession {
     }
     crash(`${point}.after`)
     return [...counts.values()]
+  }
+
+  private says(into: string): boolean {
+    let found = this.saying.get(into)
+    if (found === undefined) {
+      const made = this.db.get(`SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND 'main."' || replace(name, '"', '""') || '"' = ?`, [into])
+      this.saying.set(into, (found = saysConflict(String(made?.['sql'] ?? ''))))
+    }
+    return found
   }
 
   /** Waits for other writers, but never repeats work that had begun. */
@@ -123,7 +141,8 @@ export class FileSession implements DatabaseSession {
       this.db.change(`RELEASE ${name}`)
       return result
     } catch (thrown) {
-      if (!this.db.inTransaction && thrown instanceof SluiceError && thrown.code === 'ROWS_REFUSED') throw thrown
+      // So does a full disk, which is nothing that the table says.
+      if (!this.db.inTransaction && !isConstraint(thrown)) throw thrown
       if (!this.db.inTransaction) throw new SluiceError('ROWS_REFUSED', `The table itself ended the transaction: ${saidBy(thrown)?.message ?? String(thrown)}`, { cause: thrown, hint: 'A trigger of it says RAISE(ROLLBACK); with RAISE(ABORT) the row is put aside alone.' })
       for (const end of ['ROLLBACK TO', 'RELEASE']) this.db.change(`${end} ${name}`)
       throw thrown
