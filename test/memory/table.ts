@@ -232,6 +232,8 @@ class MemoryTable implements Table {
 
   async adopt(_: Definition, fence: number): Promise<void> {
     const state = this.state()
+    const of = [...this.#store].find(([, { deltas }]) => deltas.has(this.#name))?.[0]
+    if (of !== undefined) throw new SluiceError('TABLE_FOREIGN', `${this.uri} is the delta of ${of}.`)
     if (state === undefined) throw new SluiceError('NOT_FOUND', `There is no table ${this.uri}.`)
     if (this.#ledger === null) throw new SluiceError('INTERNAL', `${this.uri} was opened for reading.`)
     if (state.ledger !== this.#ledger) this.#store.set(this.#name, { ...state, ledger: this.#ledger, version: state.version + 1, lanes: new Map([[0, Math.max(fence, (state.lanes.get(0) ?? 0) + 1)]]) })

@@ -67,6 +67,16 @@ export class Database {
     }
   }
 
+  /** Names of the files that somebody has attached and not let go. */
+  async attached(): Promise<string[]> {
+    const connection = await this.connect()
+    try {
+      return (await connection.rows("SELECT database_name AS name FROM duckdb_databases() WHERE NOT internal AND database_name <> 'memory'")).map(({ name }) => String(name))
+    } finally {
+      await connection.close()
+    }
+  }
+
   async connect(): Promise<Connection> {
     const connection = new Connection(await this.instance.connect(), this.memory)
     await connection.exec("SET TimeZone = 'UTC'")

@@ -158,11 +158,19 @@ export class Pool {
     for (const { refuse } of this.queue) refuse(closed())
     this.queue = []
     if (this.looking !== null) clearInterval(this.looking)
-    const [kept, member] = [...this.workers].find(([worker, { temp }]) => !this.alone && worker.idle && !(worker.used && existsSync(temp()))) ?? []
-    if (kept !== undefined && keepReady(kept, this.share, member?.world ?? '')) this.workers.delete(kept)
+    const kept = [...this.workers].find(([worker]) => !this.alone && worker.idle)
+    if (kept !== undefined && (await isBlank(...kept)) && keepReady(kept[0], this.share, kept[1].world)) this.workers.delete(kept[0])
     for (const worker of this.workers.keys()) worker.dismiss()
     await Promise.all(Array.from(this.workers.values(), ({ gone }) => gone))
   }
+}
+
+/** Nothing of whom it served is left in it: it has spilled nothing, and no file is attached. */
+async function isBlank(worker: Worker, { temp }: Member): Promise<boolean> {
+  if (!worker.used) return true
+  if (existsSync(temp())) return false
+  const attached = await worker.call({ do: 'attached' }).answer.catch(() => null)
+  return worker.idle && Array.isArray(attached) && attached.length === 0
 }
 
 function closed(): SluiceError {

@@ -88,6 +88,8 @@ export type Call =
   | { do: 'ask'; sql: string }
   | { do: 'answer' }
   | { do: 'open' }
+  /** Names of files that are still attached: who left them keeps others out of them. */
+  | { do: 'attached' }
   | { do: 'exec'; session: number; sql: string }
   | { do: 'rows'; session: number; sql: string }
   | { do: 'copy'; session: number; point: string; select: string; uri: string }

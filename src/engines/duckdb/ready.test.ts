@@ -102,6 +102,12 @@ test('one that has spilled is not left over', async () => {
   assert.ok(!(await served(600e6)).pids.some((pid) => pids.includes(pid)))
 })
 
+test('one with a file that somebody has not let go is not left over, and the file is free', async () => {
+  const attach = async (session: Session): Promise<void> => session.exec(`ATTACH '${join(folder, 'held.duckdb')}' AS held`)
+  const { pids } = await served(600e6, folder, attach)
+  assert.ok(!(await served(600e6, folder, attach)).pids.some((pid) => pids.includes(pid)))
+})
+
 test('one with an open session is not left over', async () => {
   const engine = openDuckdbEngine({ memory: 600e6, jobs: 1, spool: folder })
   const others = childrenOf(process.pid)

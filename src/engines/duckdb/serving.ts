@@ -140,6 +140,8 @@ async function answer(id: number, call: Call): Promise<unknown> {
       connections.set(session, await (await database()).connect())
       return session
     }
+    case 'attached':
+      return (await database()).attached()
     case 'exec':
       return connection(call.session).exec(call.sql)
     case 'rows':
