@@ -15,7 +15,7 @@ import type { Dialect, Relation, StoredColumn } from './dialect.ts'
 import { growTable, keyIndex, ownTable, ownTables } from './layout.ts'
 import { receiptToJson } from './record.ts'
 import { first } from './session.ts'
-import { readState } from './state.ts'
+import { checkReplaced, readState } from './state.ts'
 import type { State } from './state.ts'
 
 /** Another ledger in the table's record. Nothing happens when it is the ledger's already. */
@@ -58,7 +58,7 @@ export async function adoptForeign(change: Change, fence: number, definition: De
   const { table: name } = dialect.names(table)
   const columns = growTable(dialect, table, null, schema, relation)
   await dialect.checkStanding?.(session, table, name, schema)
-  if (definition.mode === 'replace') await dialect.checkEmptied?.(session, table)
+  if (definition.mode === 'replace') await checkReplaced(store, session, table, true)
   await store.makeOwn(session)
   for (const statement of [...ownTables(dialect), ...ownTable(dialect, 'deltas')]) await session.run('database.own', statement)
   await refuseDerived(change)

@@ -27,7 +27,7 @@ import type { Rule } from './rules.ts'
 import type { Check, Watcher, Work } from './resolution.ts'
 import { first, total } from './session.ts'
 import type { Count, DatabaseSession } from './session.ts'
-import { checkJoined, readReceipt, readStanding, readState } from './state.ts'
+import { checkJoined, checkReplaced, readReceipt, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
 import type { RefusedRow } from './trials.ts'
 
@@ -77,7 +77,7 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   const { table: name } = dialect.names(table)
   const replaces = definition.mode === 'replace'
   const late = !replaces && staged.places !== null && staged.places.lowest <= state.highest
-  if (replaces && state.adopted !== null) await dialect.checkEmptied?.(session, table)
+  if (replaces && state.exists) await checkReplaced(store, session, table, state.adopted !== null)
   const left = replaces && state.exists ? await emptied(job, name) : 0
   if (replaces && left !== state.rows && state.adopted === null) throw broken(`${left} rows leave the table, its last commit left ${state.rows}`)
   const kept = replaces ? 0 : state.rows

@@ -50,10 +50,10 @@ export interface Dialect {
    */
   checkStanding?(session: DatabaseSession, table: string, name: string, schema: Schema): Promise<void>
   /**
-   * Looks at tables of others whose rows would go, or change, with those of a table that is emptied. Absent: nothing is asked.
-   * @throws SluiceError TABLE_UNSUPPORTED
+   * Another table whose rows would go, or change, with those of a table that is emptied, and what its foreign key does; null:
+   * there is none. Absent: there never is. @param adopted others made the table that is emptied
    */
-  checkEmptied?(session: DatabaseSession, table: string): Promise<void>
+  dragged?(session: DatabaseSession, table: string, adopted: boolean): Promise<{ child: string; does: string } | null>
   /** Does a row keep its row id when it is updated? */
   readonly idsStay: boolean
   own(table: OwnTable): string

@@ -115,6 +115,15 @@ export async function checkJoined({ dialect }: Store, session: DatabaseSession, 
   if (joined.length > 0) await dialect.checkStanding(session, table, dialect.names(table).table, joined)
 }
 
+/** @param adopted others made the table · @throws SluiceError TABLE_UNSUPPORTED when rows of another table would go or change with those that are replaced */
+export async function checkReplaced({ dialect }: Store, session: DatabaseSession, table: string, adopted: boolean): Promise<void> {
+  const found = (await dialect.dragged?.(session, table, adopted)) ?? null
+  if (found === null) return
+  throw new SluiceError('TABLE_UNSUPPORTED', `${table} cannot be replaced: ${found.child} refers to it ON DELETE ${found.does}, so its rows would go or change with those that are replaced.`, {
+    hint: 'Load it with --mode upsert, which takes no row out, or take that clause away.',
+  })
+}
+
 /** The newest commit of each of these contents. */
 export async function readStanding({ dialect }: Store, session: DatabaseSession, table: string, shas: readonly string[]): Promise<Map<string, Standing>> {
   const found = new Map<string, Standing>()

@@ -186,6 +186,25 @@ test('a table that takes next to nothing is said to, and nothing is committed', 
   assert.equal((await database.ask('SELECT count(*)::int AS n FROM product'))[0]?.['n'], 0)
 })
 
+test('a table is not replaced where rows of another one would go with its own, whoever made it', async (t) => {
+  for (const [how, made] of [['of others', 'CREATE TABLE product (id bigint PRIMARY KEY)'], ['of ours', 'SELECT 1']] as const) {
+    const { go, file } = room(t)
+    await database.ask(`DROP TABLE IF EXISTS product, child CASCADE; DROP SCHEMA IF EXISTS sluice CASCADE; ${made}`)
+    file('a.ndjson', [{ id: 1 }])
+    const adopt = how === 'of others'
+    assert.equal((await go({ key: 'id', mode: 'replace', columns: 'id:int64', adopt })).exit, 0, how)
+    await database.ask(`CREATE TABLE child (x bigint REFERENCES product (id) ON DELETE CASCADE); INSERT INTO child VALUES (1)`)
+    file('b.ndjson', [{ id: 2 }])
+    const refused = await go({ key: 'id', mode: 'replace' })
+    assert.deepEqual([refused.exit, refused.errors[0]?.code], [4, 'TABLE_UNSUPPORTED'], how)
+    assert.match(refused.errors[0]?.message ?? '', /child refers to it ON DELETE CASCADE/)
+    assert.deepEqual(await database.ask('SELECT x::int FROM child'), [{ x: 1 }], how)
+    await database.ask('DROP TABLE child')
+    assert.equal((await go({ key: 'id', mode: 'replace' })).exit, 0, how)
+  }
+  await database.ask('DROP TABLE product')
+})
+
 const id = (n: number): string => `00000000-0000-4000-8000-00000000000${n}`
 
 test('uuid, jsonb and enum columns are loaded, updated and read as texts, and what they refuse is put aside', async (t) => {

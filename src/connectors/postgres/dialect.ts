@@ -15,6 +15,8 @@ import type { Scalar } from '../../core/types.ts'
 import type { SqlValue } from '../../core/effects.ts'
 import type { Dialect, Names, StoredColumn } from '../../database/dialect.ts'
 import type { Check } from '../../database/resolution.ts'
+import { first } from '../../database/session.ts'
+import type { DatabaseSession } from '../../database/session.ts'
 import { quoteName } from '../../sql/quote.ts'
 
 /** Bytes of a name; the server would cut what is longer, without a word. */
@@ -193,6 +195,13 @@ function value(answer: SqlValue | undefined): Value {
   return answer === undefined || answer instanceof Uint8Array ? null : answer
 }
 
+/** See `Dialect.dragged`: the server asks for every foreign key, whoever made the table. */
+async function dragged(session: DatabaseSession, table: string): Promise<{ child: string; does: string } | null> {
+  const found = await first(session, `SELECT conrelid::regclass::text AS child, CASE confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'SET DEFAULT' END AS does
+    FROM pg_constraint WHERE contype = 'f' AND confrelid = to_regclass($1) AND conrelid <> confrelid AND confdeltype IN ('c', 'n', 'd') LIMIT 1`, [names(table).table])
+  return found === undefined ? null : { child: String(found['child']), does: String(found['does']) }
+}
+
 export const postgres: Dialect = {
   product: 'PostgreSQL',
   format: 1,
@@ -224,6 +233,7 @@ export const postgres: Dialect = {
   },
   json,
   rowId: () => 'ctid',
+  dragged,
   checkOrder(_, schema) {
     // Longer names would be cut by the server, and two could become one.
     const long = schema.find(({ name }) => Buffer.byteLength(name) > MOST_NAME)

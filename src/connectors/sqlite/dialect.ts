@@ -17,7 +17,7 @@ import { isDecimal, nodeOf } from '../../core/types.ts'
 import type { Scalar } from '../../core/types.ts'
 import type { Dialect, Names, OwnTable } from '../../database/dialect.ts'
 import { quoteName } from '../../sql/quote.ts'
-import { checkEmptied, checkStanding, checks, holds, typeOf } from './foreign.ts'
+import { checkStanding, checks, dragged, holds, typeOf } from './foreign.ts'
 
 /** Grows when the layout changes so that an older Sluice would read it wrongly. */
 const FORMAT = 3
@@ -142,7 +142,7 @@ export const sqlite: Dialect = {
   ownRefuse: false,
   bytewise: (column) => `${column} COLLATE BINARY`,
   checkStanding,
-  checkEmptied,
+  dragged,
   savepoints: true,
   idsStay: true,
   // Without the name of the database, so that `SEEN_AS_2` stands in the place of a table.

@@ -167,14 +167,12 @@ async function rulesOf(session: DatabaseSession, table: string, columns: readonl
   return rules
 }
 
-/** Foreign keys of others that would take rows of theirs along, or change them. @throws SluiceError TABLE_UNSUPPORTED */
-export async function checkEmptied(session: DatabaseSession, table: string): Promise<void> {
+/** Of our own tables SQLite is asked for no foreign keys. See `Dialect.dragged`. */
+export async function dragged(session: DatabaseSession, table: string, adopted: boolean): Promise<{ child: string; does: string } | null> {
+  if (!adopted) return null
   const found = await first(session, `SELECT s.name AS child, f.on_delete AS does FROM main.sqlite_schema s, pragma_foreign_key_list(s.name, 'main') f
     WHERE s.type = 'table' AND f."table" = $1 COLLATE NOCASE AND s.name <> $1 COLLATE NOCASE AND f.on_delete IN ('CASCADE', 'SET NULL', 'SET DEFAULT') LIMIT 1`, [table])
-  if (found === undefined) return
-  throw new SluiceError('TABLE_UNSUPPORTED', `${table} cannot be replaced: ${String(found['child'])} refers to it ON DELETE ${String(found['does'])}, so its rows would go or change with those that are replaced.`, {
-    hint: 'Load it with --mode upsert, which takes no row out, or take that clause away.',
-  })
+  return found === undefined ? null : { child: String(found['child']), does: String(found['does']) }
 }
 
 /** @throws SluiceError DEFINITION_INVALID when a value that stands there is none of its column's type, or when the table takes no row at all */
