@@ -174,7 +174,7 @@ export interface Claim {
 export interface Ledger {
   /** Random, made with the ledger; a table remembers the ledger it belongs to. */
   readonly id: string
-  /** Takes over the id of a lost ledger, found in its tables. Only while the ledger knows no table; false otherwise. */
+  /** Takes over the id of a lost ledger, found in its tables; true also when it has it. Only while the ledger knows no table; false otherwise. */
   adopt(id: string): Promise<boolean>
   /** This process. */
   readonly worker: string

@@ -6,10 +6,12 @@ import type { CommittedArrival } from '../core/target.ts'
 import { asJson, nextNo, number, tableNo } from './books.ts'
 import type { Books } from './books.ts'
 import { cover } from './endings.ts'
+import { ledgerId } from './schema.ts'
 
-/** Takes over the id of a lost ledger. False: this one knows tables, so it has an identity of its own. */
+/** Takes over the id of a lost ledger; another process may just have done it. False: this one knows tables under another id. */
 export function adopt(books: Books, id: string): boolean {
   return books.db.transaction('ledger.adopt', () => {
+    if (ledgerId(books.db) === id) return true
     if (books.db.get('SELECT 1 FROM tables LIMIT 1') !== undefined) return false
     books.db.change("UPDATE meta SET value = ? WHERE name = 'id'", [id])
     return true

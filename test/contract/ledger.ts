@@ -334,6 +334,7 @@ function memory(it: It): void {
     assert.equal(await ledger.restore(table, remembered(), new Map([[0, 3]])), 0, 'what is there is left alone')
     assert.equal(await ledger.isEmpty(), false)
     assert.equal(await ledger.adopt('l_other'), false)
+    assert.equal(await ledger.adopt('l_lost'), true, 'another process that rebuilds it at the same time finds it done')
     assert.deepEqual([...(await ledger.sift(T, [sight('b').pin, sight('e', 1, { size: 11 }).pin])).young], ['/in/b'])
     await begun(ledger)
     const offered = await ledger.offer('r_1', T, [sight('b', 1, { sha256: 'sha-2' }), sight('e', 9), sight('new')], KEPT)

@@ -37,7 +37,7 @@ export class MemoryLedger implements Ledger {
     return this.state.id
   }
   async adopt(id: string) {
-    if (this.state.tables.size > 0) return false
+    if (this.state.tables.size > 0) return this.state.id === id
     this.state.id = id
     return true
   }
