@@ -157,9 +157,10 @@ export class Pool {
     this.closed = true
     for (const { refuse } of this.queue) refuse(closed())
     this.queue = []
-    if (this.looking !== null) clearInterval(this.looking)
     const kept = [...this.workers].find(([worker]) => !this.alone && worker.idle)
     if (kept !== undefined && (await isBlank(...kept)) && keepReady(kept[0], this.share, kept[1].world)) this.workers.delete(kept[0])
+    // Not earlier: a process that does not answer is stopped as any other.
+    if (this.looking !== null) clearInterval(this.looking)
     for (const worker of this.workers.keys()) worker.dismiss()
     await Promise.all(Array.from(this.workers.values(), ({ gone }) => gone))
   }

@@ -34,7 +34,7 @@ export function startEarly(memory: number): void {
   lay({ worker: new Worker(share), share, world: worldNow(), idle: null })
 }
 
-/** A process of a pool that is closed; it must be idle and have spilled nothing. @returns false: it has served enough, and the pool ends it */
+/** A process of a pool that is closed; it must be idle and hold nothing of whom it served. @returns false: it has served enough, and the pool ends it */
 export function keepReady(worker: Worker, share: Share, world: string): boolean {
   if (worker.served >= MOST_SERVED) return false
   worker.handOver()

@@ -48,7 +48,7 @@ function tell(message: ToParent): void {
   telling.tell(message)
 }
 
-/** Told once by each program's engine that uses this process; the folder can change as long as nothing was spilled. */
+/** Told once by each engine that uses this process; the folder can change as long as nothing was spilled. */
 async function databaseThatSpillsTo(temp: string): Promise<Database> {
   made ??= Database.over(opening, start).catch((thrown: unknown) => {
     unopened = true
