@@ -46,6 +46,11 @@ test('values of declared columns are those that JSON.parse reads, in lines, list
   )
 })
 
+test('a value may begin with U+FEFF, which is no mark of an encoding there', async () => {
+  const { rows } = await load({ 'a.ndjson': '\ufeff{"s":"\ufeff","t":"\ufeffa"}\n' }, { columns: 's:string,t:string' })
+  assert.deepEqual(rows.map(({ s, t }) => [s, t]), [['\ufeff', '\ufeffa']])
+})
+
 test('inferred columns give back what was written, whatever their type became', async () => {
   const value = fc.oneof(fc.maxSafeInteger(), fc.double({ noNaN: true, noDefaultInfinity: true }), fc.boolean(), text)
   await fc.assert(
