@@ -24,12 +24,12 @@ import type { Sound } from './refused.ts'
 import { replacedRows } from './resolution.ts'
 import { askable } from './rules.ts'
 import type { Rule } from './rules.ts'
-import type { Check, Watcher, Work } from './resolution.ts'
 import { first, total } from './session.ts'
 import type { Count, DatabaseSession } from './session.ts'
 import { checkJoined, checkReplaced, readReceipt, readStanding, readState } from './state.ts'
 import type { State } from './state.ts'
 import type { RefusedRow } from './trials.ts'
+import type { Check, Watcher, Work } from './work.ts'
 
 /** Rejects of a receipt, for the summary. */
 const SHOWN_FAULTS = 20

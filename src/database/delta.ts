@@ -9,9 +9,9 @@ import type { DeltaOf } from '../core/target.ts'
 import { quoteName } from '../sql/quote.ts'
 import type { Store } from './dialect.ts'
 import { columnList, ownTable } from './layout.ts'
-import type { Watcher } from './resolution.ts'
 import { first } from './session.ts'
 import type { DatabaseSession } from './session.ts'
+import type { Watcher } from './work.ts'
 
 /**
  * Makes the delta, or brings it to the columns of its table and to this run. Inside the transaction of a commit.

@@ -7,9 +7,9 @@ import type { Staged } from '../core/engine.ts'
 import type { SqlValue } from '../core/effects.ts'
 import type { ColumnType, Schema, Value } from '../core/schema.ts'
 import type { ModelRoom } from './models.ts'
-import type { Check } from './resolution.ts'
 import type { Rule } from './rules.ts'
 import type { DatabaseSession } from './session.ts'
+import type { Check } from './work.ts'
 
 /** Sluice's own tables, which all tables of a database share. */
 export type OwnTable = 'meta' | 'batches' | 'arrivals' | 'rejects' | 'deltas'

@@ -15,8 +15,8 @@ import { ModelRefresh, ModelRefused } from '../models/refresh.ts'
 import type { TableChange } from '../models/refresh.ts'
 import { tokensOf } from '../models/token.ts'
 import type { Store } from './dialect.ts'
-import type { Watcher } from './resolution.ts'
 import type { DatabaseSession } from './session.ts'
+import type { Watcher } from './work.ts'
 
 /** What a database has for models. */
 export interface ModelRoom {

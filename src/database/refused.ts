@@ -14,12 +14,14 @@ import { RAW_LIMIT } from '../core/target.ts'
 import { keySql, orderSql } from '../resolve/database.ts'
 import { quoteText } from '../sql/quote.ts'
 import { positions } from './layout.ts'
-import { DECIDED, decideAll, indexPlaces, rowJson, writeRange, writeRows } from './resolution.ts'
-import type { Changes, Range, Work } from './resolution.ts'
+import { DECIDED, decideAll, indexPlaces, writeRange, writeRows } from './resolution.ts'
+import type { Changes } from './resolution.ts'
 import { excludedBy } from './rules.ts'
 import { first, total } from './session.ts'
 import type { Count } from './session.ts'
 import { RowRefused, Tried } from './trials.ts'
+import { rowJson } from './work.ts'
+import type { Range, Work } from './work.ts'
 
 /** Rows of a batch that may be found one by one: where more are refused, it is the table that does not fit. */
 const MOST_FOUND = 1_000

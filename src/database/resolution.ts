@@ -8,76 +8,17 @@
  *   losers   winners that lost against stored rows, and losers within the batch, against the final winner
  * Into an empty table there is nothing to decide: winners are filled in as they are.
  */
-import type { Definition, Keep } from '../core/definition.ts'
 import { SluiceError } from '../core/errors.ts'
 import { tampering } from '../core/failpoint.ts'
-import { findColumn } from '../core/schema.ts'
-import type { Column, Schema } from '../core/schema.ts'
+import type { Column } from '../core/schema.ts'
 import { RAW_LIMIT } from '../core/target.ts'
-import { balanced, beatsSql, keySql, lostSql, outcomeSql, sameSql } from '../resolve/database.ts'
+import { beatsSql, keySql, lostSql, outcomeSql } from '../resolve/database.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
-import type { Incoming, Store, StoredColumn } from './dialect.ts'
 import { columnList, positions } from './layout.ts'
-import type { Rule } from './rules.ts'
 import { first, total } from './session.ts'
 import type { Count, DatabaseSession } from './session.ts'
-import type { RefusedRow } from './trials.ts'
-
-/** What one commit works on. */
-export interface Work {
-  store: Store
-  session: DatabaseSession
-  table: string
-  batch: string
-  definition: Definition
-  /** Of the table, as it is now. */
-  schema: Schema
-  /** Of the batch. */
-  staged: Schema
-  incoming: Incoming
-  /** A place of the batch is not above all committed ones: losers of its keys may rank above stored rows. */
-  late: boolean
-  /** The table has no row, and no loser that could rank above one of the batch. */
-  fresh: boolean
-  /** See `Relation.partitioned`. */
-  partitioned: boolean
-  /**
-   * Made when the first rows are in: sorting keys once is several times faster than adding them one by one to an index that
-   * does not fit into the cache.
-   */
-  indexes: readonly string[]
-  watchers: readonly Watcher[]
-  /** What the catalog excludes. */
-  checks: readonly Check[]
-  rules: readonly Rule[]
-  /** Of a table that others made, its columns by their place in the schema; empty of one of our own. */
-  stored: readonly (StoredColumn | undefined)[]
-  /** Rows that trials found, to be put aside, and how many rows this trial writes; null: it is none. */
-  known: readonly RefusedRow[]
-  trial: number | null
-  /** Ranges of places, to be written one after the other: all at once they exclude one another. Absent: in one statement. */
-  ranges?: readonly Range[]
-  /** Names of the unique indexes on the key, as the database tells them in errors. */
-  keyNames: readonly string[]
-}
-
-/** From a place to a place, both of them with it. */
-export type Range = readonly [bigint, bigint]
-
-/** Who is told of a commit's rows, each time as a relation of the table's columns and `_place`. */
-export interface Watcher {
-  /** They are about to leave the table. */
-  leave(relation: string): Promise<void>
-  /** They came, all of them. */
-  come(relation: string): Promise<void>
-}
-
-/** A rule of the catalog for a column: rows for which `when` holds would be refused. */
-export interface Check {
-  column: string
-  when(value: string): string
-  why: string
-}
+import { meets, pairs, pick, rowJson, same, shapeOf, written } from './work.ts'
+import type { Range, Shape, Work } from './work.ts'
 
 /** Rows as the database counted them. */
 export interface Changes {
@@ -90,57 +31,6 @@ export interface Changes {
 }
 
 export const DECIDED = '_sluice_decided'
-
-/** Expressions for a work's columns, by where a row lies. */
-interface Shape {
-  keep: Keep
-  id: string
-  /** `alias.c3` or NULL, one per column of the table. */
-  staged: (alias: string) => string[]
-  /** `alias."name"`. */
-  stored: (alias: string) => string[]
-  /** Places in the schema of the key, and of the keep column (-1: none). */
-  key: number[]
-  value: number
-}
-
-function shapeOf(work: Work, keep: Keep): Shape {
-  const { schema, definition, store } = work
-  const at = positions(schema, work.staged)
-  const find = (name: string): number => schema.findIndex((column) => column === findColumn(schema, name))
-  return {
-    keep,
-    id: store.dialect.rowId(schema),
-    staged: (alias) => at.map((i) => (i < 0 ? 'NULL' : `${alias}.c${i}`)),
-    // Losers have the types of Sluice.
-    stored: (alias) => schema.map((column, to) => (alias === 'h' ? `h.${quoteName(column.name)}` : read(work, to, `${alias}.${quoteName(column.name)}`))),
-    key: definition.key.map(find),
-    value: 'column' in keep ? find(keep.column) : -1,
-  }
-}
-
-function read({ store, stored }: Work, to: number, expression: string): string {
-  const column = stored[to]
-  return column === undefined ? expression : (store.dialect.foreign?.read(column, expression) ?? expression)
-}
-
-/** Values of a staged row as the table's columns take them. */
-function written({ store, stored }: Work, values: readonly string[]): string[] {
-  return values.map((value, to) => {
-    const column = stored[to]
-    return column === undefined || value === 'NULL' ? value : (store.dialect.foreign?.write(column, value) ?? value)
-  })
-}
-
-/** The stored row `t` has the key of a staged one. */
-function meets({ store, schema, stored }: Work, staged: readonly string[], key: readonly number[]): string {
-  return keySql(key.map((at) => {
-    const [column, there] = [`t.${quoteName(schema[at]?.name ?? '')}`, stored[at]]
-    return there === undefined ? [column, pick(staged, at)] : (store.dialect.foreign?.met(there, column, pick(staged, at)) ?? [column, pick(staged, at)])
-  }))
-}
-
-const pick = (list: readonly string[], i: number): string => list[i] ?? 'NULL'
 
 export async function writeRows(work: Work): Promise<Changes> {
   const keep = work.definition.keep
@@ -354,22 +244,6 @@ function putAside(work: Work, shape: Shape, values: readonly string[], place: st
   const select = `SELECT ${[quoteText(table), quoteText(batch), `coalesce(${place}, 0)`, 'NULL', `'KEY_REPEATED'`, quoteText(names), key, said, `substr(${rowJson(work, values)}, 1, ${RAW_LIMIT})`, evicted ? '1' : '0'].join(', ')} FROM ${from}`
   const sql = `INSERT INTO ${into} (tbl, batch, place, "offset", code, "column", value, message, raw, evicted) ${select}`
   return session.write({ point: 'database.rejects', sql, into, place: 'place', what: 'evicted' })
-}
-
-/** A row as JSON text, null for what is absent. */
-export function rowJson({ store, schema }: Pick<Work, 'store' | 'schema'>, values: readonly string[]): string {
-  const members = schema.map(({ name, type }, at) => `${quoteText(`${at === 0 ? '{' : ','}${JSON.stringify(name)}:`)} || coalesce(${pick(values, at) === 'NULL' ? 'NULL' : store.dialect.json(type, pick(values, at))}, 'null')`)
-  return balanced([...members, `'}'`], '||')
-}
-
-function pairs(a: readonly string[], b: readonly string[], at: readonly number[]): [string, string][] {
-  return at.map((i) => [pick(a, i), pick(b, i)])
-}
-
-/** Equal content in every column. */
-function same({ store, schema, stored }: Work, a: readonly string[], b: readonly string[]): string {
-  const content = (list: readonly string[], at: number): string => (pick(list, at) === 'NULL' ? 'NULL' : store.dialect.content((schema[at] as Column).type, pick(list, at), stored[at]))
-  return sameSql(schema.map((_, at) => [content(a, at), content(b, at)]))
 }
 
 /** Proves that the balance can fail: loses or doubles one row when a test asks for it. */

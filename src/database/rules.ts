@@ -10,8 +10,8 @@ import { quoteName, quoteText } from '../sql/quote.ts'
 import type { StoredColumn } from './dialect.ts'
 import { positions } from './layout.ts'
 import { DECIDED, decideAll } from './resolution.ts'
-import type { Work } from './resolution.ts'
 import { first } from './session.ts'
+import type { Work } from './work.ts'
 
 export type Rule =
   /** `takes` is false for rows that are refused, null where that cannot be told; it names columns, perhaps as those of `table`. */

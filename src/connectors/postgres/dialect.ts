@@ -14,9 +14,9 @@ import { nodeOf } from '../../core/types.ts'
 import type { Scalar } from '../../core/types.ts'
 import type { SqlValue } from '../../core/effects.ts'
 import type { Dialect, Names, StoredColumn } from '../../database/dialect.ts'
-import type { Check } from '../../database/resolution.ts'
 import { first } from '../../database/session.ts'
 import type { DatabaseSession } from '../../database/session.ts'
+import type { Check } from '../../database/work.ts'
 import { quoteName } from '../../sql/quote.ts'
 
 /** Bytes of a name; the server would cut what is longer, without a word. */
