@@ -72,7 +72,7 @@ export async function commit(job: Commit): Promise<{ receipt: Receipt; known: bo
   const schema = mergeSchema(state.schema, staged.schema)
   dialect.checkOrder(definition, schema)
   await make(job, state, schema)
-  await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} (tbl, format, ledger, definition, schema) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema`, [table, dialect.format, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
+  if (!state.exists || JSON.stringify(state.schema) !== JSON.stringify(schema)) await session.run('database.meta', `INSERT INTO ${dialect.own('meta')} (tbl, format, ledger, definition, schema) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (tbl) DO UPDATE SET schema = excluded.schema`, [table, dialect.format, job.ledger, JSON.stringify(definition), JSON.stringify(schema)])
 
   const { table: name } = dialect.names(table)
   const replaces = definition.mode === 'replace'

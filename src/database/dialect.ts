@@ -57,6 +57,11 @@ export interface Dialect {
   /** Does a row keep its row id when it is updated? */
   readonly idsStay: boolean
   own(table: OwnTable): string
+  /**
+   * In a group of commits, a column of the one of the highest version. Absent: an index finds the newest commit of a table faster
+   * than all of them are looked at.
+   */
+  ofNewest?(column: string): string
   /** Statements that make an own table, where they are others than those of `layout.ts`. */
   ownTable?(table: OwnTable): readonly string[]
   names(table: string): Names

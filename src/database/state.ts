@@ -6,10 +6,10 @@ import { joinCovered } from '../core/interval.ts'
 import { describeSchema, fold, isReserved } from '../core/schema.ts'
 import type { Schema } from '../core/schema.ts'
 import type { Head, Receipt } from '../core/target.ts'
-import type { Relation, Store } from './dialect.ts'
+import type { Dialect, Relation, Store } from './dialect.ts'
 import { datesFromSql, receiptFromJson } from './record.ts'
 import { first } from './session.ts'
-import type { DatabaseSession } from './session.ts'
+import type { DatabaseSession, SqlRow } from './session.ts'
 
 /** A table as it stands in one state of the database. */
 export interface State extends Head {
@@ -57,13 +57,19 @@ export async function readState(store: Store, session: DatabaseSession, table: s
   if (relation === null) throw new SluiceError('TABLE_BROKEN', `${location}: the table ${table} was removed, but its records are there.`, { where })
   if (meta.adopted !== null && relation.unfit !== undefined) throw new SluiceError('TABLE_UNSUPPORTED', `${location}: the table ${table} cannot be loaded any more: ${relation.unfit}.`, { where })
   const made = checkColumns(store, table, relation, meta.schema)
-  const batches = dialect.own('batches')
-  const newest = `SELECT version, highest, rows FROM ${batches} WHERE tbl = $1 ORDER BY version DESC LIMIT 1`
-  const found = await session.all(`SELECT l.lane, l.fence, n.version, n.highest, n.rows FROM (SELECT lane, max(fence) AS fence FROM ${batches} WHERE tbl = $1 GROUP BY lane) l CROSS JOIN (${newest}) n`, [table])
-  const [last] = found
+  const found = await session.all(lanesSql(dialect), [table])
+  const last = found.reduce<SqlRow | undefined>((a, b) => (a === undefined || Number(b['version']) > Number(a['version']) ? b : a), undefined)
   if (last === undefined) throw new SluiceError('TABLE_BROKEN', `${location}: the table ${table} has no record of a commit.`, { where })
   const lanes = new Map(found.map((row) => [Number(row['lane']), Number(row['fence'])]))
   return { exists: true, version: Number(last['version']), made, rows: Number(last['rows']), highest: BigInt(last['highest'] as bigint), lanes, relation, ...meta }
+}
+
+/** A row per lane of table $1: its highest fence; and version, highest and rows of its newest commit, or in all rows of the newest of all. */
+function lanesSql({ own, ofNewest }: Dialect): string {
+  const batches = own('batches')
+  if (ofNewest !== undefined) return `SELECT lane, max(fence) AS fence, max(version) AS version, ${ofNewest('highest')} AS highest, ${ofNewest('rows')} AS rows FROM ${batches} WHERE tbl = $1 GROUP BY lane`
+  const newest = `SELECT version, highest, rows FROM ${batches} WHERE tbl = $1 ORDER BY version DESC LIMIT 1`
+  return `SELECT l.lane, l.fence, n.version, n.highest, n.rows FROM (SELECT lane, max(fence) AS fence FROM ${batches} WHERE tbl = $1 GROUP BY lane) l CROSS JOIN (${newest}) n`
 }
 
 interface Meta {
@@ -76,13 +82,15 @@ interface Meta {
 async function readMeta(store: Store, session: DatabaseSession, table: string): Promise<Meta | null> {
   if (!(await store.hasOwn(session))) return null
   const meta = store.dialect.own('meta')
-  const row = await first(session, `SELECT f.newest, m.* FROM (SELECT max(format) AS newest FROM ${meta}) f LEFT JOIN (SELECT * FROM ${meta} WHERE tbl = $1) m ON true`, [table])
-  const format = Number(row?.['newest'] ?? 0)
+  // Also a table that is not there is refused in a database that a newer Sluice wrote.
+  const newest = `SELECT max(format) AS newest FROM ${meta}`
+  const row = await first(session, `SELECT (${newest}) AS newest, m.* FROM ${meta} m WHERE tbl = $1`, [table])
+  const format = Number((row ?? (await first(session, newest)))?.['newest'] ?? 0)
   const known = store.dialect.format
   if (format > known) {
     throw new SluiceError('TABLE_UNSUPPORTED', `${store.location} was written in format ${format}; this Sluice knows ${known}.`, { hint: 'Use the version that wrote it, or a newer one.' })
   }
-  if (row === undefined || row['tbl'] === null) return null
+  if (row === undefined) return null
   const adopted = row['adopted'] ?? null
   return { ledger: String(row['ledger']), definition: JSON.parse(String(row['definition'])) as Definition, schema: JSON.parse(String(row['schema'])) as Schema, adopted: adopted === null ? null : Number(adopted) }
 }

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Scene, counted } from './scene.ts'
 import type { Variant } from './scene.ts'
+import { oneOf } from '../whole.ts'
 
 const COLUMNS = 'id:int64,v:string,n:int64'
 const r = (id: number, v: string | null, n: number | null = null): object => ({ id, v, n })
@@ -85,9 +86,9 @@ export function resolveCases(get: () => Variant): void {
       await scene.check()
     })
 
-    for (const [type, values] of KEEP_VALUES) {
+    for (const [turn, [type, values]] of KEEP_VALUES.entries()) {
       test(`max and min over ${type}`, async () => {
-        for (const keep of ['max:v', 'min:v']) {
+        for (const keep of oneOf(['max:v', 'min:v'], turn)) {
           const scene = await Scene.open(get(), { columns: `id:int64,v:${type}`, key: 'id', mode: 'upsert', keep })
           const [low, middle, high] = values
           await scene.load([{ seq: 1, records: [r2(1, middle), r2(2, low), r2(3, high), r2(4, null)] }])

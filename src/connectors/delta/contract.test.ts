@@ -20,7 +20,7 @@ targetContract('delta, staged in memory', async () => ({
   tampered: () => ({ ...engine, close: async () => undefined }),
   folder: inMemory,
   dispose: async () => rmSync(inMemory, { recursive: true }),
-}))
+}), true)
 
 targetContract('delta, staged by DuckDB', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-delta-contract-'))

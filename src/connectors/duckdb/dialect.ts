@@ -115,6 +115,7 @@ export const duckdb: Dialect = {
   // An update of a list or a struct is a new row.
   idsStay: false,
   own: (table) => within(OWN_SCHEMA, table),
+  ofNewest: (column) => `arg_max(${column}, version)`,
   names,
   deltaName: (table) => names(table).table,
   sqlType,

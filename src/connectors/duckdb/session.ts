@@ -24,6 +24,7 @@ export class DuckdbSession implements DatabaseSession {
   private readonly path: string
   private readonly catalog = `${CATALOG}_${++attached}`
   private release: (() => void) | null
+  private writes = true
 
   /** @param release lets others have the file */
   constructor(engine: Session, path: string, release: () => void) {
@@ -34,13 +35,16 @@ export class DuckdbSession implements DatabaseSession {
 
   async attach(writes: boolean): Promise<void> {
     // Without a type DuckDB guesses one from the name and the bytes: of items.ndjson or a SQLite file it makes something else.
-    await this.ask(`ATTACH ${quoteText(this.path)} AS ${this.catalog} (TYPE duckdb${writes ? '' : ', READ_ONLY'})`)
+    const attach = `ATTACH ${quoteText(this.path)} AS ${this.catalog} (TYPE duckdb${writes ? '' : ', READ_ONLY'})`
     try {
-      await this.ask(`USE ${this.catalog}`)
+      await this.ask(`${attach}; USE ${this.catalog}`)
     } catch (thrown) {
-      await this.engine.close(true)
+      // Where it failed between the two the file is held.
+      const held = await this.ask(`DETACH DATABASE IF EXISTS ${this.catalog}`).then(() => false, () => true)
+      await this.engine.close(held)
       throw thrown
     }
+    this.writes = writes
   }
 
   private async ask(sql: string): Promise<SqlRow[]> {
@@ -107,7 +111,9 @@ export class DuckdbSession implements DatabaseSession {
     return work()
   }
 
+  /** A file that was opened to be read cannot change meanwhile: who would write waits, in this process and elsewhere. */
   async snapshot<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.writes) return work()
     await this.ask('BEGIN TRANSACTION')
     try {
       return await work()
@@ -120,8 +126,7 @@ export class DuckdbSession implements DatabaseSession {
   async detach(): Promise<void> {
     if (this.release === null) return
     crash('duckdb.detach.before')
-    await this.ask('USE memory')
-    await this.ask(`DETACH ${this.catalog}`)
+    await this.ask(`USE memory; DETACH ${this.catalog}`)
     this.letGo()
   }
 

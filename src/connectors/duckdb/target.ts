@@ -50,16 +50,22 @@ function uriOf(file: string, table: string): string {
 /**
  * Columns of a table or view; none when there is no such thing. Names are matched without case.
  *
- * Asked of the one table: duckdb_columns() looks at every column of every table first, which takes three times as long.
+ * Asked of the one table: duckdb_columns() looks at every column of every table first, which takes three times as long. DuckDB
+ * takes half as long again to have them in order.
  */
 async function columnsOf(session: DatabaseSession, schema: string, name: string): Promise<SqlRow[]> {
   try {
-    return await session.all(`SELECT name, type, NOT "notnull" AS nullable, dflt_value AS filled FROM pragma_table_info(${quoteText(within(schema, name))}) ORDER BY cid`)
+    const columns = await session.all(`SELECT cid, name, type, NOT "notnull" AS nullable, dflt_value AS filled FROM pragma_table_info(${quoteText(within(schema, name))})`)
+    return columns.toSorted((a, b) => Number(a['cid']) - Number(b['cid']))
   } catch (thrown) {
-    // No transaction ends of it.
-    if (thrown instanceof SluiceError && thrown.message.startsWith('Catalog Error: Table with name')) return []
+    if (isMissing(thrown)) return []
     throw thrown
   }
+}
+
+/** There is no such table or view. No transaction ends of it. */
+function isMissing(thrown: unknown): boolean {
+  return thrown instanceof SluiceError && thrown.message.startsWith('Catalog Error: Table with name')
 }
 
 class DuckdbStore implements Store {
@@ -119,8 +125,13 @@ class DuckdbStore implements Store {
   }
 
   async hasOwn(session: DatabaseSession): Promise<boolean> {
-    const columns = new Set((await columnsOf(session, OWN_SCHEMA, 'meta')).map((row) => row['name']))
-    if (columns.size === 0 || (columns.has('tbl') && columns.has('format'))) return columns.size > 0
+    try {
+      await session.all(`SELECT tbl, format FROM ${duckdb.own('meta')} LIMIT 0`)
+      return true
+    } catch (thrown) {
+      if (isMissing(thrown)) return false
+      if (!(thrown instanceof SluiceError) || !thrown.message.startsWith('Binder Error')) throw thrown
+    }
     throw new SluiceError('TABLE_FOREIGN', `${this.file} has a table ${OWN_SCHEMA}.meta that Sluice did not make.`, { where: { path: this.file } })
   }
 

@@ -48,4 +48,4 @@ targetContract('sqlite, staged by DuckDB', async () => {
       rmSync(folder, { recursive: true })
     },
   }
-})
+}, true)
