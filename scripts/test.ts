@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { globSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statfsSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { builtForTests } from './bundle.ts'
@@ -40,6 +40,48 @@ if (tests.length === 0) {
   process.exit(1)
 }
 
+/** Names of folders in memory, by the process that made them. */
+const SCRATCH = /^sluice-tests-(\d+)$/
+const MEMORY = '/dev/shm'
+/** More than ten times what a run has at once; bytes. */
+const ROOM = 4e9
+
+/**
+ * Where the tests write: in memory, where there is much of it, for they wait for the disk a third of their time and prove nothing
+ * about it. With everything (`.ci/run`), or where TMPDIR says so, it is the disk. @returns null: there
+ */
+function scratchInMemory(): string | null {
+  if (process.env['SLUICE_TEST_WHOLE'] !== undefined || process.env['TMPDIR'] !== undefined) return null
+  try {
+    // Runs that were killed leave theirs.
+    for (const name of readdirSync(MEMORY)) {
+      const pid = SCRATCH.exec(name)?.[1]
+      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(MEMORY, name), { recursive: true, force: true })
+    }
+    const { bavail, bsize } = statfsSync(MEMORY)
+    if (bavail * bsize < ROOM) return null
+    const folder = join(MEMORY, `sluice-tests-${process.pid}`)
+    mkdirSync(folder, { mode: 0o700 })
+    return folder
+  } catch {
+    // No such place here.
+    return null
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+const scratch = scratchInMemory()
+process.on('exit', () => {
+  if (scratch !== null) rmSync(scratch, { recursive: true, force: true })
+})
 const canary = { secret: `canary${randomBytes(8).toString('hex')}`, folder: mkdtempSync(join(tmpdir(), 'sluice-canary-')) }
 
 // Many tests start worker processes of their own: as many at once as there are cores, and not more than four.
@@ -52,6 +94,7 @@ const child = spawn(process.execPath, ['--test', '--test-reporter=spec', `--test
     // Every file is a process, and starts others: compiling the same sources is a sixth of the work without it.
     NODE_COMPILE_CACHE: join(tmpdir(), 'sluice-compiled'),
     ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(SLUICE_(?!TEST_)|FORCE_COLOR$|NO_COLOR$|NODE_TEST_CONTEXT$)/.test(name))),
+    ...(scratch === null ? {} : { TMPDIR: scratch }),
     SLUICE_TEST_BUILT: builtForTests(),
     SLUICE_TEST_CANARY: canary.secret,
     SLUICE_TEST_CANARY_FOLDER: canary.folder,
