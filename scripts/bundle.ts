@@ -65,7 +65,7 @@ export function bundleInto(dist: string, programs: Readonly<Record<string, strin
 export function builtForTests(): string {
   mkdirSync(BUILT, { recursive: true })
   const making = mkdtempSync(join(BUILT, 'making-'))
-  bundleInto(join(making, 'dist'), { 'small-batches': 'test/proof/small-batches.ts' })
+  bundleInto(join(making, 'dist'), { 'small-batches': 'test/proof/small-batches.ts', 'command-server': 'test/command-server.ts' })
   for (const part of ['bin', 'package.json']) cpSync(join(root, part), join(making, part), { recursive: true })
   const hash = createHash('sha256')
   for (const path of globSync(['bin/*', 'dist/*', 'package.json'], { cwd: making }).toSorted()) hash.update(path).update(readFileSync(join(making, path)))

@@ -6,7 +6,7 @@
  */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statfsSync } from 'node:fs'
+import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statfsSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { builtForTests } from './bundle.ts'
@@ -61,7 +61,9 @@ function scratchInMemory(): string | null {
     const { bavail, bsize } = statfsSync(MEMORY)
     if (bavail * bsize < ROOM) return null
     const folder = join(MEMORY, `sluice-tests-${process.pid}`)
-    mkdirSync(folder, { mode: 0o700 })
+    mkdirSync(folder)
+    // As the folder for all that it stands for: some tests are nobody.
+    chmodSync(folder, 0o1777)
     return folder
   } catch {
     // No such place here.

@@ -7,7 +7,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'node:test'
 import { CANARY, lookAtFiles, lookAtOutput } from '../canary.ts'
-import { documentOf, scratch, sluice } from '../command.ts'
+import { documentOf, scratch, sluice as run } from '../command.ts'
+import type { How, Said } from '../command.ts'
+
+/** Each in a process of its own, which knows no secret of another one. */
+const sluice = (args: readonly string[], how: How): Promise<Said> => run(args, { ...how, alone: true })
 
 const ADDRESS = `postgres://me:${CANARY}@db.example/x`
 
