@@ -68,3 +68,12 @@ test('a table that was written in any way is read back', async () => {
     { numRuns: 120 },
   )
 })
+
+test('a backslash is text where doubled quotes explain as much, whichever the quote is', async () => {
+  for (const quote of ['"', "'"]) {
+    const values = [String.raw`C:\\dir\\`, String.raw`\\`, String.raw`\n`]
+    const text = ['a,b', ...values.map((value) => `1,${quote}${value}${quote}`)].join('\n')
+    const { rows, rejects } = await load({ 'a.csv': text }, { columns: 'a:string,b:string' })
+    assert.deepEqual([rows.map((row) => row['b']), rejects], [values, []])
+  }
+})

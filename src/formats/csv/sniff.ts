@@ -57,7 +57,9 @@ function best(looks: readonly Look[]): Look {
   for (const other of others) {
     // Quotes that enclose fields are no text: every one of them must be explained.
     if (other.dialect.quote === APOSTROPHE && (other.faults > 0 || !enclosed(other))) continue
-    if (other.faults < winner.faults || other.share > winner.share || (other.dialect.quote === APOSTROPHE && other.faults === 0 && other.share >= winner.share)) winner = other
+    // As good as quotation marks is enough for apostrophes that enclose; as good as doubling is not enough for a backslash.
+    const apostrophes = other.dialect.quote === APOSTROPHE && winner.dialect.quote !== APOSTROPHE && other.faults === 0 && other.share >= winner.share
+    if (apostrophes || other.faults < winner.faults || other.share > winner.share) winner = other
   }
   return winner
 }
