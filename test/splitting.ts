@@ -10,6 +10,7 @@ import { keepWholeTexts } from '../src/engines/duckdb/decoding.ts'
 import { ForeignParquet } from '../src/engines/duckdb/foreign.ts'
 import { openSplitter } from '../src/formats/splitter.ts'
 import type { SplitEnd, SplitOptions, SplitResult, Splitter } from '../src/formats/splitter.ts'
+import { SAW_NESTED, typeOf } from '../src/formats/typing/infer.ts'
 
 export type Text = string | Uint8Array
 export interface Outcome {
@@ -32,6 +33,17 @@ export async function rowsOf(uris: string[], order: string, texts = false): Prom
   const answer = await db.runAndReadAll(`SELECT ${texts ? 'COLUMNS(*)::VARCHAR' : '*'} FROM read_parquet([${uris.map((uri) => `'${uri}'`).join(',')}]) ORDER BY ${order}`)
   return answer.getRowObjectsJson()
 }
+
+/**
+ * What was left out. Two readers may have noted other kinds of values where neither these nor any further ones could make
+ * another type of it: the kinds are told as the types that they become with all that might follow.
+ */
+export function leftOutOf({ leftOut }: Outcome['result']): unknown[] {
+  return leftOut.map(({ flags = 0, ...one }) => ({ ...one, becomes: ANY_FLAGS.map((more) => typeOf(flags | more)).join() }))
+}
+
+/** Every set of kinds that values of JSON and fields can be of. */
+const ANY_FLAGS = Array.from({ length: SAW_NESTED * 2 }, (_, flags) => flags)
 
 /** Decodes Parquet files for the splitter. */
 export const parquet = new ForeignParquet(200_000_000)

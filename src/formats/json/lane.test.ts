@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import test from 'node:test'
 import fc from 'fast-check'
 import { shapeCode } from '../../../scripts/wasm.ts'
-import { load } from '../../../test/splitting.ts'
+import { leftOutOf, load } from '../../../test/splitting.ts'
 import type { Outcome } from '../../../test/splitting.ts'
 import type { DefinitionRequest } from '../../core/definition.ts'
 import { LANE } from './lane.ts'
@@ -55,8 +55,8 @@ const requests: DefinitionRequest[] = [
 ]
 
 const told = ({ ends, rows, rejects, result }: Outcome): unknown => {
-  const { schema, faults, reasons, notices, leftOut, keySeen, keyless, lowest, highest } = result
-  return { ends, rows, rejects, schema, faults, reasons, notices: notices.toSorted(), leftOut, keySeen, keyless, lowest, highest }
+  const { schema, faults, reasons, notices, keySeen, keyless, lowest, highest } = result
+  return { ends, rows, rejects, schema, faults, reasons, notices: notices.toSorted(), leftOut: leftOutOf(result), keySeen, keyless, lowest, highest }
 }
 
 test('records of any values, in documents and lines: both ways say the same', async () => {
@@ -102,6 +102,15 @@ test('null of a member that is left out is no record that had it', async () => {
   const [fast, long] = await Promise.all([true, false].map((lane) => load({ 'a.ndjson': text }, { columns: 'id:int64' }, { lane })))
   assert.deepEqual((fast as Outcome).result.leftOut.map(({ records }) => records), (long as Outcome).result.leftOut.map(({ records }) => records))
   assert.ok((fast as Outcome).result.taken > 0)
+})
+
+test('of a member that is left out and is text already, the lane notes no further kinds: none of them would change its type', async () => {
+  const text = ['"a"', '"a"', '"a"', '"2026-01-06T17:40:22Z"', '1', ...Array.from({ length: 20 }, () => '"2026-01-06"'), '"a"'].map((value) => `{"x":${value},"id":1}`).join('\n')
+  const [fast, long] = await Promise.all([true, false].map((lane) => load({ 'a.ndjson': text }, { columns: 'id:int64' }, { lane })))
+  assert.deepEqual(told(fast as Outcome), told(long as Outcome))
+  assert.ok((fast as Outcome).result.taken > 0)
+  const types = ['"a"', '{"a":1}'].map(async (other) => (await load({ 'a.ndjson': `${text}\n{"x":${other},"id":1}` }, { columns: 'id:int64' })).result.leftOut[0]?.type)
+  assert.deepEqual(await Promise.all(types), ['string', 'json'])
 })
 
 test('the lane ends where its room ends: long names, many columns, large records', async () => {
