@@ -61,14 +61,16 @@ async function rowsOf(paths: readonly string[], t: TestContext): Promise<Row[]> 
 }
 
 test('a name carries number and cursor, exactly', () => {
-  fc.assert(fc.property(fc.nat(), fc.option(fc.nat()), fc.oneof(fc.bigInt(), fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0), fc.string({ unit: 'grapheme', maxLength: 4 })), (n, after, mark: Mark) => {
+  // One character alone may have more bytes than a name has room for: that is refused, see below.
+  const text = fc.string({ unit: 'grapheme', maxLength: 4 }).filter((one) => Buffer.byteLength(one) <= 40)
+  fc.assert(fc.property(fc.nat(), fc.option(fc.nat()), fc.oneof(fc.bigInt(), fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0), text), (n, after, mark: Mark) => {
     const name = windowName('orders', { n, after, mark })
     assert.match(name, /^[A-Za-z0-9.:+_%-]+$/)
     assert.deepEqual(readWindowName('orders', `${name}.parquet`), { n, after, mark })
   }))
   assert.equal(windowName('orders', { n: 12, after: null, mark: '2026-01-02 03:04:05' }), 'orders-000012-t2026-01-02_03:04:05')
   assert.deepEqual([readWindowName('orders', 'orders-000001-i5.rest.ndjson'), readWindowName('order', 'orders-000001-i5.parquet'), readWindowName('orders', 'orders-000001-x.parquet')], [null, null, null])
-  assert.throws(() => markToName('x'.repeat(200)), SluiceError)
+  for (const long of ['x'.repeat(200), '\u{1D160}'.repeat(11)]) assert.throws(() => markToName(long), SluiceError)
   for (const mark of [Infinity, -Infinity, NaN]) assert.throws(() => markToName(mark), (error: unknown) => error instanceof SluiceError && error.code === 'SOURCE_UNSUITABLE' && error.message.includes(String(mark)))
   assert.equal(markOfName('t%E0%A4%A'), null)
 })
