@@ -1,4 +1,4 @@
-/** What a process and its descendants hold, from /proc: memory as summed PSS, and open handles. Linux only. */
+/** What a process and its descendants hold, from /proc: memory as summed PSS, processor time, and open handles. Linux only. */
 import { readFileSync, readdirSync } from 'node:fs'
 
 /** A process and all below it. */
@@ -20,6 +20,17 @@ export function treeOf(root: number): number[] {
     queue.push(...(children.get(pid) ?? []))
   }
   return tree
+}
+
+/** Milliseconds of processor time that a process has used; one that is gone used none. */
+export function cpuOf(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')
+    // Counted in hundredths of a second on every Linux.
+    return (Number(fields[11]) + Number(fields[12])) * 10
+  } catch {
+    return 0
+  }
 }
 
 /** Bytes of PSS of these processes; those that are gone hold nothing. */
