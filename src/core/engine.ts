@@ -38,6 +38,8 @@ export interface KeyGroup {
   rows: number
   /** 64 bits, equal for equal keys; no column of the file. */
   hash: Run
+  /** The hashes were looked at while they were written, see `Likes`. */
+  looked?: boolean
   place: Run
   /** In the order of the definition. */
   key: readonly Run[]

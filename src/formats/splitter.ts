@@ -12,6 +12,8 @@ import { REJECT_COLUMNS } from '../core/engine.ts'
 import type { Fault } from '../core/errors.ts'
 import type { Aside, ByDate, Covered } from '../core/interval.ts'
 import { tampering } from '../core/failpoint.ts'
+import { openLikes } from '../core/likes.ts'
+import type { Likes } from '../core/likes.ts'
 import { MAX_ROW, placeOf } from '../core/place.ts'
 import type { LeftOut } from '../core/proposal.ts'
 import type { Column, Schema } from '../core/schema.ts'
@@ -66,6 +68,10 @@ export interface SplitOptions {
   rows?: number
   /** Bytes of a file from which its parts are written from a thread; tests make it small. */
   behind?: number
+  /** Bytes of all files. */
+  size?: number
+  /** Bytes of memory of which a fourth may be taken to look for keys that come again while a large file is written; absent: none is looked for. */
+  looking?: number
   /** False: every record goes the long way; tests compare. */
   lane?: boolean
 }
@@ -111,6 +117,8 @@ export type SplitResult =
       highest: bigint | null
       /** Records that went through the fast lane. */
       taken: number
+      /** Of the groups of `records` that were looked at; null: none was. */
+      likes: Likes | null
     }
 export interface Splitter {
   /** Never throws for bad data. @throws SluiceError DISK_FULL and its like */
@@ -127,6 +135,8 @@ export interface Splitter {
 const KEPT_WINDOW = 9 << 20
 /** Bytes of a file from which a thread pays that writes its parts: it takes up to 0.1 s to start. */
 const BEHIND_FROM = 256 << 20
+/** A part of that: by then it shows how many records there will be. What was written earlier is looked at afterwards. */
+const LOOK_SHARE = 8
 /** First faults that are kept for the summary. */
 const MOST_FAULTS = 100
 const REJECT_SCHEMA: Schema = REJECT_COLUMNS.map((name, i): Column => ({ name, type: i < 2 ? 'int64' : 'string' }))
@@ -153,6 +163,9 @@ class FileSplitter implements Splitter {
   private firstFault: Fault | null = null
   private spare: Buffer | null = null
   private taken = 0
+  private likes: Likes | null = null
+  /** Where the last record began, or the first one of many alike. */
+  private offset = 0
   /** Null: every record of the file is loaded. */
   private filter: DateFilter | null = null
 
@@ -227,6 +240,7 @@ class FileSplitter implements Splitter {
     const field = dates?.field ?? before?.field
     this.filter = field === undefined ? null : new DateFilter(field, dates ?? null, before)
     this.end = ended()
+    this.offset = 0
     if (this.filter !== null) this.end.aside = this.filter.aside
     this.firstFault = null
   }
@@ -241,6 +255,7 @@ class FileSplitter implements Splitter {
 
   /** A row has 32 bits of the place: one more would be the first row of the next arrival. */
   private count(offset: number): void {
+    this.offset = offset
     const most = this.options.rows ?? MAX_ROW
     if (this.end.read >= most) throw new FileFault('ROWS_TOO_MANY', `The file holds more than ${most} records; the first beyond begins at byte ${offset}.`, offset)
     this.end.read++
@@ -266,6 +281,7 @@ class FileSplitter implements Splitter {
         // The first record goes the long way, where a test may falsify it.
         // The lane does not look at dates.
         if (!asked || this.options.lane === false || this.filter !== null) return from
+        this.offset = offset
         const most = (this.options.rows ?? MAX_ROW) - this.end.read
         const taken = this.records.alike(buf, from, to, how, input.seq, this.end.read + 1, offset, most)
         this.end.read += taken.records
@@ -281,10 +297,22 @@ class FileSplitter implements Splitter {
         this.undo()
         this.reset(input.seq)
       },
-      progress: (bytes) => onProgress(bytes, this.end.read),
+      progress: (bytes) => {
+        onProgress(bytes, this.end.read)
+        this.look(input)
+      },
       rehearse: (record) => this.records.rehearse(record),
       notice: (text) => void this.records.notices.add(text),
     }
+  }
+
+  /** Lets the thread look for keys that come again, once it shows how many records there will be. */
+  private look({ size }: SplitInput): void {
+    const { good, options } = this
+    if (good.behind === null || good.behind.looks || !good.hashed || options.looking === undefined) return
+    if (this.offset < (options.behind ?? BEHIND_FROM) / LOOK_SHARE) return
+    this.likes ??= openLikes((this.end.read * Math.max(size, options.size ?? 0)) / this.offset, options.looking)
+    good.behind.look(this.likes)
   }
 
   private reject(input: SplitInput, bad: BadRecord, offset: number, buf: Buffer, from: number, to: number): void {
@@ -350,6 +378,7 @@ class FileSplitter implements Splitter {
       keySeen: this.records.keySeen(),
       keyless: this.records.keyless(),
       taken: this.taken,
+      likes: this.likes,
     }
   }
 }

@@ -14,8 +14,8 @@ export interface AppendFile {
   readonly size: number
   /** Writes these one after another. @throws SluiceError DISK_FULL, PERMISSION_DENIED or IO_FAILED */
   append(...runs: Uint8Array[]): void
-  /** The same from a thread: that it failed is thrown by a later call. */
-  appendBehind(writer: WriteBehind, ...runs: Uint8Array[]): void
+  /** The same from a thread: that it failed is thrown by a later call. @param hashes see `WriteBehind.write` */
+  appendBehind(writer: WriteBehind, runs: readonly Uint8Array[], hashes?: Uint8Array | null): void
   /** Bytes that were written, from one place up to another. */
   read(from: number, to: number): Buffer
   /** What is under way is written. @throws as append */
@@ -51,9 +51,9 @@ export function openAppendFile(point: string, path: string): AppendFile {
       return size
     },
     settle,
-    appendBehind(writer, ...runs) {
+    appendBehind(writer, runs, hashes = null) {
       behind = writer
-      change('write', () => writer.write(fd, size, runs, path))
+      change('write', () => writer.write(fd, size, runs, path, hashes))
       size += runs.reduce((sum, run) => sum + run.length, 0)
     },
     append(...runs) {

@@ -13,7 +13,9 @@ export const ERROR_BYTES = 3
 /** From here on bytes and file descriptor of each slot. */
 export const LENGTHS = 4
 export const FILES = LENGTHS + SLOTS
-export const NUMBERS = FILES + SLOTS
+/** 1: the slot holds hashes, which the thread looks at, too. */
+export const HASHES = FILES + SLOTS
+export const NUMBERS = HASHES + SLOTS
 /** Room of an error. */
 export const ERROR_ROOM = 4096
 

@@ -1,7 +1,10 @@
-/** The thread behind: writes slot by slot where it is told. See `behind.ts`. */
+/** The thread behind: writes slot by slot where it is told, and looks at hashes as they come. See `behind.ts`. */
 import { writeSync } from 'node:fs'
-import { workerData } from 'node:worker_threads'
-import { DONE, ERROR_BYTES, ERROR_ROOM, FILES, FILLED, LENGTHS, SLOTS, SLOT_BYTES, STOP } from './behind-layout.ts'
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
+import { meet } from '../core/likes.ts'
+import type { Likes } from '../core/likes.ts'
+import { DONE, ERROR_BYTES, ERROR_ROOM, FILES, FILLED, HASHES, LENGTHS, SLOTS, SLOT_BYTES, STOP } from './behind-layout.ts'
 import type { Behind } from './behind-layout.ts'
 
 const shared = workerData as Behind
@@ -9,6 +12,8 @@ const control = new Int32Array(shared.numbers)
 const positions = new Float64Array(shared.positions)
 const bytes = new Uint8Array(shared.slots)
 const room = new Uint8Array(shared.error)
+/** Told before the first slot of hashes. */
+let likes: Likes | null = null
 
 function write(at: number): void {
   const length = control[LENGTHS + at] as number
@@ -25,12 +30,18 @@ function write(at: number): void {
   }
 }
 
+function look(at: number): void {
+  likes ??= receiveMessageOnPort(parentPort as MessagePort)?.message as Likes
+  meet(new Int32Array(shared.slots, at * SLOT_BYTES, (control[LENGTHS + at] as number) >> 2), likes)
+}
+
 for (let n = 0; ; n++) {
   for (let filled = Atomics.load(control, FILLED); filled === n; filled = Atomics.load(control, FILLED)) {
     if (Atomics.load(control, STOP) === 1) process.exit()
     Atomics.wait(control, FILLED, filled)
   }
   if (Atomics.load(control, ERROR_BYTES) === 0) write(n % SLOTS)
+  if (control[HASHES + (n % SLOTS)] === 1) look(n % SLOTS)
   Atomics.store(control, DONE, n + 1)
   Atomics.notify(control, DONE)
 }

@@ -22,14 +22,14 @@ test('two files in turns, by both ways, cut back in between', () => {
       const run = Buffer.alloc(size, 65 + at)
       const small = Buffer.from(`${name} ${at}`)
       if (at % 3 === 2) file.append(run, small)
-      else file.appendBehind(writer, run, small)
+      else file.appendBehind(writer, [run, small])
       expected.get(name)?.push(Buffer.from(run), Buffer.from(small))
       // What was taken may change.
       run.fill(0)
       small.fill(0)
       if (at === 3) {
         const before = file.size
-        file.appendBehind(writer, Buffer.alloc(100))
+        file.appendBehind(writer, [Buffer.alloc(100)])
         file.truncate(before)
       }
     }
@@ -51,7 +51,7 @@ test('a full disk is told once, by whoever waits for it, and what follows is wri
   }, is)
   writer.settle('there')
   const file = openAppendFile('stage.part', join(root, 'later'))
-  file.appendBehind(writer, Buffer.from('later'))
+  file.appendBehind(writer, [Buffer.from('later')])
   file.settle()
   assert.equal(readFileSync(join(root, 'later'), 'utf8'), 'later')
   writer.close()
@@ -62,7 +62,7 @@ test('a file that is thrown away does not ask whether its bytes were written', (
   const writer = new WriteBehind(never)
   const full = openSync('/dev/full', 'w')
   const file = openAppendFile('stage.part', join(root, 'gone'))
-  file.appendBehind(writer, Buffer.from('fine'))
+  file.appendBehind(writer, [Buffer.from('fine')])
   for (;;) {
     try {
       writer.write(full, 0, [Buffer.alloc(10)], 'there')
@@ -82,7 +82,7 @@ test('a file that is thrown away does not ask whether its bytes were written', (
 test('the thread has ended with what it was given when the writer closes', () => {
   const writer = new WriteBehind(never)
   const file = openAppendFile('stage.part', join(root, 'closed'))
-  file.appendBehind(writer, Buffer.alloc(SLOT_BYTES * 3, 66))
+  file.appendBehind(writer, [Buffer.alloc(SLOT_BYTES * 3, 66)])
   writer.close()
   assert.equal(readFileSync(join(root, 'closed')).length, SLOT_BYTES * 3)
   file.settle()

@@ -1,6 +1,7 @@
 /**
  * Writes files from a thread, behind whoever fills them: putting the parts of a large file into the system's cache is a
- * third of the time of reading it, and another core can do that.
+ * third of the time of reading it, and another core can do that. That core has time left: it also looks for keys that come
+ * again, among hashes that it writes.
  *
  * The bytes are copied into a ring; when it is full the writer waits. Nothing is lost in silence: `settle` waits for what is
  * under way and throws what went wrong, and a file settles before anything else is done to it.
@@ -8,7 +9,8 @@
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { DONE, ERROR_BYTES, ERROR_ROOM, FILES, FILLED, LENGTHS, NUMBERS, SLOTS, SLOT_BYTES, STOP } from './behind-layout.ts'
+import type { Likes } from '../core/likes.ts'
+import { DONE, ERROR_BYTES, ERROR_ROOM, FILES, FILLED, HASHES, LENGTHS, NUMBERS, SLOTS, SLOT_BYTES, STOP } from './behind-layout.ts'
 import type { Behind } from './behind-layout.ts'
 import { storageError } from './errors.ts'
 
@@ -24,6 +26,8 @@ export class WriteBehind {
   private readonly positions: Float64Array
   private readonly slots: Buffer
   private readonly error: Uint8Array
+  private readonly thread: Worker
+  private looking = false
   private filled = 0
 
   /** @param waits called every second while this thread waits for the other one: it sleeps then, whatever the other one does */
@@ -40,11 +44,24 @@ export class WriteBehind {
     // Copying between shared and other memory takes a Buffer a third of the time of `set`.
     this.slots = Buffer.from(shared.slots)
     this.error = new Uint8Array(shared.error)
-    new Worker(THREAD, { workerData: shared, resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 } }).unref()
+    this.thread = new Worker(THREAD, { workerData: shared, resourceLimits: { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 4 } })
+    this.thread.unref()
   }
 
-  /** Takes the bytes; they may change afterwards. @throws SluiceError of earlier bytes that could not be written to `path` */
-  write(fd: number, position: number, runs: readonly Uint8Array[], path: string): void {
+  /** From now on the thread looks at the hashes that it writes; all that it was given were looked at when it has settled. */
+  look(likes: Likes): void {
+    this.looking = true
+    this.thread.postMessage(likes)
+  }
+  get looks(): boolean {
+    return this.looking
+  }
+
+  /**
+   * Takes the bytes; they may change afterwards.
+   * @param hashes one of the runs, when it holds hashes · @throws SluiceError of earlier bytes that could not be written to `path`
+   */
+  write(fd: number, position: number, runs: readonly Uint8Array[], path: string, hashes: Uint8Array | null = null): void {
     let to = position
     for (const run of runs) {
       const from = Buffer.from(run.buffer, run.byteOffset, run.byteLength)
@@ -53,6 +70,7 @@ export class WriteBehind {
         const n = from.copy(this.slots, slot * SLOT_BYTES, at, Math.min(run.length, at + SLOT_BYTES))
         this.control[LENGTHS + slot] = n
         this.control[FILES + slot] = fd
+        this.control[HASHES + slot] = run === hashes && this.looking ? 1 : 0
         this.positions[slot] = to
         this.filled++
         Atomics.store(this.control, FILLED, this.filled)

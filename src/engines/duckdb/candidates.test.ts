@@ -10,6 +10,7 @@ import { SluiceError } from '../../core/errors.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import type { Column, ColumnType } from '../../core/schema.ts'
 import { Parts } from '../../formats/parquet/parts.ts'
+import { openSplitter } from '../../formats/splitter.ts'
 import { recordsSql } from '../../resolve/duckdb-batch.ts'
 import { candidatesOf, keysLying } from './candidates.ts'
 import { Database } from './database.ts'
@@ -115,3 +116,41 @@ test('a part that is shorter than it was written stops the batch', async () => {
   await assert.rejects(candidatesOf(records, lying ?? [], [], 200_000_000, (n) => join(root, `short-${n}.parquet`)), (thrown: unknown) => thrown instanceof SluiceError && thrown.code === 'IO_FAILED')
 })
 
+
+test('what a thread found of the keys while it wrote them is all that comes again, also around a file that does not count', async () => {
+  const folder = join(root, 'looked')
+  mkdirSync(folder)
+  const definition = define('t', { key: 'a,b' })
+  const splitter = openSplitter({ folder, prefix: 'p', definition, pinned: null, onBad: 'quarantine', maxBad: null, grace: 0, now: 0, window: 512, behind: 24_000, looking: 200_000_000, limits: { groupRows: 100, partRows: 1500 } })
+  for (const [at, rows] of [1000, 300, 1700].entries()) {
+    const line = (n: number): string => `{"a":"${n % 30 === 29 ? n - 29 : n}","b":${n % 7},"v":true}\n`
+    const bytes = Buffer.from(Array.from({ length: rows }, (_, n) => line(at === 1 ? n : n + at * 400)).join('') + (at === 1 ? '{' : ''))
+    let done = 0
+    const read = (into: Uint8Array, to: number, length: number): number => {
+      const n = bytes.copy(into, to, done, Math.min(bytes.length, done + length))
+      done += n
+      return n
+    }
+    const end = await splitter.split({ seq: at + 1, path: 'a.ndjson', modified: 0, size: bytes.length, read }, () => undefined)
+    if (at === 1) splitter.undo()
+    else assert.deepEqual([end.state, end.read], ['loaded', rows])
+  }
+  const split = splitter.finish()
+  assert.ok(split.again === null && split.likes !== null)
+  const { schema, records, likes } = split
+  const groups = records.flatMap(({ keys }) => keys ?? [])
+  const looked = groups.filter((group) => group.looked)
+  assert.ok(looked.length > groups.length / 2 && looked.length < groups.length, `${looked.length} of ${groups.length}`)
+  const lying = keysLying(schema, definition.key, records) ?? []
+  const connection = await database.connect()
+  const all = recordsSql({ schema, records, excluded: [] })
+  const repeated = `SELECT a, b, _place FROM (${all}) QUALIFY count(*) OVER (PARTITION BY a, b) > 1`
+  for (const [name, before] of [['before', likes], ['little', { ...likes, seen: likes.seen.subarray(0, 512) }], ['without', null]] as const) {
+    const found = await candidatesOf(records, lying, [], 200_000_000, (n) => join(folder, `${name}-${n}.parquet`), before)
+    const candidates = `SELECT a, b, _place FROM (${recordsSql({ schema, records: found, excluded: [] }, ['a', 'b'])})`
+    const missed = await connection.rows(`SELECT (SELECT count(*) FROM (${repeated})) > 200 AS many, (SELECT count(*) FROM (${repeated} EXCEPT ${candidates})) AS missed`)
+    assert.deepEqual(missed, [{ many: true, missed: 0n }], name)
+    assert.ok(found.reduce((sum, { rows }) => sum + rows, 0) < 2700 / 2, name)
+  }
+  await connection.close()
+})

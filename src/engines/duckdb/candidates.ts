@@ -10,6 +10,8 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { KeyGroup, Part, Run } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
+import { meet, metIn, openLikes, wordsFor } from '../../core/likes.ts'
+import type { Likes } from '../../core/likes.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import { findColumn } from '../../core/schema.ts'
 import type { Column, Schema } from '../../core/schema.ts'
@@ -17,10 +19,6 @@ import type { ColumnBuffer } from '../../formats/parquet/column.ts'
 import { widthOf } from '../../formats/parquet/column.ts'
 import { Parts } from '../../formats/parquet/parts.ts'
 import { storageError } from '../../storage/errors.ts'
-import { wordsFor } from './suspects.ts'
-
-/** Words of the second pass, in a hundred of the first: few records meet their like, and what is small stays in the cache. */
-const MET_SHARE = 4
 
 /** The key's columns; null where the parts do not say where their keys lie, or one of them lies as bits. */
 export function keysLying(schema: Schema, key: readonly string[], records: readonly Part[]): Column[] | null {
@@ -29,23 +27,26 @@ export function keysLying(schema: Schema, key: readonly string[], records: reado
   return lie && columns.every(({ type }) => widthOf(type) !== 1) ? columns : null
 }
 
-/** @param key see keysLying · @param memory bytes, of which a fourth is taken · @param name path of the n-th part */
-export async function candidatesOf(records: readonly Part[], key: readonly Column[], excluded: readonly number[], memory: number, name: (n: number) => string): Promise<Part[]> {
+/**
+ * @param key see keysLying · @param memory bytes, of which a fourth is taken · @param name path of the n-th part
+ * @param before what was found while the parts were written, of the groups that say so
+ */
+export async function candidatesOf(records: readonly Part[], key: readonly Column[], excluded: readonly number[], memory: number, name: (n: number) => string, before: Likes | null = null): Promise<Part[]> {
   const rows = records.reduce((sum, part) => sum + part.rows, 0)
-  const seen = new Int32Array(wordsFor(rows, memory))
-  const met = new Int32Array(wordsFor(rows / MET_SHARE, memory / MET_SHARE))
+  // Records that became smaller and smaller would all be candidates.
+  const likes = before === null || before.seen.length * 2 < wordsFor(rows, memory) ? null : before
+  const found = likes ?? openLikes(rows, memory)
   const room = new Room()
-  let any = false
-  await eachGroup(records, (part, { hash }) => {
-    if (meet(part.words(hash, room), seen, met)) any = true
+  await eachGroup(records, (part, { hash, looked }) => {
+    if (likes === null || looked !== true) meet(part.words(hash, room), found)
   })
-  if (!any) return []
-  const found = new Found(key, new Set(excluded), met, name)
+  if (found.any[0] === 0) return []
+  const candidates = new Found(key, new Set(excluded), found, name)
   try {
-    await eachGroup(records, (part, group) => found.take(part, group))
-    return found.finish()
+    await eachGroup(records, (part, group) => candidates.take(part, group))
+    return candidates.finish()
   } catch (thrown) {
-    found.discard()
+    candidates.discard()
     throw thrown
   }
 }
@@ -60,36 +61,6 @@ async function eachGroup(records: readonly Part[], take: (part: PartReader, grou
     }
     await breathe()
   }
-}
-
-/** True: one of them met its like. */
-function meet(hashes: Int32Array, seen: Int32Array, met: Int32Array): boolean {
-  const mask = seen.length - 1
-  const metMask = met.length - 1
-  let any = false
-  for (let at = 0; at < hashes.length; at += 2) {
-    const low = hashes[at] as number
-    const high = hashes[at + 1] as number
-    const bits = (1 << low) | (1 << (low >>> 5))
-    const before = seen[high & mask] as number
-    seen[high & mask] = before | bits
-    if ((before & bits) !== bits) continue
-    met[low & metMask] = (met[low & metMask] as number) | (1 << high) | (1 << (high >>> 5))
-    any = true
-  }
-  return any
-}
-
-/** Notes the rows, from 0, whose like was met. @returns how many */
-function metIn(hashes: Int32Array, met: Int32Array, rows: Int32Array): number {
-  const mask = met.length - 1
-  let n = 0
-  for (let at = 0; at < hashes.length; at += 2) {
-    const high = hashes[at + 1] as number
-    const bits = (1 << high) | (1 << (high >>> 5))
-    if (((met[(hashes[at] as number) & mask] as number) & bits) === bits) rows[n++] = at >> 1
-  }
-  return n
 }
 
 /** Memory that every row group uses again: taking it anew costs as much as reading into it. */
@@ -142,14 +113,14 @@ class Found {
   private readonly schema: readonly Column[]
   private readonly parts: Parts
   private readonly excluded: ReadonlySet<number>
-  private readonly met: Int32Array
+  private readonly likes: Likes
   private readonly rooms: readonly Room[]
   private rows = new Int32Array(0)
 
-  constructor(key: readonly Column[], excluded: ReadonlySet<number>, met: Int32Array, name: (n: number) => string) {
+  constructor(key: readonly Column[], excluded: ReadonlySet<number>, likes: Likes, name: (n: number) => string) {
     this.schema = [{ name: PLACE_COLUMN, type: 'int64' }, ...key]
     this.excluded = excluded
-    this.met = met
+    this.likes = likes
     this.rooms = [...this.schema, null].map(() => new Room())
     this.parts = new Parts(name)
     for (const column of this.schema) this.parts.add(column.name, column.type)
@@ -158,7 +129,7 @@ class Found {
   take(part: PartReader, group: KeyGroup): void {
     if (this.rows.length < group.rows) this.rows = new Int32Array(group.rows)
     const { rows, rooms, parts } = this
-    let n = metIn(part.words(group.hash, rooms.at(-1) as Room), this.met, rows)
+    let n = metIn(part.words(group.hash, rooms.at(-1) as Room), this.likes, rows)
     if (n === 0) return
     const places = part.words(group.place, rooms[0] as Room)
     if (this.excluded.size > 0) {

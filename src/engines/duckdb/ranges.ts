@@ -101,6 +101,8 @@ function merged(splits: readonly Split[], open: Hypothesis): Split {
     lowest,
     highest,
     taken: splits.reduce((sum, { taken }) => sum + taken, 0),
+    // Processes share no memory.
+    likes: null,
   }
 }
 

@@ -55,7 +55,7 @@ function double(end: SplitEnd, options: { most?: number; between?: () => void } 
       },
       undo: () => (told.undone += 1),
       discard: () => (told.discarded += 1),
-      finish: () => ({ again: null, schema: [], open: [], records: [], rejects: [], faults: [], reasons: {}, notices: [], leftOut: [], keySeen: {}, keyless: [], lowest: null, highest: null, taken: 0 }),
+      finish: () => ({ again: null, schema: [], open: [], records: [], rejects: [], faults: [], reasons: {}, notices: [], leftOut: [], keySeen: {}, keyless: [], lowest: null, highest: null, taken: 0, likes: null }),
     },
   }
   return told

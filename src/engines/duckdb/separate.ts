@@ -13,6 +13,7 @@ import type { Part, Staged } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
 import { tampering } from '../../core/failpoint.ts'
 import type { Tampering } from '../../core/failpoint.ts'
+import type { Likes } from '../../core/likes.ts'
 import { findColumn } from '../../core/schema.ts'
 import { LOST, LOST_TABLE, REPEATED, candidatesSql, filesSql, forgetSql, hashesSql, lostSql, pickedSql, placesSql, recordsSql, separateSql, sizeSql, valueSql } from '../../resolve/duckdb-batch.ts'
 import type { Lying } from '../../resolve/duckdb-batch.ts'
@@ -26,14 +27,15 @@ import { suspectsOf } from './suspects.ts'
 type Records = Omit<Lying, 'losers'>
 
 /**
+ * @param likes what was found of the keys while the parts were written
  * @returns the records parts (as given, unless a test falsifies them) and the places of the losers
  * @throws SluiceError BALANCE_BROKEN when the losers written are not those that were found
  */
-export async function separate(connection: Connection, staged: Records, job: PlainJob): Promise<Pick<Staged, 'records' | 'losers'>> {
+export async function separate(connection: Connection, staged: Records, job: PlainJob, likes: Likes | null = null): Promise<Pick<Staged, 'records' | 'losers'>> {
   const { key, keep } = job.definition
   const falsify = tampering('stage')
   if (keep === null || staged.records.length === 0) return { records: await falsifyRecords(connection, staged.records, job, falsify), losers: [] }
-  const found = await findLosers(connection, staged, key, keep, join(job.folder, `${prefixOf(job)}-suspects`))
+  const found = await findLosers(connection, staged, key, keep, join(job.folder, `${prefixOf(job)}-suspects`), likes)
   const losers: Part[] = []
   if (found > 0) {
     const uri = join(job.folder, `${prefixOf(job)}-losers.parquet`)
@@ -56,10 +58,10 @@ const GROUP_BYTES = 48
 const SLICE_SHARE = 2
 
 /** Fills LOST, slice by slice so that each fits into memory. @returns how many losers the groups imply */
-async function findLosers(connection: Connection, staged: Records, key: readonly string[], keep: Keep, name: string): Promise<number> {
+async function findLosers(connection: Connection, staged: Records, key: readonly string[], keep: Keep, name: string, likes: Likes | null): Promise<number> {
   const path = (n: number): string => `${name}-${n}.parquet`
   const lying = 'column' in keep ? null : keysLying(staged.schema, key, staged.records)
-  const suspects = lying === null ? await suspectsOf(connection, hashesSql(staged, key), rowsOf(staged.records), path) : await candidatesOf(staged.records, lying, staged.excluded, connection.memory, path)
+  const suspects = lying === null ? await suspectsOf(connection, hashesSql(staged, key), rowsOf(staged.records), path) : await candidatesOf(staged.records, lying, staged.excluded, connection.memory, path, likes)
   await connection.exec(LOST_TABLE)
   const of = suspects.length === 0 ? 0 : slices(connection, rowsOf(suspects) * SUSPECT_BYTES)
   let found = 0

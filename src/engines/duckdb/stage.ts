@@ -38,7 +38,7 @@ export interface Surroundings {
 /** @param done the batch was read already, by several processes at once */
 export async function stage(job: PlainJob, around: Surroundings, done: Read | null = null): Promise<Staged> {
   const { batch, definition } = job
-  const { read, split } = done ?? (await readHere(job, around))
+  const { read, split } = done ?? (await readHere(job, around, { looking: around.memory }))
   const shas = [...new Set(read.flatMap(({ state, sha256 }) => (state === 'loaded' && sha256 !== null ? [sha256] : [])))]
   const standing = shas.length === 0 ? new Map<string, Standing>() : await around.standing(shas)
   for (const { pin } of batch.arrivals) poison(pin.uri, 'after')
@@ -51,7 +51,7 @@ export async function stage(job: PlainJob, around: Surroundings, done: Read | nu
   const connection = await (await around.database()).connect()
   try {
     const lying = { schema: split.schema, excluded, records: split.records, rejects: split.rejects }
-    const parted = await separate(connection, lying, job)
+    const parted = await separate(connection, lying, job, split.likes)
     const full = { ...lying, ...parted }
     return {
       batch,
@@ -81,6 +81,8 @@ export interface Range {
   range?: number
   /** What the ranges were found to be together; null: this is the first pass. */
   hypothesis?: Hypothesis | null
+  /** See `SplitOptions`; not for one range of several. */
+  looking?: number
 }
 
 /** Reads the arrivals of the job, foreign Parquet files with a DuckDB of their own. */
@@ -93,7 +95,8 @@ export async function readHere(job: PlainJob, around: Pick<Surroundings, 'memory
 export async function readBatch(job: PlainJob, around: Pick<Surroundings, 'openSplitter' | 'on' | 'pulse'>, { range, hypothesis, ...more }: Pick<SplitOptions, 'window' | 'parquetRows'> & Range = {}): Promise<Read> {
   const { batch, attempt, folder, definition, reading, pinned, onBad, maxBad, grace, now, dates, covered } = job
   const prefix = range === undefined ? prefixOf(job) : `${prefixOf(job)}-r${range}`
-  const options: SplitOptions = { folder, prefix, definition, reading, pinned, onBad, maxBad, grace, now, range: range !== undefined, ...(dates === undefined ? {} : { dates }), ...(covered === undefined ? {} : { covered }), ...more }
+  const size = batch.arrivals.reduce((sum, { pin }) => sum + pin.size, 0)
+  const options: SplitOptions = { folder, prefix, size, definition, reading, pinned, onBad, maxBad, grace, now, range: range !== undefined, ...(dates === undefined ? {} : { dates }), ...(covered === undefined ? {} : { covered }), ...more }
   if (hypothesis !== undefined && hypothesis !== null) {
     options.hypothesis = hypothesis
     await removeParts(folder, prefix)

@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { wordsFor } from '../../core/likes.ts'
 import { filesSql } from '../../resolve/duckdb-batch.ts'
 import { Database } from './database.ts'
-import { suspectsOf, wordsFor } from './suspects.ts'
+import { suspectsOf } from './suspects.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-suspects-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -9,24 +9,10 @@
  * docs/decisions/hot-path.md.
  */
 import type { Part } from '../../core/engine.ts'
+import { wordsFor } from '../../core/likes.ts'
 import { Parts } from '../../formats/parquet/parts.ts'
 import { SUSPECT_COLUMN } from '../../resolve/duckdb-batch.ts'
 import type { Connection } from './database.ts'
-
-/** Words of one record: one in a hundred that are alone is suspected (two bits anywhere would cost two misses of the cache). */
-const WORDS_EACH = 0.5
-const LEAST_WORDS = 2 ** 11
-/** A word is chosen by 31 bits of the hash; an array has at most so many. */
-const MOST_WORDS = 2 ** 30
-/** The part of DuckDB's memory that is taken for the bits, while DuckDB needs none of it. */
-const MEMORY_SHARE = 5
-
-/** A power of two. @param memory bytes */
-export function wordsFor(records: number, memory: number): number {
-  let words = LEAST_WORDS
-  while (words < records * WORDS_EACH && words < MOST_WORDS && words * 8 <= memory / MEMORY_SHARE) words *= 2
-  return words
-}
 
 /** Suspects that are written at once. */
 const MOST_MET = 4096

@@ -28,6 +28,8 @@ interface Chunk {
 interface Group {
   rows: number
   chunks: Map<string, Chunk>
+  /** See `KeyGroup`. */
+  looked: boolean
 }
 
 export class ParquetFile {
@@ -48,29 +50,32 @@ export class ParquetFile {
   }
   /**
    * Writes rows [from, to) of the buffers as a row group; the marks say where their bytes begin and end.
-   * @param behind writes it from a thread; null: it is written here
+   * @param behind writes it from a thread; null: it is written here · @param hash the column of hashes
    */
-  group(columns: readonly { buffer: ColumnBuffer; begin: ColumnMark; end: ColumnMark }[], from: number, to: number, behind: WriteBehind | null = null): void {
+  group(columns: readonly { buffer: ColumnBuffer; begin: ColumnMark; end: ColumnMark }[], from: number, to: number, behind: WriteBehind | null = null, hash: ColumnBuffer | null = null): void {
     const runs: Uint8Array[] = []
-    const group: Group = { rows: to - from, chunks: new Map() }
+    let hashes: Uint8Array | null = null
+    const group: Group = { rows: to - from, chunks: new Map(), looked: hash !== null && behind?.looks === true }
     let offset = this.file.size
     for (const { buffer, begin, end } of columns) {
       if (end.values === begin.values) continue
       const [head, values] = page(buffer, begin, end, from, to)
       // The values are written from where they lie: a copy of them cost a third of the time of writing.
       runs.push(head, values)
+      if (buffer === hash) hashes = values
       group.chunks.set(buffer.name, { offset, bytes: head.length + values.length, values: values.length })
       offset += head.length + values.length
     }
     if (behind === null) this.file.append(...runs)
-    else this.file.appendBehind(behind, ...runs)
+    else this.file.appendBehind(behind, runs, hashes)
     this.groups.push(group)
     this.rows += group.rows
   }
   /** Where the values of these columns lie, by row group. */
-  lying(names: readonly string[]): { rows: number; runs: Run[] }[] {
-    return this.groups.map(({ rows, chunks }) => ({
+  lying(names: readonly string[]): { rows: number; looked: boolean; runs: Run[] }[] {
+    return this.groups.map(({ rows, chunks, looked }) => ({
       rows,
+      looked,
       runs: names.map((name) => {
         const { offset, bytes, values } = chunks.get(name) as Chunk
         return { at: offset + bytes - values, bytes: values }

@@ -63,6 +63,9 @@ export class Parts {
   hashKeys(key: readonly string[]): void {
     this.hash = { column: this.add(HASH, 'int64'), of: key.map(fold) }
   }
+  get hashed(): boolean {
+    return this.hash !== null
+  }
   /** Takes back the values of the row being filled. */
   undoRow(): void {
     for (const column of this.columns) column.undo(this.row)
@@ -133,7 +136,7 @@ export class Parts {
   private write(ends: readonly ColumnMark[], from: number, to: number): void {
     const none = { bytes: 0, values: 0 }
     const columns = this.columns.slice(0, ends.length).map((buffer, i) => ({ buffer, begin: none, end: ends[i] as ColumnMark }))
-    this.target().group(columns, from, to, this.behind)
+    this.target().group(columns, from, to, this.behind, this.hash?.column)
     if (this.point !== null) {
       this.point.files = this.files.length
       this.point.file = this.files.at(-1)?.mark() ?? null
@@ -142,7 +145,7 @@ export class Parts {
   private writeFrom(begins: readonly ColumnMark[], from: number): void {
     if (this.row === from) return
     const columns = this.columns.map((buffer, i) => ({ buffer, begin: begins[i] ?? { bytes: 0, values: 0 }, end: buffer.mark() }))
-    this.target().group(columns, from, this.row, this.behind)
+    this.target().group(columns, from, this.row, this.behind, this.hash?.column)
   }
   /** The file that the next group goes to; a group is never cut, so a file ends early when it would not fit. */
   private target(): ParquetFile {
@@ -162,7 +165,7 @@ export class Parts {
   private lying(file: ParquetFile, schema: readonly Column[]): Pick<Part, 'keys'> {
     if (this.hash === null) return {}
     const names = this.hash.of.map((key) => schema.find(({ name }) => fold(name) === key)?.name ?? key)
-    return { keys: file.lying([HASH, PLACE_COLUMN, ...names]).map(({ rows, runs: [hash, place, ...key] }): KeyGroup => ({ rows, hash: hash as Run, place: place as Run, key })) }
+    return { keys: file.lying([HASH, PLACE_COLUMN, ...names]).map(({ rows, looked, runs: [hash, place, ...key] }): KeyGroup => ({ rows, hash: hash as Run, looked, place: place as Run, key })) }
   }
   /** What is under way is written. @throws SluiceError DISK_FULL and its like */
   settle(): void {
