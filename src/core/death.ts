@@ -19,6 +19,8 @@ export interface Death {
   offset: number | null
   /** Milliseconds since 1970. */
   at: number
+  /** It was for want of memory. */
+  memory?: true
 }
 
 /** What is told to the ledger; the rest it knows. */
@@ -26,6 +28,7 @@ export interface Mourned {
   seq: number
   how: string
   offset: number | null
+  memory?: true
 }
 
 /** So many deaths alone condemn an arrival. */
@@ -44,6 +47,8 @@ export interface LastSeen {
   guilty: boolean
   /** It was stopped because it gave no sign of life: each such death costs seconds. */
   silent: boolean
+  /** It took more memory than it was granted. */
+  memory: boolean
   /** Killed by somebody outside (an operator, the system for want of memory): perhaps by accident. */
   stray: boolean
 }
@@ -66,14 +71,21 @@ export function describeDeath({ attempt, how, offset }: Death): string {
   return `attempt ${attempt} ${how} (read ${offset === null ? 'to its end' : `up to byte ${offset}`})`
 }
 
-/** Why an arrival is FAILED: every death that counts, in words. */
+/**
+ * Why an arrival is FAILED: every death that counts, in words. A file that was read to its end each time, and whose processes
+ * wanted more memory afterwards, is no poison: MEMORY_EXHAUSTED. What makes its reader grow is.
+ */
 export function poisoned(path: string, deaths: readonly Death[]): Fault {
   const counted = deaths.filter(({ alone }) => alone)
   const last = counted.at(-1)
+  const each = counted.map(describeDeath).join('; ')
+  if (counted.every(({ memory, offset }) => memory === true && offset === null)) {
+    return { code: 'MEMORY_EXHAUSTED', path, message: `${path}: to load it takes more memory than the engine has of --memory: ${each}.` }
+  }
   return {
     code: 'FILE_POISONED',
     path,
-    message: `${path}: the worker process died ${counted.length} times while it had this file alone: ${counted.map(describeDeath).join('; ')}.`,
+    message: `${path}: the worker process died ${counted.length} times while it had this file alone: ${each}.`,
     ...(last === undefined || last.offset === null ? {} : { offset: last.offset }),
   }
 }

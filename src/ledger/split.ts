@@ -27,11 +27,11 @@ export function split(books: Books, batch: Batch, groups: readonly (readonly num
   })
 }
 
-function remember(books: Books, table: bigint, { seq, how, offset }: Mourned, alone: boolean): void {
+function remember(books: Books, table: bigint, { seq, how, offset, memory }: Mourned, alone: boolean): void {
   const row = books.db.get('SELECT attempts, deaths FROM arrivals WHERE table_no = ? AND seq = ?', [table, seq])
   if (row === undefined) throw new SluiceError('INTERNAL', `There is no arrival ${seq}.`)
   const former = structureOrNull<Death[]>(row, 'deaths') ?? []
-  const death: Death = { attempt: number(row, 'attempts'), alone, how, offset, at: books.clock.now() }
+  const death: Death = { attempt: number(row, 'attempts'), alone, how, offset, at: books.clock.now(), ...(memory === true ? { memory } : {}) }
   books.db.change('UPDATE arrivals SET deaths = ? WHERE table_no = ? AND seq = ?', [asJson([...former, death].slice(-KEPT_DEATHS)), table, seq])
 }
 

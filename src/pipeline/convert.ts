@@ -86,11 +86,11 @@ export async function convertAll(work: Converting, todo: readonly Todo[], tally:
     await placing
     if (death === null) return
     const rest = group.filter((item) => !ended.some(({ todo: done }) => done === item))
-    const { guilty, how, offset } = death.last
+    const { guilty, how, offset, memory } = death.last
     if (!guilty && ++unexplained >= MOST_UNEXPLAINED) throw death
     const only = group.length === 1 ? group[0] : undefined
     if (only !== undefined && guilty) {
-      const known = [...(deaths.get(only) ?? []), { attempt: (deaths.get(only)?.length ?? 0) + 1, alone: true, how, offset, at: work.clock.now() }]
+      const known = [...(deaths.get(only) ?? []), { attempt: (deaths.get(only)?.length ?? 0) + 1, alone: true, how, offset, at: work.clock.now(), ...(memory ? { memory } : {}) }]
       deaths.set(only, known)
       if (known.length >= DEADLY) return fail(work, tally, only, poisoned(only.pin.uri, known))
     }

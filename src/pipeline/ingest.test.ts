@@ -81,7 +81,7 @@ async function played(claimed: readonly (number | number[])[], { broken = new Se
         await new Promise((resolve) => setImmediate(resolve))
         const begun = batch.arrivals.find(({ seq }) => deadly[seq] === 'read')?.seq ?? null
         if (begun !== null || batch.arrivals.some(({ seq }) => seq in deadly)) {
-          throw new WorkerDied('The worker process died.', { how: 'was killed by SIGSEGV', begun, offset: begun === null ? null : 7, guilty: true, silent: batch.arrivals.some(({ seq }) => deadly[seq] === 'silent'), stray: false })
+          throw new WorkerDied('The worker process died.', { how: 'was killed by SIGSEGV', begun, offset: begun === null ? null : 7, guilty: true, silent: batch.arrivals.some(({ seq }) => deadly[seq] === 'silent'), memory: false, stray: false })
         }
         return { batch, attempt, outcomes: batch.arrivals.map(({ seq }) => outcome(seq)), faults: [], reasons: {}, notices: [], leftOut: [] } as unknown as Staged
       },

@@ -148,7 +148,7 @@ async function isolate(work: Ingest, batch: Batch, why: string, last: LastSeen, 
   }
   const groups = groupsOf(batch, last)
   const seq = groups.length === 1 || last.begun !== null ? groups[0]?.[0] : undefined
-  const parts = await work.ledger.split(batch, groups, seq === undefined ? null : { seq, how: last.how, offset: last.begun === seq ? last.offset : null })
+  const parts = await work.ledger.split(batch, groups, seq === undefined ? null : { seq, how: last.how, offset: last.begun === seq ? last.offset : null, ...(last.memory ? { memory: true } : {}) })
   // Another process has taken the claim over: it is at work on it.
   if (parts === null) return []
   if (last.silent && last.begun === null) for (const { id, arrivals } of parts) if (arrivals.length > 1) course.suspected.add(id)
@@ -162,7 +162,7 @@ async function isolate(work: Ingest, batch: Batch, why: string, last: LastSeen, 
   const fault = poisoned(part.arrivals[0]?.pin.uri ?? '', deaths)
   course.condemned = deaths.at(-1)?.offset === null ? course.condemned + 1 : 0
   if (course.condemned > MAX_CONDEMNED) {
-    const error = new SluiceError('ENGINE_DIED', `The worker processes of ${course.condemned} files in a row died after they had read their file: this is not the files' fault. ${why}`)
+    const error = new SluiceError(fault.code === 'MEMORY_EXHAUSTED' ? fault.code : 'ENGINE_DIED', `The worker processes of ${course.condemned} files in a row died after they had read their file: this is not the files' fault. ${why}`)
     await work.ledger.release(part, { code: error.code, message: error.message })
     throw error
   }

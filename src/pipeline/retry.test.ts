@@ -1,12 +1,12 @@
 /** The policy of trying again, as a table. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { WorkerDied } from '../core/death.ts'
-import type { LastSeen } from '../core/death.ts'
+import { WorkerDied, poisoned } from '../core/death.ts'
+import type { Death, LastSeen } from '../core/death.ts'
 import type { Batch } from '../core/engine.ts'
 import { SluiceError } from '../core/errors.ts'
 import type { Code } from '../core/errors.ts'
-import { groupsOf, isCondemned, judge } from './retry.ts'
+import { groupsOf, isCondemned, judge, lastSeen } from './retry.ts'
 
 const CASES: readonly [Code, { unexplained?: number; attempts?: number; last?: Partial<LastSeen>; first?: boolean }, string][] = [
   ['ARRIVAL_COMMITTED', {}, 'again'],
@@ -29,7 +29,7 @@ const CASES: readonly [Code, { unexplained?: number; attempts?: number; last?: P
 
 for (const [code, { unexplained = 0, attempts = 1, last, first = false }, verdict] of CASES) {
   test(`${code} after ${attempts} attempts and ${unexplained} deaths${last === undefined ? '' : ` ${JSON.stringify(last)}`}${first ? ', no table yet' : ''}: ${verdict}`, () => {
-    const error = last === undefined ? new SluiceError(code, 'x') : new WorkerDied('x', { how: 'died', begun: null, offset: null, guilty: false, silent: false, stray: false, ...last })
+    const error = last === undefined ? new SluiceError(code, 'x') : new WorkerDied('x', { how: 'died', begun: null, offset: null, guilty: false, silent: false, memory: false, stray: false, ...last })
     assert.equal(judge(error, unexplained, attempts, first), verdict)
   })
 }
@@ -56,4 +56,15 @@ test('only deaths alone count to three', () => {
   assert.equal(isCondemned(batchOf([1], [false, true, true])), false)
   assert.equal(isCondemned(batchOf([1], [false, true, true, true])), true)
   assert.equal(isCondemned(batchOf([1, 2], [true, true, true])), false)
+})
+
+test('a file whose processes only want more memory after it was read is no poison; one that is at fault even once is', () => {
+  const death = (more: object): Death => ({ attempt: 1, alone: true, how: 'ran out of memory (200 MiB used)', offset: null, at: 0, memory: true, ...more })
+  const code = (...deaths: Death[]): string => poisoned('/in/f.json', deaths).code
+  assert.equal(code(death({}), death({}), death({})), 'MEMORY_EXHAUSTED')
+  assert.match(poisoned('/in/f.json', [death({})]).message, /^\/in\/f.json: .* --memory: attempt 1 ran out of memory \(200 MiB used\) \(read to its end\)\.$/)
+  assert.equal(code(death({}), death({ offset: 9 }), death({})), 'FILE_POISONED')
+  assert.equal(code(death({}), death({}), { attempt: 3, alone: true, how: 'was killed by SIGSEGV', offset: null, at: 0 }), 'FILE_POISONED')
+  const { how, memory } = lastSeen(new SluiceError('MEMORY_EXHAUSTED', 'Out of Memory Error: x\nin: SELECT')) ?? {}
+  assert.deepEqual([how, memory], ['ran out of memory (Out of Memory Error: x)', true])
 })

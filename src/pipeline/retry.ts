@@ -41,7 +41,7 @@ export function judge(error: SluiceError, unexplained: number, attempts: number,
 
 /** Memory that DuckDB asked for in vain is a death that it survived: smaller batches need less, and one file may be to blame. */
 export function lastSeen(error: SluiceError): LastSeen | null {
-  if (error.code === 'MEMORY_EXHAUSTED') return { how: `ran out of memory (${error.message.split('\n')[0]})`, begun: null, offset: null, guilty: true, silent: false, stray: false }
+  if (error.code === 'MEMORY_EXHAUSTED') return { how: `ran out of memory (${error.message.split('\n')[0]})`, begun: null, offset: null, guilty: true, silent: false, memory: true, stray: false }
   return error instanceof WorkerDied ? error.last : null
 }
 

@@ -12,6 +12,7 @@
  *   sluice_surplus  tables with foreign rows only: further stored rows of a hit key, which the best one beats: s_row, file
  *   sluice_rank     late batches only: best rank of the key among the stored row and its kept losers (e_place, e_v)
  *   sluice_decided  one row per hit: place, s_row, file, outcome (updated, duplicate, stale, repeated)
+ *   sluice_pair     many columns only: a loser inside the batch and the final winner of its key, as in `Pairs`
  *   sluice_verdict  losers inside the batch: place, and whether the final winner of the key has equal content
  * Sluice never writes a place twice, so in its own files `_place` tells which row it is. Foreign rows have place 0, or a
  * place that was copied: there the file's ordinal and the row's number in it do.
@@ -25,6 +26,8 @@ import type { Column, Schema } from '../core/schema.ts'
 import { RAW_LIMIT } from '../core/target.ts'
 import { quoteName, quoteText } from '../sql/quote.ts'
 import { filesSql, losersSql, lostSql, recordsSql, winnersSql } from './duckdb-batch.ts'
+import { equalSql, isWide, slicedSql, slicesOf } from './duckdb-equal.ts'
+import type { Pairs } from './duckdb-equal.ts'
 import { duckType, jsonTextSql } from './nested.ts'
 
 /** Column of losers files beside the schema's: duplicate, stale, evicted (replaced in the table) or surplus. */
@@ -160,11 +163,10 @@ function sameKey(job: Resolution, a: string, b: string): string {
   return aliases(job).map((alias) => `${a}.${alias} = ${b}.${alias}`).join(' AND ')
 }
 
-/** Equal content: every column but the key, which is equal already. */
-function equalSql(job: Resolution, a: string, b: string): string {
+/** Columns that make the content: all but the key, which is equal already. */
+function contentOf(job: Resolution): Schema {
   const key = job.key.map((name) => columnOf(job.schema, name).name)
-  const others = job.schema.filter(({ name }) => !key.includes(name)).map(({ name }) => quoteName(name))
-  return others.length === 0 ? 'true' : `(${others.map((name) => `${a}.${name} IS NOT DISTINCT FROM ${b}.${name}`).join(' AND ')})`
+  return job.schema.filter(({ name }) => !key.includes(name))
 }
 
 /**
@@ -246,31 +248,52 @@ export function decideSql(job: Resolution, keep: Keep, hits: readonly number[], 
     return [...statements, `CREATE TEMP TABLE sluice_decided AS SELECT place, s_row, file, 'duplicate' AS outcome FROM sluice_hit`]
   }
   const lost = keep.rule === 'error' ? 'repeated' : 'stale'
-  const contents = (where: string): string =>
-    `SELECT r.place, r.s_row, r.file, CASE WHEN ${equalSql(job, 'i', 's')} THEN 'duplicate' WHEN r.wins THEN 'updated' ELSE '${lost}' END AS outcome ` +
-    `FROM sluice_ranked AS r JOIN (${incomingSql(job)}) AS i ON i._place = r.place JOIN (${storedSql(job, hits)}) AS s ON s.${ROW_COLUMN} = r.s_row${where}`
-  statements.push(`CREATE TEMP TABLE sluice_ranked AS ${winning}`)
-  statements.push(
+  const columns = contentOf(job)
+  const outcome = (equal: string): string => `SELECT r.place, r.s_row, r.file, CASE WHEN ${equal} THEN 'duplicate' WHEN r.wins THEN 'updated' ELSE '${lost}' END AS outcome FROM sluice_ranked AS r`
+  const decided = (contents: string): string =>
     keep.rule === 'first'
-      ? `CREATE TEMP TABLE sluice_decided AS ${contents(' WHERE r.wins')} UNION ALL SELECT place, s_row, file, 'duplicate' FROM sluice_ranked WHERE NOT wins`
-      : `CREATE TEMP TABLE sluice_decided AS ${contents('')}`,
-  )
-  return statements
+      ? `CREATE TEMP TABLE sluice_decided AS ${contents} WHERE r.wins UNION ALL SELECT place, s_row, file, 'duplicate' FROM sluice_ranked WHERE NOT wins`
+      : `CREATE TEMP TABLE sluice_decided AS ${contents}`
+  statements.push(`CREATE TEMP TABLE sluice_ranked AS ${winning}`)
+  if (!isWide(columns)) {
+    statements.push(decided(`${outcome(equalSql(columns, 'i', 's'))} JOIN (${incomingSql(job)}) AS i ON i._place = r.place JOIN (${storedSql(job, hits)}) AS s ON s.${ROW_COLUMN} = r.s_row`))
+    return statements
+  }
+  const pairs = `SELECT place, place AS a, s_row AS b FROM sluice_ranked${keep.rule === 'first' ? ' WHERE wins' : ''}`
+  const sides = { a: incoming(job), b: stored(job, hits) }
+  return [...statements, ...slicedSql({ pairs, ...sides }, slicesOf(columns, job.staged.winners), (equal) => [decided(outcome(equal('r.place')))])]
 }
+
+/** Sides of a comparison in slices. */
+const incoming = (job: Resolution): Pairs['a'] => ({ rows: (schema) => incomingSql({ ...job, schema }), by: '_place' })
+const stored = (job: Resolution, hits: readonly number[]): Pairs['a'] => ({ rows: (schema) => storedSql({ ...job, schema }, hits), by: ROW_COLUMN })
 
 const STORED_WINS = `(SELECT place FROM sluice_decided WHERE outcome IN ('stale', 'repeated'))`
 
 /** Compares losers inside the batch with the final winner of their key. Not needed under first: they are duplicates. */
-export function verdictSql(job: Resolution, hits: readonly number[] | null): string {
+export function verdictSql(job: Resolution, hits: readonly number[] | null): string[] {
   const key = job.key.map((name) => quoteName(columnOf(job.schema, name).name))
   const losers = inBatchLosersSql(job)
   const same = key.map((name) => `l.${name} = i.${name}`).join(' AND ')
   const where = hits === null ? '' : ` WHERE i._place NOT IN ${STORED_WINS}`
-  const staying = `SELECT l._place AS place, ${equalSql(job, 'l', 'i')} AS equal FROM (${losers}) AS l JOIN (${incomingSql(job)}) AS i ON ${same}${where}`
-  if (hits === null) return `CREATE TEMP TABLE sluice_verdict AS ${staying}`
   const hit = key.map((name, at) => `l.${name} = h._k${at + 1}`).join(' AND ')
-  const stored = `SELECT l._place AS place, ${equalSql(job, 'l', 's')} AS equal FROM (${losers}) AS l JOIN sluice_hit AS h ON ${hit} JOIN (${storedSql(job, hits)}) AS s ON s.${ROW_COLUMN} = h.s_row WHERE h.place IN ${STORED_WINS}`
-  return `CREATE TEMP TABLE sluice_verdict AS ${staying} UNION ALL ${stored}`
+  const columns = contentOf(job)
+  const staying = (what: string): string => `SELECT l._place AS place, ${what} FROM (${losers}) AS l JOIN (${incomingSql(job)}) AS i ON ${same}${where}`
+  const beaten = (what: string, rest: string): string => `SELECT l._place AS place, ${what} FROM (${losers}) AS l JOIN sluice_hit AS h ON ${hit}${rest} WHERE h.place IN ${STORED_WINS}`
+  if (!isWide(columns)) {
+    const against = hits === null ? [] : [beaten(`${equalSql(columns, 'l', 's')} AS equal`, ` JOIN (${storedSql(job, hits)}) AS s ON s.${ROW_COLUMN} = h.s_row`)]
+    return [`CREATE TEMP TABLE sluice_verdict AS ${[staying(`${equalSql(columns, 'l', 'i')} AS equal`), ...against].join(' UNION ALL ')}`]
+  }
+  const compared = (pairs: string, b: Pairs['b']): string[] => [
+    `CREATE TEMP TABLE sluice_pair AS ${pairs}`,
+    ...slicedSql({ pairs: 'SELECT * FROM sluice_pair', a: { rows: (schema) => conform({ ...job, schema }, losersSql(job.staged)), by: '_place' }, b }, slicesOf(columns, job.staged.winners), (equal) => [`INSERT INTO sluice_verdict SELECT place, ${equal('place')} FROM sluice_pair`]),
+    'DROP TABLE sluice_pair',
+  ]
+  return [
+    'CREATE TEMP TABLE sluice_verdict (place BIGINT, equal BOOLEAN)',
+    ...compared(staying('l._place AS a, i._place AS b'), incoming(job)),
+    ...(hits === null ? [] : compared(beaten('l._place AS a, h.s_row AS b', ''), stored(job, hits))),
+  ]
 }
 
 /** Rows of one records part that go into the table. */

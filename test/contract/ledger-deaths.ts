@@ -24,10 +24,11 @@ export function deaths(it: It): void {
     assert.equal(await ledger.split(old, [[1, 2], [3, 4]], null), null)
     assert.equal((await ledger.arrival(T, 2))?.attempts, 2)
     await ledger.settle(rest, [1, 3, 4].map((seq) => outcome(seq, 'loaded')), receipt(rest))
-    const again = (await ledger.split(guilty, [[2]], { seq: 2, how: 'ended with exit code 7', offset: null }))?.[0] as Batch
+    const again = (await ledger.split(guilty, [[2]], { seq: 2, how: 'ended with exit code 7', offset: null, memory: true }))?.[0] as Batch
     assert.deepEqual(again.arrivals[0]?.deaths?.map((death) => [death.attempt, death.alone, death.offset]), [[1, false, 7], [2, true, null]])
     await ledger.settle(again, [outcome(2, 'failed')], null)
     assert.deepEqual(await ledger.countFiles('r_1'), { total: 4, loaded: 3, known: 0, waiting: 0, failed: 1 })
+    assert.deepEqual(again.arrivals[0]?.deaths?.map(({ memory }) => memory), [undefined, true])
     assert.deepEqual((await ledger.arrival(T, 2))?.deaths.map((death) => death.how), ['was killed by SIGSEGV', 'ended with exit code 7'])
   })
 

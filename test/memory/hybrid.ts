@@ -37,6 +37,7 @@ export async function hybridEngine(folder: string): Promise<Engine> {
       let open = true
       return {
         dialect: 'duckdb' as const,
+        widen: (columns) => connection.widen(columns),
         exec: (sql) => connection.exec(sql),
         rows: (sql) => connection.rows(sql),
         copy: (point, select, uri) => connection.copy(point, select, uri),

@@ -134,7 +134,7 @@ export class AttemptWriter {
 
   private async judge(hits: number[] | null): Promise<number[] | null> {
     const { keep, staged } = this.job
-    if (keep !== null && keep.rule !== 'first' && staged.losers.length > 0) await this.session.exec(verdictSql(this.job, hits))
+    if (keep !== null && keep.rule !== 'first' && staged.losers.length > 0) for (const sql of verdictSql(this.job, hits)) await this.session.exec(sql)
     return hits
   }
 

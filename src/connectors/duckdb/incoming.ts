@@ -33,6 +33,7 @@ export class StagedParts implements Incoming {
   /** Perhaps in place of what an attempt before had. */
   async prepare(): Promise<void> {
     const { session, staged } = this
+    await session.widen(staged.schema.length)
     if (this.beaten !== null) await session.run('duckdb.beaten', `CREATE OR REPLACE TEMP VIEW ${BEATEN} AS ${numbered(staged.schema, losersSql(staged))}`)
     if (this.aside !== null) await session.run('duckdb.aside', `CREATE OR REPLACE TEMP VIEW ${ASIDE} AS SELECT _place AS place, * EXCLUDE (_place) FROM (${rejectsSql(staged)})`)
   }

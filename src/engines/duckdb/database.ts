@@ -17,6 +17,7 @@ import { keepWholeTexts } from './decoding.ts'
 import { openDuckdb } from './instance.ts'
 import { forgetConnection, running, watchConnection } from './motion.ts'
 import type { Start } from './protocol.ts'
+import { Wide } from './wide.ts'
 
 export type Answer = Record<string, string | number | bigint | boolean | null>
 
@@ -24,9 +25,11 @@ export type Answer = Record<string, string | number | bigint | boolean | null>
 const LEVEL = 1
 
 /** Rows of a row group, largest first: a writer holds whole groups in memory, one per thread. */
-const GROUP_ROWS = [40_960, 10_240, 2_048]
+const GROUP_ROWS = [40_960, 10_240, 2_048] as const
 /** Values of a row group that is tried at all. */
 const GROUP_VALUES = 8_000_000
+/** Values of rows that are handed on at once, where the columns are many. */
+const PIECE_VALUES = 64_000
 /** A query that names its columns is at least as long when they are so many that it matters; others are not asked for their width. */
 const WIDE_TEXT = 4_000
 
@@ -41,9 +44,11 @@ export class Database {
   private readonly instance: DuckDBInstance
   /** Bytes that DuckDB may use in this process. */
   readonly memory: number
-  private constructor(instance: DuckDBInstance, memory: number) {
+  private readonly wide: Wide
+  private constructor(instance: DuckDBInstance, start: Start) {
     this.instance = instance
-    this.memory = memory
+    this.memory = start.memory
+    this.wide = new Wide(start)
   }
 
   /** @param temp folder for what does not fit into memory; absent: see spillTo */
@@ -52,9 +57,9 @@ export class Database {
   }
 
   /** What is being opened already. */
-  static async over(opening: Promise<duckdb.Database>, { memory }: Start): Promise<Database> {
+  static async over(opening: Promise<duckdb.Database>, start: Start): Promise<Database> {
     keepWholeTexts()
-    return new Database(new DuckDBInstance(await guarded('opening DuckDB', () => opening)), memory)
+    return new Database(new DuckDBInstance(await guarded('opening DuckDB', () => opening)), start)
   }
 
   /** The folder for what does not fit into memory; its parent exists. To be told before anything is asked. */
@@ -78,7 +83,7 @@ export class Database {
   }
 
   async connect(): Promise<Connection> {
-    const connection = new Connection(await this.instance.connect(), this.memory)
+    const connection = new Connection(await this.instance.connect(), this.memory, this.wide)
     await connection.exec("SET TimeZone = 'UTC'")
     return connection
   }
@@ -89,10 +94,14 @@ export class Connection {
   /** Bytes that DuckDB may use in this process. */
   readonly memory: number
   private readonly raw: DuckDBConnection
+  private readonly wide: Wide
+  /** Columns that were told to `wide`, until it closes. */
+  private widened = 0
   private tail: Promise<unknown> = Promise.resolve()
-  constructor(raw: DuckDBConnection, memory: number) {
+  constructor(raw: DuckDBConnection, memory: number, wide: Wide) {
     this.raw = raw
     this.memory = memory
+    this.wide = wide
     watchConnection(raw)
   }
 
@@ -101,6 +110,15 @@ export class Connection {
     this.tail = turn.catch(() => undefined)
     return turn
   }
+
+  /** See `Session.widen`. */
+  async widen(columns: number): Promise<void> {
+    if (!isMany(columns)) return
+    this.widened += columns
+    await this.inTurn(() => this.wide.change(columns, this.setting))
+  }
+
+  private readonly setting = async (sql: string): Promise<void> => void (await guarded(sql, () => this.raw.run(sql)))
 
   async exec(sql: string): Promise<void> {
     await this.inTurn(() => guarded(sql, () => this.raw.run(sql)))
@@ -154,9 +172,22 @@ export class Connection {
     })
   }
 
-  /** With smaller and smaller row groups while memory does not suffice: how wide the rows are shows only when they come. */
   private async writeParquet(select: string, uri: string): Promise<Written> {
-    const sizes = await this.groupRows(select)
+    const columns = await this.manyColumns(select)
+    if (columns === 0) return this.writeGroups(select, uri, GROUP_ROWS)
+    // A group of 40,960 rows of a thousand columns is never held by the memory of a child, and that shows late: 20,000 rows of
+    // 998 columns, `--memory 1GB`, had not been written after 70 seconds of attempts.
+    const fitting = GROUP_ROWS.filter((rows) => rows * columns <= GROUP_VALUES)
+    await this.wide.change(columns, this.setting)
+    try {
+      return await this.writeGroups(select, uri, fitting.length > 0 ? fitting : GROUP_ROWS.slice(-1))
+    } finally {
+      await this.wide.change(-columns, this.setting)
+    }
+  }
+
+  /** With smaller and smaller row groups while memory does not suffice: how wide the rows are shows only when they come. */
+  private async writeGroups(select: string, uri: string, sizes: readonly number[]): Promise<Written> {
     for (const [at, rows] of sizes.entries()) {
       const sql = `COPY (${select}) TO ${quoteText(uri)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL ${LEVEL}, PARQUET_VERSION v1, ROW_GROUP_SIZE ${rows}, use_tmp_file false, RETURN_STATS)`
       try {
@@ -168,17 +199,13 @@ export class Connection {
     throw new SluiceError('INTERNAL', 'No size of row groups is given.')
   }
 
-  /**
-   * A group of 40,960 rows of a thousand columns is never held by the memory of a child, and that shows late: 20,000 rows of 998
-   * columns, `--memory 1GB`, had not been written after 70 seconds of attempts; begun with small groups the whole load takes 12.
-   */
-  private async groupRows(select: string): Promise<readonly number[]> {
-    if (select.length < WIDE_TEXT) return GROUP_ROWS
+  /** How many columns a query has, if they are so many that the largest row groups are not tried; else 0. */
+  private async manyColumns(select: string): Promise<number> {
+    if (select.length < WIDE_TEXT) return 0
     const prepared = await guarded(select, () => this.raw.prepare(select))
     const columns = prepared.columnCount
     prepared.destroySync()
-    const fitting = GROUP_ROWS.filter((rows) => rows * columns <= GROUP_VALUES)
-    return fitting.length > 0 ? fitting : GROUP_ROWS.slice(-1)
+    return isMany(columns) ? columns : 0
   }
 
   /** See `Session.copyText`. */
@@ -199,7 +226,8 @@ export class Connection {
     for (;;) {
       const chunk = await guarded(sql, () => result.fetchChunk())
       if (chunk === null || chunk.rowCount === 0) return
-      yield rowsOf(chunk)
+      if (!isMany(chunk.columnCount)) yield rowsOf(chunk)
+      else yield* piecesOf(chunk)
     }
   }
 
@@ -225,6 +253,7 @@ export class Connection {
   /** After what runs. */
   async close(): Promise<void> {
     await this.inTurn(async () => {
+      if (this.widened > 0) await this.wide.change(-this.widened, this.setting).catch(() => undefined)
       forgetConnection(this.raw)
       this.raw.closeSync()
     })
@@ -240,6 +269,15 @@ function typeName(type: DuckDBType): string {
 function rowsOf(chunk: DuckDBDataChunk): Row[] {
   const columns = Array.from({ length: chunk.columnCount }, (_, at) => chunk.getColumnValues(at) as Row)
   return Array.from({ length: chunk.rowCount }, (_, row) => columns.map((column) => column[row] ?? null))
+}
+
+/** Of many columns few rows at once: two million values are more than a process of 512 MB has room for. */
+function* piecesOf(chunk: DuckDBDataChunk): Generator<Row[]> {
+  const vectors = Array.from({ length: chunk.columnCount }, (_, at) => chunk.getColumnVector(at))
+  const size = Math.max(1, Math.floor(PIECE_VALUES / vectors.length))
+  for (let from = 0; from < chunk.rowCount; from += size) {
+    yield Array.from({ length: Math.min(size, chunk.rowCount - from) }, (_, row) => vectors.map((vector) => vector.getItem(from + row) as Row[number]))
+  }
 }
 
 /** The values where they lie: the library itself only gives them one by one, as bigints. */
@@ -300,6 +338,11 @@ async function guarded<T>(sql: string, work: () => Promise<T>): Promise<T> {
   } catch (thrown) {
     throw databaseError(thrown, sql)
   }
+}
+
+/** So many columns that not even a group of the largest size is tried. */
+function isMany(columns: number): boolean {
+  return columns * GROUP_ROWS[0] > GROUP_VALUES
 }
 
 /** True when DuckDB's own limit was reached, not when a disk is full. */

@@ -206,6 +206,9 @@ class ChildSession implements Session {
     this.signal = signal
   }
 
+  async widen(columns: number): Promise<void> {
+    await this.ask({ do: 'widen', session: this.session, columns })
+  }
   async exec(sql: string): Promise<void> {
     await this.ask({ do: 'exec', session: this.session, sql })
   }

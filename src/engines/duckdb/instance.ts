@@ -14,6 +14,8 @@ export function openDuckdb({ threads, memory, temp = '' }: Start & { temp?: stri
     memory_limit: `${memory}B`,
     temp_directory: temp,
     preserve_insertion_order: 'true',
+    // What lies in the cache of the system already. Of wide rows it held 70 MB more; processor time is the same without.
+    enable_external_file_cache: 'false',
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   }

@@ -90,6 +90,7 @@ export type Call =
   | { do: 'open' }
   /** Names of files that are still attached: who left them keeps others out of them. */
   | { do: 'attached' }
+  | { do: 'widen'; session: number; columns: number }
   | { do: 'exec'; session: number; sql: string }
   | { do: 'rows'; session: number; sql: string }
   | { do: 'copy'; session: number; point: string; select: string; uri: string }

@@ -142,6 +142,8 @@ async function answer(id: number, call: Call): Promise<unknown> {
     }
     case 'attached':
       return (await database()).attached()
+    case 'widen':
+      return connection(call.session).widen(call.columns)
     case 'exec':
       return connection(call.session).exec(call.sql)
     case 'rows':

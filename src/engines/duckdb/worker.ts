@@ -23,6 +23,11 @@ import type { Share } from './share.ts'
 const CHILD = fileURLToPath(new URL(`./child${extname(fileURLToPath(import.meta.url))}`, import.meta.url))
 /** Queries that run at the same time hold a thread of libuv each; file calls must still find one. */
 const THREADPOOL = '8'
+/**
+ * Arenas of glibc, which keeps what was freed in each: an update of 10,000 rows of 998 columns grew to 390 MB over its statements,
+ * with two arenas to 310. Processor time is the same; others take no notice.
+ */
+const ARENAS = '2'
 /** So much of what a process said last is kept for the message about its death. */
 const LAST_WORDS = 2000
 
@@ -86,7 +91,7 @@ export class Worker {
     this.process = fork(CHILD, argumentsOf({ threads: share.threads, memory: share.duckdb }), {
       serialization: 'advanced',
       execArgv: [...share.flags],
-      env: { ...(alone ? {} : process.env), ...compileCache(), UV_THREADPOOL_SIZE: THREADPOOL },
+      env: { ...(alone ? {} : process.env), ...compileCache(), UV_THREADPOOL_SIZE: THREADPOOL, MALLOC_ARENA_MAX: ARENAS },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', this.pulse.fd],
     })
     this.process.stderr?.on('data', (bytes: Buffer) => (this.lastWords = (this.lastWords + bytes.toString()).slice(-LAST_WORDS)))
@@ -242,7 +247,7 @@ export class Worker {
       const reads = pending?.listener.underWay !== undefined && seen.seq !== null
       const alone = this.pending.size === 1 && seen.seq === null
       const guilty = pending !== null && !this.dismissed && pending.beats !== seen.beats && (reads || alone)
-      return { how: told, begun: reads ? seen.seq : seen.after, offset: reads ? seen.bytes : null, guilty, silent: this.silent, stray: this.stopped === null && how.endsWith('SIGKILL') }
+      return { how: told, begun: reads ? seen.seq : seen.after, offset: reads ? seen.bytes : null, guilty, silent: this.silent, memory: this.stopped !== null && !this.silent, stray: this.stopped === null && how.endsWith('SIGKILL') }
     }
     this.death = new WorkerDied(`The worker process ${told}.${tail}`, last(null))
     for (const pending of this.pending.values()) {
