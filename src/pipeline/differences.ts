@@ -3,6 +3,7 @@ import type { Made, Origin } from '../core/origins.ts'
 import { SluiceError } from '../core/errors.ts'
 import { inspect, pathIn, refuseForeign, stampOf } from './place.ts'
 import type { Identify } from './place.ts'
+import { freeWay } from './way.ts'
 import { end, optionsOf, originOf, refused } from './sync.ts'
 import type { Seen, SyncTally, SyncTodo, Syncing } from './sync.ts'
 
@@ -10,6 +11,7 @@ export interface Comparing extends Syncing {
   identify: Identify
   overwrite: boolean
   verify: boolean
+  mirror: boolean
 }
 
 /** So many files are hashed by one order under --verify. */
@@ -47,7 +49,22 @@ export async function differences(work: Comparing, sources: readonly Seen[], ori
   }
   work.origins.refresh(fresh)
   if (work.verify) await verify(work, known, todo, tally)
-  return { todo, known: work.verify ? 0 : known.length }
+  return { todo: await free(work, todo, tally), known: work.verify ? 0 : known.length }
+}
+
+/** Those that nothing stands in the way of. */
+async function free(work: Comparing, todo: readonly SyncTodo[], tally: SyncTally): Promise<SyncTodo[]> {
+  const folders = new Set<string>()
+  const left: SyncTodo[] = []
+  for (const item of todo) {
+    try {
+      await freeWay(work, item.path, folders, work.mirror)
+      left.push(item)
+    } catch (thrown) {
+      end(work, tally, item, 'failed', { fault: refused(thrown, item.pin.uri) })
+    }
+  }
+  return left
 }
 
 /** A file that nobody noted: its copy may be there all the same. */
@@ -55,6 +72,7 @@ async function compareNew(work: Comparing, seen: Seen, fresh: Origin[]): Promise
   const path = pathIn(work, seen.path)
   const stat = await work.fs.stat(path, false)
   if (stat === null) return 'copied'
+  // A folder there is looked at with those that stand in the way of others (way.ts).
   if (stat.kind === 'file' && stat.size === seen.pin.size) {
     const [source, copy] = [await work.identify(seen.pin.uri), await work.identify(path)]
     if (source !== null && copy !== null && source.sha256 === copy.sha256) {
@@ -66,7 +84,7 @@ async function compareNew(work: Comparing, seen: Seen, fresh: Origin[]): Promise
       }
     }
   }
-  if (!work.overwrite || stat.kind !== 'file') await refuseForeign(work, seen.path)
+  if (stat.kind !== 'folder' && (!work.overwrite || stat.kind !== 'file')) await refuseForeign(work, seen.path)
   return 'copied'
 }
 

@@ -6,6 +6,7 @@ import type { Made, Origin } from '../core/origins.ts'
 import type { Todo } from './convert.ts'
 import { inspect, pathIn, refuseForeign, removeFile } from './place.ts'
 import type { Identify, Place } from './place.ts'
+import { freeWay } from './way.ts'
 
 /** An input with the names of its output and its rejects, below the folder. */
 export interface Wanted {
@@ -37,16 +38,25 @@ export async function look(work: Looking, wanted: readonly Wanted[], origins: Re
   const looked: Looked = { todo: [], known: [], failed: [] }
   const fresh: Origin[] = []
   let again = 0
+  const folders = new Set<string>()
+  /** Nothing stands in the way of the output, or that is its fault. */
+  const free = async (item: Wanted, former: Origin | null): Promise<boolean> => {
+    try {
+      for (const path of [item.output, item.rejects]) {
+        await freeWay(work, path, folders, false)
+        if (former === null && !work.overwrite) await refuseForeign(work, path)
+      }
+      return true
+    } catch (thrown) {
+      const error = asSluiceError(thrown)
+      looked.failed.push({ wanted: item, fault: { ...error.where, code: error.code, message: error.message } })
+      return false
+    }
+  }
   for (const item of wanted) {
     const former = origins.get(item.output) ?? null
     if (former === null) {
-      try {
-        if (!work.overwrite) for (const path of [item.output, item.rejects]) await refuseForeign(work, path)
-        looked.todo.push({ ...item, state: 'converted', former })
-      } catch (thrown) {
-        const error = asSluiceError(thrown)
-        looked.failed.push({ wanted: item, fault: { ...error.where, code: error.code, message: error.message } })
-      }
+      if (await free(item, former)) looked.todo.push({ ...item, state: 'converted', former })
       continue
     }
     const lying = await lies(work, former)
@@ -56,7 +66,7 @@ export async function look(work: Looking, wanted: readonly Wanted[], origins: Re
       looked.known.push(item)
       const now = { ...former, ...lying, stamp: item.pin.stamp, young: work.young(item.pin) }
       if (JSON.stringify(now) !== JSON.stringify(former)) fresh.push(now)
-    } else {
+    } else if (await free(item, former)) {
       if (same && former.options !== work.options) again++
       looked.todo.push({ ...item, state: same && former.options === work.options ? 'repaired' : 'replaced', former })
     }
@@ -84,13 +94,16 @@ async function isSame(work: Looking, former: Origin, pin: Pin): Promise<boolean>
 
 /**
  * Outputs whose input is gone. With `remove` they go, too, unless somebody changed them.
- * @param within tells whether a path is among what this command looks at
+ * @param within tells whether a source is among what this command looks at
  */
-export async function findGone(work: Missing, wanted: readonly Pick<Wanted, 'output'>[], within: (path: string) => boolean, remove: boolean): Promise<{ origin: Origin; removed: boolean }[]> {
+export async function findGone(work: Missing, wanted: readonly Pick<Wanted, 'output'>[], within: (path: string, origin: Origin) => boolean, remove: boolean): Promise<{ origin: Origin; removed: boolean }[]> {
   const present = new Set(wanted.map(({ output }) => output))
   const gone: { origin: Origin; removed: boolean }[] = []
   for (const origin of work.origins.all().values()) {
-    if (present.has(origin.output) || !within(origin.source) || (await work.fs.stat(origin.source, false)) !== null) continue
+    if (present.has(origin.output) || !within(origin.source, origin)) continue
+    const source = await work.fs.stat(origin.source, false)
+    // Where there is a folder now the file is gone.
+    if (source !== null && source.kind !== 'folder') continue
     const changed = remove && (await anyChanged(work, origin))
     if (changed) work.on(`${pathIn(work, origin.output)} was changed by somebody: it stays although its input is gone.`)
     gone.push({ origin, removed: remove && !changed })

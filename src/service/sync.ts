@@ -8,6 +8,7 @@ import { SluiceError, asSluiceError } from '../core/errors.ts'
 import type { Fault } from '../core/errors.ts'
 import { YOUNG_MS } from '../core/ledger.ts'
 import type { RunState } from '../core/ledger.ts'
+import type { Origin } from '../core/origins.ts'
 import type { SyncEvent, SyncItem } from '../core/sync.ts'
 import { openOrigins } from '../ledger/origins.ts'
 import { differences } from '../pipeline/differences.ts'
@@ -16,6 +17,7 @@ import { findGone } from '../pipeline/known.ts'
 import { recoverMoves } from '../pipeline/place.ts'
 import { end, syncAll, workingName } from '../pipeline/sync.ts'
 import type { SyncTally, SyncTodo } from '../pipeline/sync.ts'
+import { standsInTheWay } from '../pipeline/way.ts'
 import { openCopier } from '../storage/copier.ts'
 import { localFs } from '../storage/local.ts'
 import { systemClock } from '../storage/system.ts'
@@ -82,7 +84,7 @@ export async function sync(options: SyncOptions): Promise<SyncResult> {
   const copier = openCopier(width)
   try {
     const work: Comparing = {
-      fs: localFs, origins, folder: to, copier, clock: systemClock, work: `${own}/work`, width, identify, overwrite: options.overwrite === true, verify: options.verify === true,
+      fs: localFs, origins, folder: to, copier, clock: systemClock, work: `${own}/work`, width, identify, overwrite: options.overwrite === true, verify: options.verify === true, mirror: options.mirror === true,
       young: (pin) => pin.modified >= lookedAt - YOUNG_MS, look: (path) => seeFile(from, path), on, stop, halt: options.now ?? never,
     }
     const tally: SyncTally = { items: [], interrupted: true }
@@ -90,7 +92,7 @@ export async function sync(options: SyncOptions): Promise<SyncResult> {
     let failure: SluiceError | null = null
     try {
       if ((await recoverMoves(work)) > 0) on({ kind: 'notice', text: 'A sync into this folder had been cut short; what it had finished was put in place.' })
-      known = await run(work, tree, tally, { from, mirror: options.mirror === true })
+      known = await run(work, tree, tally, from)
     } catch (thrown) {
       failure = options.now?.aborted === true ? null : asSluiceError(thrown)
     }
@@ -103,21 +105,31 @@ export async function sync(options: SyncOptions): Promise<SyncResult> {
 }
 
 /** @returns how many files are known; the tally has the others */
-async function run(work: Comparing, tree: Tree, tally: SyncTally, { from, mirror }: { from: string; mirror: boolean }): Promise<number> {
+async function run(work: Comparing, tree: Tree, tally: SyncTally, from: string): Promise<number> {
   const say = (text: string): void => work.on({ kind: 'notice', text })
   for (const { path, what } of tree.left.slice(0, SHOWN_LEFT)) say(`${path} is ${what} and was left out.`)
   if (tree.left.length > SHOWN_LEFT) say(`${tree.left.length - SHOWN_LEFT} more links and special files were left out.`)
   tally.interrupted = false
+  const outputs = tree.files.map(({ path }) => path)
+  // Nothing is known of what lies below a folder that could not be listed.
+  const blind = tree.faults.map(({ path }) => path)
+  const within = (path: string): boolean => path.startsWith(`${from}${sep}`) && !blind.some((folder) => path === folder || path.startsWith(`${folder}${sep}`))
+  const went = new Set<string>()
+  const clear = async (concerns: (path: string, origin: Origin) => boolean): Promise<void> => {
+    const gone = await findGone({ ...work, on: say }, outputs.map((output) => ({ output })), concerns, work.mirror)
+    for (const { origin, removed } of gone) {
+      went.add(origin.output)
+      end(work, tally, { path: origin.output, pin: { uri: origin.source, size: 0, stamp: '', modified: 0 } }, removed ? 'removed' : 'gone', { sha256: origin.sha256 })
+    }
+  }
+  // Before anything is copied go only the copies in whose place others have to come.
+  const inTheWay = standsInTheWay(outputs)
+  if (work.mirror) await clear((path, origin) => within(path) && inTheWay(origin))
   const { todo, known } = await differences(work, tree.files, work.origins.all(), tally)
   await sweep(work, todo)
   work.on({ kind: 'discovered', files: todo.length, bytes: todo.reduce((sum, { pin }) => sum + pin.size, 0), known, ignored: tree.left.length })
   await syncAll(work, todo, tally)
-  if (tally.interrupted || work.stop.aborted) return known
-  // Nothing is known of what lies below a folder that could not be listed.
-  const blind = tree.faults.map(({ path }) => path)
-  const within = (path: string): boolean => path.startsWith(`${from}${sep}`) && !blind.some((folder) => path === folder || path.startsWith(`${folder}${sep}`))
-  const gone = await findGone({ ...work, on: say }, tree.files.map(({ path }) => ({ output: path })), within, mirror)
-  for (const { origin, removed } of gone) end(work, tally, { path: origin.output, pin: { uri: origin.source, size: 0, stamp: '', modified: 0 } }, removed ? 'removed' : 'gone', { sha256: origin.sha256 })
+  if (!tally.interrupted && !work.stop.aborted) await clear((path, origin) => within(path) && !went.has(origin.output))
   return known
 }
 

@@ -148,6 +148,43 @@ test('what is there already is taken over if its bytes are right, and not overwr
   same(room, 'b')
 })
 
+test('a file becomes a folder, and a folder a file: alone until --mirror, which puts the new one in the place of the former', async (t) => {
+  const room = scratch(t)
+  const [from, to] = [join(room, 'from'), join(room, 'to')]
+  for (const name of ['file', 'folder/deep/a', 'folder/b', 'touched', 'other']) put(join(from, name), name)
+  assert.equal((await sync({ from, to })).exit, 0)
+  for (const name of ['file', 'folder', 'touched', 'other']) rmSync(join(from, name), { recursive: true })
+  for (const name of ['file/now/in', 'folder', 'touched/in', 'new']) put(join(from, name), `${name} again`)
+  put(join(to, 'touched'), 'somebody wrote here')
+  const without = await sync({ from, to })
+  assert.deepEqual([without.exit, without.files.copied, without.files.failed, without.files.gone], [3, 1, 3, 5])
+  assert.deepEqual([...new Set(without.errors.map(({ code }) => code))], ['OUTPUT_EXISTS'])
+  assert.equal(readFileSync(join(to, 'file'), 'utf8'), 'file')
+  const mirrored = await sync({ from, to, mirror: true })
+  assert.deepEqual([mirrored.exit, mirrored.files.copied, mirrored.files.failed, mirrored.files.removed, mirrored.files.gone], [3, 2, 1, 4, 1], 'what somebody changed stays')
+  assert.deepEqual(['file/now/in', 'folder', 'touched'].map((name) => readFileSync(join(to, name), 'utf8')), ['file/now/in again', 'folder again', 'somebody wrote here'])
+  rmSync(join(to, 'touched'))
+  assert.equal((await sync({ from, to, mirror: true })).exit, 0)
+  assert.equal((await sync({ from, to, mirror: true, verify: true })).files.verified, 4)
+})
+
+test('what others put in the way of a copy fails that file alone', async (t) => {
+  const room = scratch(t)
+  const [from, to] = [join(room, 'from'), join(room, 'to')]
+  for (const name of ['sub/a', 'b', 'c']) put(join(from, name), name)
+  assert.equal((await sync({ from, to })).exit, 0)
+  for (const name of ['sub', 'b']) rmSync(join(to, name), { recursive: true })
+  put(join(to, 'sub'), 'a file')
+  put(join(to, 'b/in'), 'mine')
+  put(join(from, 'd'), 'd')
+  const result = await sync({ from, to, overwrite: true })
+  assert.deepEqual([result.exit, result.files.copied, result.files.known, result.files.failed], [3, 1, 1, 2])
+  assert.equal(readFileSync(join(to, 'b/in'), 'utf8'), 'mine')
+  rmSync(join(to, 'b/in'))
+  rmSync(join(to, 'sub'))
+  assert.deepEqual([(await sync({ from, to, mirror: true })).files.repaired, readFileSync(join(to, 'b'), 'utf8')], [2, 'b'], 'a mirror has no folders without files')
+})
+
 test('refused: one folder inside of the other, the same folder, no folder', async (t) => {
   const room = scratch(t)
   put(join(room, 'from/a'), 'a')

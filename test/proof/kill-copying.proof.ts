@@ -51,6 +51,10 @@ function files(folder: string, n: number): void {
 function copies(folder: string, n: number): void {
   put(join(folder, 'in/large.bin'), Buffer.alloc(9_000_000, `large ${n}`))
   for (let at = 0; at < 4; at++) put(join(folder, `in/deep/f${at}`), `small ${n} ${at}`)
+  // What is a file in one run is a folder in the other.
+  for (const name of ['over', 'turned']) rmSync(join(folder, 'in', name), { recursive: true, force: true })
+  put(join(folder, 'in', n === 1 ? 'over' : 'over/in'), `over ${n}`)
+  put(join(folder, 'in', n === 1 ? 'turned/in' : 'turned'), `turned ${n}`)
 }
 
 /** A second run: everything is replaced but one that is touched, one input is gone, one output was spoiled. */
