@@ -62,6 +62,7 @@ const broken: [string, string, RegExp, RegExp, string?][] = [
   ['a fault while it runs', 'export const a = 1\nexport default { a: process.env.NOWHERE.x }\n', /mts:2 cannot be read: Cannot read properties/, /failed while it ran/],
   ['a package that is not there', `import { x } from 'no-such-package'\nexport default x\n`, /Cannot find package 'no-such-package'/, /Install the package/],
   ['something thrown that is no error', 'throw 3\n', /cannot be read: 3/, /failed while it ran/],
+  ['a promise that is rejected', `export default Promise.reject(new Error('no host'))\n`, /mts:1 cannot be read: no host/, /failed while it ran/],
   ['no default export', 'export const pipeline = {}\n', /has no default export/, /export default definePipeline/],
 ]
 for (const [title, text, says, hint] of broken) {
@@ -84,4 +85,6 @@ test('two configurations in one folder are one too many', async (t) => {
   for (const name of ['sluice.config.ts', 'sluice.config.mjs']) writeFileSync(join(folder, name), 'export default {}\n')
   await assert.rejects(readConfig(undefined, folder), /There are 2 configuration files/)
   await assert.rejects(readConfig('nowhere.ts', folder), (error) => error instanceof SluiceError && error.code === 'PATH_NOT_FOUND' && error.exit === 6)
+  writeFileSync(join(folder, 'settings.json'), '{}')
+  for (const name of ['settings.json', '.']) await assert.rejects(readConfig(name, folder), /is no configuration: that is a file named \.ts/)
 })

@@ -37,7 +37,7 @@ export async function readConfig(named: string | undefined, folder: string): Pro
 /** Exported for tests of what a configuration may hold. */
 export async function checkConfig(path: string, exported: unknown): Promise<LoadedConfig> {
   const { CONFIG_MEMBERS, defaultsSchema, faultsOf } = await import('./schema.ts')
-  if (!isObject(exported)) throw invalid(path, [], 'the default export is no object')
+  if (!isObject(exported)) throw invalid(path, [], `the default export is ${typeof exported === 'function' ? 'a function' : 'no object'}`)
   const several = 'pipelines' in exported || 'defaults' in exported
   const pipelines = new Map<string, LoadedPipeline>()
   if (!several) {
@@ -106,6 +106,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
 function invalid(path: string, at: readonly PropertyKey[], message: string): SluiceError {
   const member = at.length === 0 ? undefined : String(at.at(-1))
   const row = member === undefined ? undefined : lineOf(path, member)
-  const place = at.length === 0 ? path : `${path}${row === undefined ? '' : `:${row}`}: ${at.map(String).join('.')}`
+  const place = at.length === 0 ? `${path}:` : `${path}${row === undefined ? '' : `:${row}`}: ${at.map(String).join('.')}`
   return new SluiceError('CONFIG_INVALID', `${place} ${message}${message.endsWith('?') ? '' : '.'}`, { where: { path, ...(row === undefined ? {} : { row }) } })
 }

@@ -1,7 +1,8 @@
 /** Finding `sluice.config.*` and importing it, with Node's own import: TypeScript is stripped, nothing is bundled. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { SluiceError } from '../core/errors.ts'
 import type { Where } from '../core/errors.ts'
@@ -17,6 +18,7 @@ export function findConfig(named: string | undefined, folder: string): string | 
   if (named !== undefined) {
     const path = resolve(folder, named)
     if (!existsSync(path)) throw new SluiceError('PATH_NOT_FOUND', `There is no configuration file ${path}.`, { where: { path }, hint: 'Check --config, or leave it out to use the sluice.config.ts of the working folder.' })
+    if (!/\.[mc]?[jt]s$/.test(path) || statSync(path).isDirectory()) throw new SluiceError('CONFIG_INVALID', `${path} is no configuration: that is a file named .ts, .mts, .js or .mjs.`, { where: { path }, hint: 'Check --config.' })
     return path
   }
   const found = CONFIG_FILES.map((name) => join(folder, name)).filter((path) => existsSync(path))
@@ -33,15 +35,40 @@ export async function importConfig(path: string): Promise<unknown> {
   const own = new URL(import.meta.url.endsWith('.ts') ? '../index.ts' : './index.js', import.meta.url).href
   const hooks = registerHooks({ resolve: (specifier, context, next) => (specifier === 'sluice' ? { url: own, shortCircuit: true } : next(specifier, context)) })
   try {
-    const module = (await import(pathToFileURL(path).href)) as Record<string, unknown>
-    if (module['default'] === undefined) {
-      throw new SluiceError('CONFIG_INVALID', `${path} has no default export.`, { where: { path }, hint: 'End it with: export default definePipeline({ name: …, load: …, into: … })' })
-    }
-    return module['default']
+    return await ofItsOwn(async () => {
+      const module = (await import(pathToFileURL(path).href)) as Record<string, unknown>
+      if (module['default'] === undefined) {
+        throw new SluiceError('CONFIG_INVALID', `${path} has no default export.`, { where: { path }, hint: 'End it with: export default definePipeline({ name: …, load: …, into: … })' })
+      }
+      // It may be a promise.
+      const exported: unknown = await module['default']
+      return exported
+    })
   } catch (thrown) {
     throw thrown instanceof SluiceError ? thrown : broken(path, thrown)
   } finally {
     hooks.deregister()
+  }
+}
+
+/**
+ * Runs code of the user's. What it tells the console goes to stderr, since stdout is for our document; what fails in it without anybody who waits
+ * for that is its failure, and so is a promise that nobody will ever settle: Node would end the process with a code that is not ours.
+ */
+async function ofItsOwn<T>(work: () => Promise<T>): Promise<T> {
+  const { log, info, debug, error } = console
+  const { promise: failed, reject } = Promise.withResolvers<never>()
+  const idle = (): void => reject(new Error('it awaits a promise that nothing will settle'))
+  Object.assign(console, { log: error, info: error, debug: error })
+  process.on('unhandledRejection', reject).on('uncaughtException', reject).once('beforeExit', idle)
+  try {
+    const done = await Promise.race([work(), failed])
+    // Node tells of promises that nobody waits for behind those that somebody does.
+    await Promise.race([turn(), failed])
+    return done
+  } finally {
+    Object.assign(console, { log, info, debug })
+    process.off('unhandledRejection', reject).off('uncaughtException', reject).off('beforeExit', idle)
   }
 }
 

@@ -86,6 +86,19 @@ test('a broken configuration stops what needs it, says where, and not what does 
   assert.equal((await sluice(['explain', 'CONFIG_BROKEN'], { cwd: app })).code, 0)
 })
 
+test('a configuration that fails aside, never ends or prints does not spoil the document', async (t) => {
+  for (const [text, says] of [
+    ["console.log('looking')\nPromise.reject(new Error('nobody waits'))\nexport default {}\n", /mts:2 cannot be read: nobody waits/],
+    ["console.log('looking')\nexport default new Promise(() => {})\n", /awaits a promise that nothing will settle/],
+  ] as const) {
+    const { app } = project(t, text)
+    const said = await sluice(['tables', 'ls', '--json'], { cwd: app })
+    assert.deepEqual([said.code, documentOf(said)['code']], [4, 'CONFIG_BROKEN'], said.stdout + said.stderr)
+    assert.match(String(documentOf(said)['message']), says)
+    assert.match(said.stderr, /looking/)
+  }
+})
+
 test('TypeScript and JavaScript, .ts and .mts and .js and .mjs', async (t) => {
   for (const name of ['sluice.config.ts', 'sluice.config.mts', 'sluice.config.js', 'sluice.config.mjs']) {
     const { app } = project(t, `export default { name: 'orders', load: 'in', into: 'orders', key: 'id' }\n`, name)
