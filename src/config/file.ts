@@ -40,9 +40,8 @@ export async function importConfig(path: string): Promise<unknown> {
       if (module['default'] === undefined) {
         throw new SluiceError('CONFIG_INVALID', `${path} has no default export.`, { where: { path }, hint: 'End it with: export default definePipeline({ name: …, load: …, into: … })' })
       }
-      // It may be a promise.
-      const exported: unknown = await module['default']
-      return exported
+      // It may be a promise, and is waited for with what returns it.
+      return module['default']
     })
   } catch (thrown) {
     throw thrown instanceof SluiceError ? thrown : broken(path, thrown)

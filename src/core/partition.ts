@@ -93,6 +93,7 @@ export function partitionFolder(name: string, value: string | null): string {
 export function badPartition(name: string, value: string): string | null {
   if (value === '') return 'an empty text, which Delta takes for null'
   if (value === HIVE_NULL) return `${HIVE_NULL}, which readers take for null`
+  if (value.includes('\0')) return 'a NUL character, which no name of a folder can have'
   return Buffer.byteLength(partitionFolder(name, value)) > MAX_NAME ? `too long for the name of a folder` : null
 }
 

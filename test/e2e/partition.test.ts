@@ -32,12 +32,12 @@ describe('--partition-by', () => {
     assert.equal((await sluice(['doctor', '--data-dir', data])).code, 0)
   })
   test('values and members that cannot be are put aside alone', async () => {
-    put('3.ndjson', [{ id: 3, c: '' }, { id: 4, c: '__HIVE_DEFAULT_PARTITION__' }, { id: 5, c: 'x'.repeat(300) }, { id: 6, c: 'x', ts_month: 'mine' }, { id: 7, c: 'x\u00e9'.repeat(60) }])
+    put('3.ndjson', [{ id: 3, c: '' }, { id: 4, c: '__HIVE_DEFAULT_PARTITION__' }, { id: 5, c: 'x'.repeat(300) }, { id: 6, c: 'x', ts_month: 'mine' }, { id: 7, c: 'x\u00e9'.repeat(60) }, { id: 8, c: 'a\u0000b' }])
     // Records that look alike are read by the dozen: none of them slips past.
     put('4.ndjson', Array.from({ length: 300 }, (_, n) => ({ id: 100 + n, c: n === 250 ? '' : `c${n % 3}` })))
     const said = await go('--json')
     assert.equal(said.code, 3, said.stdout)
-    assert.deepEqual((JSON.parse(said.stdout) as { reasons: object }).reasons, { PARTITION_INVALID: 4, NAME_RESERVED: 1 })
+    assert.deepEqual((JSON.parse(said.stdout) as { reasons: object }).reasons, { PARTITION_INVALID: 5, NAME_RESERVED: 1 })
   })
   test('SQLite has none, and says where there are some', async () => {
     const said = await go('--to', `sqlite:${join(root, 't.db')}`, '--partition-by', 'c')

@@ -20,6 +20,7 @@ export async function relationOf(root: string, name: string, engine: Engine): Pr
   const state = await new OpenTable(uri, null, engine, false, model).forward()
   if (!state.exists) return null
   const files = tableFiles(uri, state)
+  // A table none of whose records got in has no columns yet; the place is what every table has.
   const columns = state.schema.map((column) => quoteName(column.name)).join(', ')
-  return { name, select: `SELECT ${columns} FROM (${filesOfTableSql(state.schema, files)})`, files: files.map((file) => file.uri) }
+  return { name, select: `SELECT ${columns === '' ? '_place' : columns} FROM (${filesOfTableSql(state.schema, files)})`, files: files.map((file) => file.uri) }
 }

@@ -34,7 +34,12 @@ export function tellEncoding(sample: Buffer, declared: Encoding | null): Told {
     : a === 0xff && b === 0xfe ? { encoding: 'utf-16le', mark: 2, certain: true }
     : a === 0xfe && b === 0xff ? { encoding: 'utf-16be', mark: 2, certain: true }
     : null
-  if (declared !== null) return { encoding: declared, mark: mark?.encoding === declared ? mark.mark : 0, certain: true }
+  if (declared !== null) {
+    // Read the other way round all of it would be one line of strange letters: a header, and no records.
+    const [told, how] = mark !== null ? [mark.encoding, 'begins with the mark of'] : [wideOf(sample), 'has the zeros of']
+    if (told !== null && told !== declared) throw new FileFault('ENCODING_UNCLEAR', `The file ${how} ${told}, and --csv-encoding says ${declared}. Leave the flag out, or say what the file is.`, 0)
+    return { encoding: declared, mark: mark?.mark ?? 0, certain: true }
+  }
   if (mark?.encoding === 'utf-16le' && c === 0 && d === 0) throw new FileFault('ENCODING_UNCLEAR', 'The file begins with the mark of UTF-32; convert it to UTF-8.', 0)
   if (mark !== null) return mark
   const wide = wideOf(sample)
