@@ -92,7 +92,7 @@ test('a configuration that fails aside, never ends or prints does not spoil the 
     ["console.log('looking')\nexport default new Promise(() => {})\n", /awaits a promise that nothing will settle/],
   ] as const) {
     const { app } = project(t, text)
-    const said = await sluice(['tables', 'ls', '--json'], { cwd: app })
+    const said = await sluice(['tables', 'ls', '--json'], { cwd: app, alone: true })
     assert.deepEqual([said.code, documentOf(said)['code']], [4, 'CONFIG_BROKEN'], said.stdout + said.stderr)
     assert.match(String(documentOf(said)['message']), says)
     assert.match(said.stderr, /looking/)

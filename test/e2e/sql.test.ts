@@ -76,7 +76,11 @@ test('into a file: whole or not at all, never over another one', async (t) => {
 test('a file, a pipe, a query with a comment at its end', async (t) => {
   const { folder, run } = await loaded(t)
   writeFileSync(join(folder, 'query.sql'), '-- how many\nselect count(*) as n\nfrom items; -- that is all\n')
+  // A table none of whose records got in has no columns, and stands in nobody's way.
+  writeFileSync(join(folder, 'bad.ndjson'), 'no\n')
+  assert.equal((await run('load', 'bad.ndjson', '--into', 'bare')).code, 3)
   assert.equal((await run('sql', '-f', 'query.sql', '--format', 'csv')).stdout, 'n\n3\n')
+  assert.equal((await run('sql', 'select * from bare', '--format', 'csv')).stdout, '_place\n')
   const piped = spawn(process.execPath, [BIN, 'sql', '--format', 'csv'], { cwd: folder, env: plainEnv(), stdio: ['pipe', 'pipe', 'inherit'] })
   piped.stdin.end('select 7 as n')
   assert.equal((await piped.stdout.setEncoding('utf8').toArray()).join(''), 'n\n7\n')
