@@ -56,7 +56,7 @@ export function modelPropertyCases(get: () => ModelVariant): void {
       }),
       { numRuns: runs, examples: [[MODES[3], [{ records: [{ id: 1, name: 'a', ts: null, n: 1 }], early: false, told: true }]]] },
     )
-    // Few histories may happen to have none but the example; 25 had 29 to 63 of them, and one set in fifty fewer than 25.
+    // Few histories may happen to have none but the example; twelve sets of 25 had 29 to 63 of them, by whose spread one in fifty has fewer than 25.
     assert.ok(ways.groups >= (runs < 25 ? 1 : runs / 5), `${ways.groups} refreshes went by groups`)
   })
 }
