@@ -2,9 +2,8 @@
  * The records whose key another one of the batch may have, from the hashes that were written with the parts: their keys and
  * places as parts of their own, a tenth of the batch where a twentieth is repeated.
  *
- * Two passes over the hashes alone. Each sets two bits of a word, and one that finds both set has met its like: it sets two
- * bits of another word, which the second pass looks at. No repeated key is missed, whatever the memory; what shares bits by
- * chance is cleared later, by its key. Keys are read only where a row group has a candidate, and copied as they lie.
+ * Two passes over the hashes alone, see `Likes`; of a large file the first one was done by a thread while it was read. Keys
+ * are read only where a row group has a candidate, and copied as they lie.
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
