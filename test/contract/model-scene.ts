@@ -80,8 +80,9 @@ export class ModelScene {
     return rows.map((row) => row.map(shown).join(' ')).toSorted()
   }
 
-  async state(word: string): Promise<ModelState | undefined> {
-    return (await this.keeper.states(this.models, this.variant.engine)).find(({ name }) => name === this.name(word))
+  /** @param models those whose files are at hand */
+  async state(word: string, models = this.models): Promise<ModelState | undefined> {
+    return (await this.keeper.states(models, this.variant.engine)).find(({ name }) => name === this.name(word))
   }
 }
 

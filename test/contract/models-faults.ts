@@ -33,6 +33,13 @@ export function modelFaultCases(get: () => ModelVariant): void {
     // A database does not know any more which groups were touched meanwhile; the logs of Delta tables do.
     assert.deepEqual(brief((await scene.refresh()).get('bad')), get().inside ? ['fresh', 'full', null] : ['fresh', 'groups', 1])
     assert.deepEqual(await scene.rows('bad'), ['a 2', 'z 1'])
+    // Who lists it has not its file, and no input moved.
+    scene.use(good, scene.model('bad', COUNT, 'select name, count(*) as d, max(nothing) as x from $t group by name'))
+    assert.equal((await scene.refresh()).get('bad')?.state, 'failed')
+    assert.equal((await scene.state('bad', []))?.state, 'failed')
+    scene.use(good, scene.model('bad', COUNT, SQL))
+    assert.equal((await scene.refresh()).get('bad')?.state, 'fresh')
+    assert.equal((await scene.state('bad', []))?.state, 'fresh')
   })
 
   test('one that fails on the data of one commit is whole again when the data is', async () => {

@@ -64,6 +64,11 @@ export function triedKey(model: Model, inputs: Readonly<Record<string, number>>)
   return inputsKey(model.hash, new Map(Object.entries(inputs)))
 }
 
+/** The mark is of another definition than this one. */
+export function triedAnother({ tried }: Mark, hash: string): boolean {
+  return tried !== null && !tried.startsWith(`["${hash}"`)
+}
+
 /** Folders of a model, and the mark that it is one, before anything is committed to it. */
 export async function prepareModel(root: string, model: Model, random: Random): Promise<void> {
   await writeMark(root, { model: model.name, state: null, message: null, tried: null }, random)

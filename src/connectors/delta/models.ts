@@ -13,7 +13,7 @@ import { MODEL_FILE } from './layout.ts'
 import { openInput } from './model-input.ts'
 import type { ModelInput } from './model-input.ts'
 import { refreshModel } from './model-refresh.ts'
-import { heldBy, markOf, triedKey, writeMark } from './model-table.ts'
+import { heldBy, markOf, triedAnother, triedKey, writeMark } from './model-table.ts'
 import type { Held } from './model-table.ts'
 import { OpenTable } from './opening.ts'
 import { tableFiles } from './reading.ts'
@@ -164,8 +164,9 @@ async function stateOf(root: string, name: string, model: Model | undefined, eng
   }
   const hash = model?.hash ?? held?.hash ?? ''
   const behind = held === null || hash !== held.hash || inputs.some((input) => input.held !== input.now)
-  // A mark holds until a refresh goes well: one that died after its commit had no time to take it away.
-  const marked = known?.state !== null && known?.state !== undefined && behind ? known.state : null
+  // A mark holds until a refresh goes well: one that died after its commit had no time to take it away. What failed under another
+  // definition than the table's has not gone well since, also where no input moved.
+  const marked = known !== null && (behind || triedAnother(known, hash)) ? known.state : null
   const there = state?.exists === true
   return { name, state: marked ?? (!there ? 'new' : behind ? 'stale' : 'fresh'), hash, rows: there ? state.rows : null, inputs, refreshed: held?.at ?? null, message: marked === null ? null : (known?.message ?? null) }
 }
