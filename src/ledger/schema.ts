@@ -77,7 +77,10 @@ function openChecked(path: string, random: Random): SqliteSession {
     // Who died while making the file left a rollback journal, which no mere reader gets past.
     const look = openForReading('ledger.rollback', path)
     try {
-      refuseNewer(formatOf(look), path)
+      const format = formatOf(look)
+      refuseNewer(format, path)
+      // Somebody may keep books in a file of this name.
+      if (format === 0 && look.get('SELECT 1 AS found FROM sqlite_master') !== undefined) throw new SluiceError('USAGE', `${path} is a database that Sluice did not make.`, { where: { path }, hint: 'Name another data folder with --data-dir.' })
     } finally {
       look.close()
     }
@@ -96,6 +99,21 @@ function openChecked(path: string, random: Random): SqliteSession {
   } catch (thrown) {
     db.close()
     throw thrown
+  }
+}
+
+/** False: a file of that name that is no ledger, or cannot be read as one. Nothing there is nobody's. */
+export function isLedger(path: string): boolean {
+  if (!existsSync(path)) return true
+  try {
+    const db = openForReading('ledger.rollback', path)
+    try {
+      return formatOf(db) > 0 && db.get("SELECT 1 AS found FROM sqlite_master WHERE name = 'arrivals'") !== undefined
+    } finally {
+      db.close()
+    }
+  } catch {
+    return false
   }
 }
 

@@ -5,14 +5,17 @@
  * own log does not know it. Killed half-way, the same call removes the rest.
  */
 import { join } from 'node:path'
-import type { Fs } from '../core/effects.ts'
+import type { FileStat, Fs } from '../core/effects.ts'
 import { SluiceError } from '../core/errors.ts'
+import { isLedger } from '../ledger/schema.ts'
 import { livingWorkers } from '../ledger/workers.ts'
 import { localFs } from '../storage/local.ts'
 import { logFiles } from '../storage/logFile.ts'
 import { systemClock } from '../storage/system.ts'
 import { openBrowser } from './browse.ts'
+import { isDataFolder } from './folder.ts'
 import { dataFolder } from './options.ts'
+import { isOurs } from './places.ts'
 import type { Unseen } from './unseen.ts'
 
 /** `attempts`: files of Delta tables that no commit names · `spool`: parts of dead processes · `logs` · `data`: all there is. */
@@ -40,6 +43,9 @@ export const ATTEMPT_AGE_MS = 3_600_000
 /** Everything that Sluice makes in a data folder. The ledger goes last: while it is there, the folder is known as one. */
 const OWN = ['tables', 'spool', 'windows', 'workers', 'logs', 'ledger.db-wal', 'ledger.db-shm', 'ledger.db-journal', 'ledger.db']
 
+const NAMES: Readonly<Record<string, RegExp>> = { spool: /^w_[a-z0-9]+$/, windows: /-[0-9a-f]{12}(\W.*)?$/, workers: /^w_[a-z0-9]+\.db(-\w+)?$/, logs: /^sluice-\d{4}-\d\d-\d\d(\.\d+)?\.log$/ }
+const FOREIGN = 'Sluice did not make it'
+
 /**
  * What would be removed; removes nothing.
  * @param logDir folder of the logs
@@ -48,8 +54,7 @@ const OWN = ['tables', 'spool', 'windows', 'workers', 'logs', 'ledger.db-wal', '
 export async function planClean(named: string | undefined, logDir: string, kinds: ReadonlySet<CleanKind>): Promise<CleanPlan> {
   const dataDir = dataFolder(named)
   const plan: CleanPlan = { dataDir, items: [], kept: [] }
-  const isData = (await localFs.stat(join(dataDir, 'ledger.db'))) !== null || (await localFs.stat(join(dataDir, 'tables'))) !== null
-  if (!isData && !(kinds.size === 1 && kinds.has('logs'))) throw new SluiceError('NOT_FOUND', `There is no data folder at ${dataDir}.`, { where: { path: dataDir }, hint: 'Name it with --data-dir; only what Sluice made is removed.' })
+  if (!(await isDataFolder(dataDir)) && !(kinds.size === 1 && kinds.has('logs'))) throw new SluiceError('NOT_FOUND', `There is no data folder at ${dataDir}.`, { where: { path: dataDir }, hint: 'Name it with --data-dir; only what Sluice made is removed.' })
   await refuseBusy(dataDir)
   if (kinds.has('data')) await planData(plan)
   else {
@@ -75,14 +80,32 @@ async function refuseBusy(dataDir: string): Promise<void> {
 }
 
 async function planData(plan: CleanPlan): Promise<void> {
+  const ledger = isLedger(join(plan.dataDir, 'ledger.db'))
   const entries = new Map(((await localFs.list(plan.dataDir)) ?? []).map(({ name, kind }) => [name, kind]))
   for (const name of OWN) {
-    if (entries.has(name)) await offer(plan, 'data', join(plan.dataDir, name))
+    const path = join(plan.dataDir, name)
+    if (!entries.has(name)) continue
+    if (name.startsWith('ledger.db')) {
+      if (ledger) await offer(plan, 'data', path)
+      else plan.kept.push({ path, why: FOREIGN })
+      continue
+    }
+    const foreign = new Set<string>()
+    const inside = (await localFs.list(path)) ?? []
+    for (const entry of inside) if (!(await isOwn(path, name, entry))) foreign.add(entry.name)
+    if (foreign.size === 0) await offer(plan, 'data', path)
+    else for (const entry of inside) if (!foreign.has(entry.name)) await offer(plan, 'data', join(path, entry.name))
+    for (const entry of foreign) plan.kept.push({ path: join(path, entry), why: FOREIGN })
   }
-  for (const name of entries.keys()) if (!OWN.includes(name)) plan.kept.push({ path: join(plan.dataDir, name), why: 'Sluice did not make it' })
+  for (const name of entries.keys()) if (!OWN.includes(name)) plan.kept.push({ path: join(plan.dataDir, name), why: FOREIGN })
   for (const { name } of (await localFs.list(join(plan.dataDir, 'tables'))) ?? []) {
     if (name.endsWith('.json') && name.includes('@')) plan.kept.push({ path: name.slice(0, name.lastIndexOf('@')), why: 'this table is outside of the data folder' })
   }
+}
+
+/** Folders of these names are found in many a project: what lies in them is ours when its name is. */
+async function isOwn(folder: string, called: string, entry: { name: string; kind: FileStat['kind'] }): Promise<boolean> {
+  return called === 'tables' ? isOurs(localFs, folder, entry) : (NAMES[called]?.test(entry.name) ?? false)
 }
 
 async function planAttempts(plan: CleanPlan): Promise<void> {
@@ -116,7 +139,7 @@ async function planSpool(plan: CleanPlan): Promise<void> {
   for (const { name } of (await localFs.list(spool)) ?? []) {
     const path = join(spool, name)
     if (/^w_[a-z0-9]+$/.test(name)) await offer(plan, 'spool', path)
-    else plan.kept.push({ path, why: 'Sluice did not make it' })
+    else plan.kept.push({ path, why: FOREIGN })
   }
 }
 

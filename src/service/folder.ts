@@ -15,7 +15,7 @@ import { localFs } from '../storage/local.ts'
 import { systemClock, systemRandom } from '../storage/system.ts'
 import { ENGINES } from '../registry.ts'
 import type { OpenedEngine } from '../registry.ts'
-import { findPlaces, tablesFolder } from './places.ts'
+import { findPlaces, isOurs, tablesFolder } from './places.ts'
 import { openTarget, tableKey } from './targets.ts'
 
 export interface DataFolder {
@@ -28,12 +28,19 @@ export interface DataFolder {
   spool: string
 }
 
+/** There is a ledger, or tables of which a lost one can be made again. */
+export async function isDataFolder(path: string): Promise<boolean> {
+  if ((await localFs.stat(join(path, 'ledger.db'))) !== null) return true
+  for (const entry of (await localFs.list(tablesFolder(path))) ?? []) if (await isOurs(localFs, tablesFolder(path), entry)) return true
+  return false
+}
+
 /**
  * Opens a data folder, making it when it is not there; `existing` refuses to make one.
  * @throws SluiceError DATA_DIR_NEWER, PERMISSION_DENIED, NOT_FOUND
  */
 export async function openFolder(path: string, options: { existing?: boolean } = {}): Promise<DataFolder> {
-  if (options.existing === true && (await localFs.stat(join(path, 'ledger.db'))) === null && (await localFs.stat(tablesFolder(path))) === null) {
+  if (options.existing === true && !(await isDataFolder(path))) {
     throw new SluiceError('NOT_FOUND', `There is no data folder at ${path}.`, { where: { path }, hint: 'Name it with --data-dir, or load something first.' })
   }
   const there = await localFs.stat(path)

@@ -1,7 +1,7 @@
 /** Where targets are, and how a data folder remembers it of tables that lie elsewhere: by a pointer file, never with a password. */
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { Fs } from '../core/effects.ts'
+import type { FileStat, Fs } from '../core/effects.ts'
 import { SluiceError } from '../core/errors.ts'
 import { MODEL_FILE } from '../connectors/delta/layout.ts'
 import type { Secret } from '../core/secret.ts'
@@ -21,6 +21,12 @@ export interface Place {
 /** Folder of the Delta tables in a data folder. */
 export function tablesFolder(dataDir: string): string {
   return join(dataDir, 'tables')
+}
+
+/** Did Sluice put this into the folder of the tables: a Delta table of its own, or a pointer? Many a folder is called tables. */
+export async function isOurs(fs: Fs, home: string, { name, kind }: { name: string; kind: FileStat['kind'] }): Promise<boolean> {
+  if (kind === 'file') return /@[0-9a-f]{12}\.json(\.[0-9a-z]{8}\.tmp)?$/.test(name)
+  return (await fs.stat(join(home, name, '_sluice'))) !== null
 }
 
 /** Writes down where a table outside of the data folder is, before anything is committed to it. */

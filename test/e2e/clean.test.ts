@@ -1,8 +1,9 @@
 /** `sluice clean`: what goes, what stays, who is asked, and that it keeps its hands off a folder that is in use. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import test from 'node:test'
 import type { TestContext } from 'node:test'
 import { BIN, documentOf, plainEnv, saidBy, scratch, sluice } from '../command.ts'
@@ -90,6 +91,28 @@ test('a switch chooses; links and what Sluice did not make stay; --data takes th
   const other = await sluice(['clean', '--data', '--yes', '--data-dir', 'elsewhere', '--json'], { cwd })
   assert.deepEqual([other.code, documentOf(other)['code']], [6, 'NOT_FOUND'])
   assert.ok(existsSync(join(cwd, 'elsewhere/mine')))
+  // Other projects have folders of these names, too, and a load into the wrong folder puts its own beside theirs.
+  const names = ['logs/app.log', 'spool/job', 'tables/mine.csv', 'tables/their/part.parquet', 'windows/main.ts', 'workers/w.py']
+  for (const name of names) {
+    mkdirSync(join(cwd, 'project', name, '..'), { recursive: true })
+    writeFileSync(join(cwd, 'project', name), 'mine')
+  }
+  for (const flags of [['--data', '--yes'], ['--yes']]) assert.equal((await sluice(['clean', ...flags, '--data-dir', 'project'], { cwd })).code, 6)
+  assert.equal((await sluice(['doctor', '--data-dir', 'project'], { cwd })).code, 6)
+  assert.equal((await sluice(['load', 'in', '--into', 't', '--data-dir', 'project'], { cwd })).code, 0)
+  await clean(cwd, '--data', '--yes', '--data-dir', 'project')
+  assert.deepEqual(readdirSync(join(cwd, 'project'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(join(cwd, 'project/').length)).toSorted(), names)
+})
+
+test('a ledger.db that Sluice did not make is neither written to nor removed', async (t) => {
+  const cwd = scratch(t)
+  const db = new DatabaseSync(join(cwd, 'ledger.db'))
+  db.exec('CREATE TABLE entries (amount)')
+  db.close()
+  const before = readFileSync(join(cwd, 'ledger.db'))
+  assert.equal((await sluice(['tables', 'ls', '--data-dir', '.'], { cwd })).code, 2)
+  assert.deepEqual((await clean(cwd, '--data', '--yes', '--data-dir', '.')).kept, [{ path: join(cwd, 'ledger.db'), why: 'Sluice did not make it' }])
+  assert.deepEqual(readFileSync(join(cwd, 'ledger.db')), before)
 })
 
 test('a folder in which a process works is left alone', async (t) => {
