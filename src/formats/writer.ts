@@ -1,6 +1,6 @@
 /**
  * Rows to text, for the formats that are text: what the writers of CSV, NDJSON and JSON have in common. They say what a text
- * is and why a record has none; a conversion's own lines are made by DuckDB (`resolve/text.ts`) and tested against them.
+ * is and why a record has none; the lines of all but small conversions are made by DuckDB (`resolve/text.ts`) and tested against them.
  */
 import type { OutputFormat } from '../core/convert.ts'
 import type { Row, Schema } from '../core/schema.ts'

@@ -183,6 +183,25 @@ test('two at once in one folder: the second is told', async (t) => {
   assert.equal((await run(room, args.slice(1))).files.known, 1)
 })
 
+test('small files that are written together, of several schemas, bad ones and a large one among them, become what each would alone', async (t) => {
+  const room = scratch(t)
+  const large = Array.from({ length: 5_001 }, (_, n) => `{"id":${n}}`)
+  put(join(room, 'in/a.json'), '[{"id":1,"v":"x"},{"id":2,"v":null}]')
+  put(join(room, 'in/b.json'), '[{"id":3,"v":"é\\n"}]')
+  put(join(room, 'in/c.json'), '[{"w":1.5}]')
+  put(join(room, 'in/d.json'), '[{"id":4')
+  put(join(room, 'in/e.json'), `[${large.join(',')}]`)
+  put(join(room, 'in/f.json'), '[{"id":5,"v":"y"},{"id":6,"v":7}]')
+  const result = await run(room, ['in', '--to', 'json', '-o', 'out', '--grace', '0s'])
+  assert.deepEqual([result.files.converted, result.files.failed, result.balance.balances], [5, 1, true])
+  const out = (name: string): string => readFileSync(join(room, 'out', `${name}.json`), 'utf8')
+  assert.equal(out('a'), '[\n{"id":1,"v":"x"},\n{"id":2,"v":null}\n]\n')
+  assert.equal(out('b'), '[\n{"id":3,"v":"é\\n"}\n]\n')
+  assert.equal(out('c'), '[\n{"w":1.5}\n]\n')
+  assert.equal(out('e'), `[\n${large.join(',\n')}\n]\n`)
+  assert.equal(out('f'), '[\n{"id":5,"v":"y"},\n{"id":6,"v":"7"}\n]\n')
+})
+
 test('a file that kills its process is found alone; its neighbours are converted', async (t) => {
   const room = scratch(t)
   for (let n = 0; n < 20; n++) put(join(room, `in/f${n}.json`), `[{"id":${n}}]`)

@@ -231,6 +231,12 @@ export class Connection {
     }
   }
 
+  /** The same for few rows: they come at once, for half the processor time. */
+  async *few(sql: string): AsyncGenerator<Row[]> {
+    const chunks = await this.inTurn(() => guarded(sql, async () => (await this.raw.run(sql)).fetchAllChunks()))
+    for (const chunk of chunks) yield rowsOf(chunk)
+  }
+
   /** Queries of one row with a list of BIGINT or NULL: the lists one by one, each good until the next one. The next query runs meanwhile. */
   async *lists(queries: readonly string[]): AsyncGenerator<BigInt64Array> {
     let asked = this.onlyChunk(queries[0])

@@ -123,7 +123,7 @@ describe('a process of the engine', () => {
     const { definition, reading, onBad, maxBad, now, grace } = jobOf(1)
     const done = poisoned.convert({ files, to: 'csv', definition: { ...definition, key: [], keep: null }, reading, onBad, maxBad, now, grace, escapeFormulas: false, folder }, (event) => event.kind === 'end' && ended.push(event.converted.n), never)
     await assert.rejects(done, (thrown) => thrown instanceof WorkerDied && thrown.last.begun === 2 && thrown.last.offset === null && thrown.last.guilty && /while it wrote what it had read of .*venom/.test(thrown.message))
-    assert.deepEqual(ended, [1])
+    assert.deepEqual(ended, [], 'small files are written together: what was read before it is made again')
     await poisoned.close()
   })
 
