@@ -25,7 +25,7 @@ import { lookAt } from '../storage/pin.ts'
 import { systemClock } from '../storage/system.ts'
 import { dataFolder, settingsOf } from './options.ts'
 import type { LoadOptions } from './options.ts'
-import { findInputs } from './outputs.ts'
+import { checkOutputFolder, findInputs } from './outputs.ts'
 import type { Inputs } from './outputs.ts'
 
 /** Options of `convert()`: its settings, and what only a program can give. */
@@ -71,6 +71,7 @@ export async function convert(options: ConvertOptions): Promise<ConvertResult> {
   const settings = settingsOf({ ...loadable(options), into: 'converted' })
   const definition = define('converted', options)
   const folder = resolve(options.output)
+  checkOutputFolder(folder)
   const stop = AbortSignal.any([options.signal ?? never, options.now ?? never])
   const began = systemClock.monotonic()
   const lookedAt = systemClock.now()

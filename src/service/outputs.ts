@@ -48,6 +48,32 @@ export async function findInputs(paths: readonly string[], to: OutputFormat, fol
   return { wanted: [...outputs.values()], ignored, within: (path) => roots.some((root) => path === root.path || (root.deep && path.startsWith(`${root.path}${sep}`))) }
 }
 
+/**
+ * -o names a folder, also for one input.
+ * @throws SluiceError USAGE when a file lies there or above, or when there is nothing and the name is that of a file
+ */
+export function checkOutputFolder(folder: string): void {
+  const hint = 'Name a folder with -o: each input keeps its name there, with the extension of the format.'
+  for (let at = folder; at !== dirname(at); at = dirname(at)) {
+    const lies = whatLies(at)
+    if (lies === 'file') throw new SluiceError('USAGE', `${at} is a file, and the outputs want a folder.`, { where: { path: at }, hint })
+    if (lies !== 'nothing') break
+  }
+  if (KNOWN.test(folder.replace(PACKED, '')) && whatLies(folder) === 'nothing') {
+    throw new SluiceError('USAGE', `${folder} has the name of a file, and would become a folder of the outputs.`, { where: { path: folder }, hint })
+  }
+}
+
+function whatLies(path: string): 'folder' | 'file' | 'nothing' | 'unseen' {
+  try {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    return stat === undefined ? 'nothing' : stat.isDirectory() ? 'folder' : 'file'
+  } catch {
+    // No right to look: whoever makes the folder says so.
+    return 'unseen'
+  }
+}
+
 /** What names are relative to: a folder, the fixed beginning of a pattern, or the one file. */
 function rootOf(written: string): { path: string; deep: boolean } {
   const path = resolve(written)
