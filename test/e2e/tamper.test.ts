@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
-import { sluice } from '../proof/harness.ts'
+import { sluice } from '../command.ts'
+import { oneOf } from '../whole.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-tamper-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -20,16 +21,18 @@ interface Said {
   errors: { code: string }[]
 }
 
-for (const target of ['delta', 'sqlite']) {
-  for (const point of ['split', 'stage', 'resolve', 'write']) {
+const HOWS = ['drop', 'double']
+
+for (const [turn, target] of ['delta', 'sqlite'].entries()) {
+  for (const [step, point] of ['split', 'stage', 'resolve', 'write'].entries()) {
     describe(`${target}: a row tampered with at ${point}`, { concurrency: 2 }, () => {
-      for (const how of ['drop', 'double']) {
+      for (const how of oneOf(HOWS, turn + step)) {
         test(how, async () => {
           const folder = join(root, `${target}-${point}-${how}`)
           mkdirSync(join(folder, 'in'), { recursive: true })
           const put = (name: string, ids: number[]): void => writeFileSync(join(folder, 'in', name), JSON.stringify({ records: ids.map((id) => ({ id, v: name })) }))
           const args = ['load', join(folder, 'in'), '--into', 't', '--key', 'id', '--mode', 'upsert', '--data-dir', join(folder, 'data'), '--jobs', '1', '--json', '--to', target === 'delta' ? 'delta:' : `sqlite:${join(folder, 't.db')}`]
-          const run = async (env: NodeJS.ProcessEnv = {}): Promise<Said> => JSON.parse((await sluice(args, env)).stdout) as Said
+          const run = async (env: Record<string, string> = {}): Promise<Said> => JSON.parse((await sluice(args, { env })).stdout) as Said
           put('a.json', [1, 2, 3])
           assert.equal((await run()).exit, 0)
           // New keys, known keys, and a key that comes twice: every path has a row to lose.
@@ -44,15 +47,15 @@ for (const target of ['delta', 'sqlite']) {
   }
 }
 
-for (const to of ['parquet', 'csv', 'json']) {
-  for (const point of ['split', 'write']) {
-    for (const how of ['drop', 'double']) {
+for (const [turn, to] of ['parquet', 'csv', 'json'].entries()) {
+  for (const [step, point] of ['split', 'write'].entries()) {
+    for (const how of oneOf(HOWS, turn + step)) {
       test(`convert to ${to}, a row tampered with at ${point}: ${how}`, async () => {
         const folder = join(root, `${to}-${point}-${how}`)
         mkdirSync(join(folder, 'in'), { recursive: true })
         writeFileSync(join(folder, 'in/a.json'), '[{"id":1},{"id":2},{"id":3}]')
         const args = ['convert', join(folder, 'in'), '--to', to, '-o', join(folder, 'out'), '--data-dir', join(folder, 'data'), '--json']
-        const broken = JSON.parse((await sluice(args, { SLUICE_TAMPER: `${point}=${how}` })).stdout) as Said
+        const broken = JSON.parse((await sluice(args, { env: { SLUICE_TAMPER: `${point}=${how}` } })).stdout) as Said
         assert.deepEqual([broken.state, broken.exit, broken.errors[0]?.code, broken.balance.balances, existsSync(join(folder, `out/a.${to}`))], ['FAILED', 1, 'BALANCE_BROKEN', false, false])
         assert.equal((JSON.parse((await sluice(args)).stdout) as Said).exit, 0)
       })
