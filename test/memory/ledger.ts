@@ -275,7 +275,7 @@ export class MemoryLedger implements Ledger {
     const table = this.table(batch.table)
     if (death !== null) {
       const entry = this.entry(table, death.seq)
-      entry.deaths = [...entry.deaths, { attempt: entry.attempts, alone: own.length === 1, how: death.how, offset: death.offset, at: this.clock.now() }].slice(-KEPT_DEATHS)
+      entry.deaths = [...entry.deaths, { attempt: entry.attempts, alone: own.length === 1, how: death.how, offset: death.offset, at: this.clock.now(), ...(death.memory === true ? { memory: true as const } : {}) }].slice(-KEPT_DEATHS)
     }
     this.endClaim(table, claim, null)
     return groups.map((group) => this.pin(table, claim.run, own.filter((seq) => group.includes(seq)).map((seq) => arrivalOf(table, this.entry(table, seq), this.entry(table, seq).replaced))))
