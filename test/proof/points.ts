@@ -19,7 +19,7 @@ const UNDISTURBED: Readonly<Record<string, string>> = {
   'ledger.sweep': 'after a death',
   'ledger.adopt': 'after the loss of a ledger',
   'spool.sweep': 'after a death',
-  'engine.temp': 'only behind an engine that spilled',
+  'engine.temp': 'after the death of a worker process (test/e2e/poison.test.ts dies there), or behind one that spilled',
   'stage.falsified': 'only when a test falsifies rows',
   'stage.again': 'only when inferred types turn out too narrow',
   'delta.discard': 'after a failed attempt',
