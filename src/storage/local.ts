@@ -5,11 +5,12 @@
  * and begins again under a new name.
  */
 import { constants } from 'node:fs'
-import { link, lstat, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { link, lstat, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { FileStat, Fs } from '../core/effects.ts'
 import { crash } from '../core/failpoint.ts'
 import { errnoOf, storageError } from './errors.ts'
+import { makeFolders } from './folders.ts'
 
 interface Kinds {
   isFile(): boolean
@@ -72,9 +73,9 @@ export const localFs: Fs = {
   },
   async makeFolder(point, path) {
     await around(point, 'make the folder', path, async () => {
-      const first = await mkdir(path, { recursive: true })
+      const first = makeFolders(path)
       // Every folder that was made is named in its parent: sync the parents, from the outermost new one inwards.
-      for (let made = path; first !== undefined; made = dirname(made)) {
+      for (let made = path; first !== null; made = dirname(made)) {
         await syncPath(dirname(made))
         if (made === first || made === dirname(made)) break
       }

@@ -6,10 +6,11 @@
  * death of the process, also by SIGKILL. Nothing is ever renamed: the name follows from the day and the sizes, so nobody
  * has to agree with anybody. Not synced, no failpoints: a log is no part of what must survive a power cut.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SluiceError } from '../core/errors.ts'
 import { storageError } from './errors.ts'
+import { makeFolders } from './folders.ts'
 
 const NAME = /^sluice-(\d{4}-\d{2}-\d{2})(?:\.(\d+))?\.log$/
 const DAY = 86_400_000
@@ -58,7 +59,7 @@ export function openLogFile(settings: LogFileSettings): LogFile {
   const next = (today: number): void => {
     if (handle !== null) closeSync(handle)
     handle = null
-    mkdirSync(settings.folder, { recursive: true })
+    makeFolders(settings.folder)
     handle = openNext(settings, today)
     day = today
     since = 0

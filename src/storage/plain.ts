@@ -2,13 +2,14 @@
  * Files that Sluice writes for its user and can write again: generated and demo files. Not synced, no failpoints: they
  * are no part of what must survive, and 5,000 fsyncs would be most of the time that making them takes.
  */
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { storageError } from './errors.ts'
+import { makeFolders } from './folders.ts'
 
 /** Creates a folder and its parents; an existing one is fine. */
 export function makePlainFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true })
+    makeFolders(path)
   } catch (thrown) {
     throw storageError(thrown, 'make the folder', path)
   }
