@@ -42,7 +42,7 @@ test('text of flags and variables becomes the value, or is refused by its name',
   assert.equal(readText(setting('switch'), 'SLUICE_X', '0'), false)
   assert.equal(readText(setting('count'), '--jobs', '12'), 12)
   assert.deepEqual(readText(setting('paths'), 'SLUICE_PATHS', 'in:other/*.json'), ['in', 'other/*.json'])
-  for (const [given, value, says] of [[setting('switch'), 'perhaps', /SLUICE_X perhaps: expected true or false/], [setting('count'), '0', /not a number from 1/], [setting('count'), '1e3', /not a number/], [setting('text', { choices: ['a', 'b'] }), 'c', /expected one of a, b/]] as const) {
+  for (const [given, value, says] of [[setting('switch'), 'perhaps', /SLUICE_X perhaps: expected true or false/], [setting('count'), '0', /not a number from 1/], [setting('count'), '1e3', /not a number/], [setting('text', { choices: ['a', 'b'] }), 'c', /expected one of a, b/], [setting('size'), 'lots', /SLUICE_X lots: expected a size/], [setting('time'), 'soon', /SLUICE_X soon: expected a duration/], [setting('limit'), 'few', /SLUICE_X few: expected a number of records/]] as const) {
     assert.throws(() => readText(given, 'SLUICE_X', value), (error) => error instanceof SluiceError && error.exit === 2 && says.test(error.message))
   }
 })

@@ -7,6 +7,7 @@
 import { resolve } from 'node:path'
 import { isAddress } from '../core/address.ts'
 import { SluiceError } from '../core/errors.ts'
+import { parseDuration, parseLimit, parseSize } from '../core/units.ts'
 
 /** Kinds of settings that are given as text. */
 export type TextKind =
@@ -99,9 +100,16 @@ export function readText(setting: Setting, called: string, text: string): Plain 
     case 'columns':
     case 'target':
     case 'path':
+      return text
+    // What is no size is said here, where it is known who wrote it; whoever works with it reads it again.
     case 'size':
+      parseSize(called, text)
+      return text
     case 'time':
+      parseDuration(called, text)
+      return text
     case 'limit':
+      parseLimit(called, text)
       return text
   }
 }

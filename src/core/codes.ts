@@ -102,7 +102,7 @@ export const CODES = {
   DEPTH_EXCEEDED: { kind: 'data', exit: 3, http: 422, means: 'The record is nested deeper than 256 levels.', hint: 'Deliver it flatter.' },
   COLUMNS_TOO_MANY: { kind: 'data', exit: 3, http: 422, means: 'The record would give the table more than 1,000 columns.', hint: 'Declare the columns that matter with --columns.' },
   MEMBER_REPEATED: { kind: 'data', exit: 3, http: 422, means: 'The record has two members of the same name.', hint: 'Names are matched without case; deliver the record with one of them.' },
-  NAME_RESERVED: { kind: 'data', exit: 3, http: 422, means: 'The record has a member whose name belongs to Sluice.', hint: 'Rename members called _place or _sluice….' },
+  NAME_RESERVED: { kind: 'data', exit: 3, http: 422, means: 'The record has a member whose name belongs to Sluice.', hint: 'Rename members called _place or _sluice…, or like a column that --partition-by derives.' },
   NAME_INVALID: { kind: 'data', exit: 3, http: 422, means: 'The record has a member whose name cannot be that of a column.', hint: 'Rename it (at most 1,024 bytes, no NUL character), or declare the columns that matter with --columns.' },
   TEXT_INVALID: { kind: 'data', exit: 3, http: 422, means: 'A string holds half of a surrogate pair, which UTF-8 cannot carry.', hint: 'Correct the escape sequence and deliver the record again.' },
   KEY_MISSING: { kind: 'data', exit: 3, http: 422, means: 'A key column is missing, null or empty.', hint: 'Deliver the record with its key.' },
