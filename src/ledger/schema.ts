@@ -77,10 +77,9 @@ function openChecked(path: string, random: Random): SqliteSession {
     // Who died while making the file left a rollback journal, which no mere reader gets past.
     const look = openForReading('ledger.rollback', path)
     try {
-      const format = formatOf(look)
-      refuseNewer(format, path)
-      // Somebody may keep books in a file of this name.
-      if (format === 0 && look.get('SELECT 1 AS found FROM sqlite_master') !== undefined) throw new SluiceError('USAGE', `${path} is a database that Sluice did not make.`, { where: { path }, hint: 'Name another data folder with --data-dir.' })
+      refuseNewer(formatOf(look), path)
+      // Somebody may keep books in a file of this name. The format is asked after the tables: both come by one commit, perhaps between two questions.
+      if (look.get('SELECT 1 AS found FROM sqlite_master') !== undefined && formatOf(look) === 0) throw new SluiceError('USAGE', `${path} is a database that Sluice did not make.`, { where: { path }, hint: 'Name another data folder with --data-dir.' })
     } finally {
       look.close()
     }
