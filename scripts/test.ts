@@ -82,7 +82,11 @@ function isAlive(pid: number): boolean {
 
 const scratch = scratchInMemory()
 process.on('exit', () => {
-  if (scratch !== null) rmSync(scratch, { recursive: true, force: true })
+  try {
+    if (scratch !== null) rmSync(scratch, { recursive: true, force: true })
+  } catch {
+    // Somebody still writes there: the next run removes it.
+  }
 })
 const canary = { secret: `canary${randomBytes(8).toString('hex')}`, folder: mkdtempSync(join(tmpdir(), 'sluice-canary-')) }
 

@@ -144,8 +144,8 @@ export interface Session {
   readonly dialect: 'duckdb'
   /** Temporary tables and views of this session. */
   exec(sql: string): Promise<void>
-  /** Until it closes its statements may handle rows of so many columns, whole: the engine makes room where they are many. */
-  widen(columns: number): Promise<void>
+  /** Until it closes its statements may handle rows of so many columns, whole: the engine makes room where they are many, so many times the usual. */
+  widen(columns: number, times?: number): Promise<void>
   /** A small answer, whole. bigint for integers, number for doubles, text for everything else but booleans and null. */
   rows(sql: string): Promise<Record<string, string | number | bigint | boolean | null>[]>
   /**

@@ -31,10 +31,23 @@ export function wordsFor(records: number, memory: number): number {
   return words
 }
 
+/** Given back by whoever was done with them. Shared memory moves no garbage collector: of what is only dropped, many times as much piles up. */
+let spare: Likes | null = null
+
 /** For about so many records; threads may share them. @param memory bytes, of which a fourth is taken at most */
 export function openLikes(records: number, memory: number): Likes {
-  const shared = (words: number): Int32Array => new Int32Array(new SharedArrayBuffer(words * 4))
-  return { seen: shared(wordsFor(records, memory)), met: shared(wordsFor(records / MET_SHARE, memory / MET_SHARE)), any: shared(1) }
+  const former = spare
+  spare = null
+  const words = (before: Int32Array | undefined, n: number): Int32Array => {
+    if (before === undefined || before.buffer.byteLength < n * 4) return new Int32Array(new SharedArrayBuffer(n * 4))
+    return new Int32Array(before.buffer, 0, n).fill(0)
+  }
+  return { seen: words(former?.seen, wordsFor(records, memory)), met: words(former?.met, wordsFor(records / MET_SHARE, memory / MET_SHARE)), any: words(former?.any, 1) }
+}
+
+/** Gives them back for the next ones: no thread may be at work on them any more. */
+export function closeLikes(likes: Likes | null): void {
+  spare = likes ?? spare
 }
 
 /** Hashes of 64 bits, each as two halves. */

@@ -12,7 +12,7 @@ import { REJECT_COLUMNS } from '../core/engine.ts'
 import type { Fault } from '../core/errors.ts'
 import type { Aside, ByDate, Covered } from '../core/interval.ts'
 import { tampering } from '../core/failpoint.ts'
-import { openLikes } from '../core/likes.ts'
+import { closeLikes, openLikes } from '../core/likes.ts'
 import type { Likes } from '../core/likes.ts'
 import { MAX_ROW, placeOf } from '../core/place.ts'
 import type { LeftOut } from '../core/proposal.ts'
@@ -357,6 +357,8 @@ class FileSplitter implements Splitter {
   discard(): void {
     this.good.discard()
     this.rejects.discard()
+    closeLikes(this.likes)
+    this.likes = null
   }
 
   finish(): SplitResult {

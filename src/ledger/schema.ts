@@ -101,8 +101,8 @@ function openChecked(path: string, random: Random): SqliteSession {
   }
 }
 
-/** False: a file of that name that is no ledger, or cannot be read as one. Nothing there is nobody's. */
-export function isLedger(path: string): boolean {
+/** False: a file of that name that is no ledger; null: it cannot be read. Nothing there is nobody's. */
+export function isLedger(path: string): boolean | null {
   if (!existsSync(path)) return true
   try {
     const db = openForReading('ledger.rollback', path)
@@ -112,7 +112,7 @@ export function isLedger(path: string): boolean {
       db.close()
     }
   } catch {
-    return false
+    return null
   }
 }
 

@@ -10,7 +10,7 @@ import type { Place } from './place.ts'
 /**
  * @param path below the folder of the outputs; nothing there, or a file, is no matter of this
  * @param free folders that were found free; looked at once
- * @param mirror folders that hold nothing but folders go
+ * @param mirror folders that hold nothing but folders go, unless a link leads to them: they are somebody else's
  * @throws SluiceError OUTPUT_EXISTS
  */
 export async function freeWay(place: Place, path: string, free: Set<string>, mirror: boolean): Promise<void> {
@@ -24,7 +24,7 @@ export async function freeWay(place: Place, path: string, free: Set<string>, mir
     if (stat === null) break
   }
   if ((await place.fs.stat(pathIn(place, path), false))?.kind !== 'folder') return
-  if (!mirror || !(await holdsNothing(place, pathIn(place, path)))) throw exists(place, path, 'is a folder, where a file has to be')
+  if (!mirror || (await leadsElsewhere(place, path)) || !(await holdsNothing(place, pathIn(place, path)))) throw exists(place, path, 'is a folder, where a file has to be')
   await place.fs.remove('origins.way', pathIn(place, path))
 }
 
@@ -39,6 +39,11 @@ export function standsInTheWay(outputs: readonly string[]): (origin: Pick<Origin
 function foldersAbove(path: string): string[] {
   const parts = path.split('/')
   return parts.slice(1).map((_, at) => parts.slice(0, at + 1).join('/'))
+}
+
+async function leadsElsewhere(place: Place, path: string): Promise<boolean> {
+  for (const folder of foldersAbove(path)) if ((await place.fs.stat(pathIn(place, folder), false))?.kind === 'link') return true
+  return false
 }
 
 async function holdsNothing(place: Place, folder: string): Promise<boolean> {

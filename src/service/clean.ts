@@ -4,7 +4,7 @@
  * Never while another process works there, never through a link, and only what Sluice made: by name, or because a table's
  * own log does not know it. Killed half-way, the same call removes the rest.
  */
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { FileStat, Fs } from '../core/effects.ts'
 import { SluiceError } from '../core/errors.ts'
 import { isLedger } from '../ledger/schema.ts'
@@ -15,7 +15,7 @@ import { systemClock } from '../storage/system.ts'
 import { openBrowser } from './browse.ts'
 import { isDataFolder } from './folder.ts'
 import { dataFolder } from './options.ts'
-import { isOurs } from './places.ts'
+import { TABLE_MARK, isOurs } from './places.ts'
 import type { Unseen } from './unseen.ts'
 
 /** `attempts`: files of Delta tables that no commit names · `spool`: parts of dead processes · `logs` · `data`: all there is. */
@@ -71,7 +71,20 @@ export async function planClean(named: string | undefined, logDir: string, kinds
  */
 export async function runClean(plan: CleanPlan, fs: Fs = localFs): Promise<void> {
   await refuseBusy(plan.dataDir)
-  for (const { path } of plan.items) await fs.remove('clean.remove', path)
+  for (const { kind, path } of plan.items) {
+    if (kind === 'data') await emptyTables(fs, path)
+    await fs.remove('clean.remove', path)
+  }
+}
+
+/** What tells that a table is ours goes last: a table that was half removed would be taken for somebody else's. */
+async function emptyTables(fs: Fs, path: string): Promise<void> {
+  const inside = (await fs.list(path)) ?? []
+  if (inside.some(({ name }) => name === TABLE_MARK)) {
+    for (const { name } of inside) if (name !== TABLE_MARK) await fs.remove('clean.remove', join(path, name))
+  } else if (basename(path) === 'tables') {
+    for (const { name, kind } of inside) if (kind === 'folder') await emptyTables(fs, join(path, name))
+  }
 }
 
 async function refuseBusy(dataDir: string): Promise<void> {
@@ -84,10 +97,21 @@ async function planData(plan: CleanPlan): Promise<void> {
   const entries = new Map(((await localFs.list(plan.dataDir)) ?? []).map(({ name, kind }) => [name, kind]))
   for (const name of OWN) {
     const path = join(plan.dataDir, name)
-    if (!entries.has(name)) continue
+    const kind = entries.get(name)
+    if (kind === undefined) continue
+    if (kind === 'link') {
+      await offer(plan, 'data', path)
+      continue
+    }
     if (name.startsWith('ledger.db')) {
-      if (ledger) await offer(plan, 'data', path)
-      else plan.kept.push({ path, why: FOREIGN })
+      // One that is damaged cannot say whose it is: what lies beside it does.
+      const ours = ledger ?? plan.items.length > 0
+      if (ours) await offer(plan, 'data', path)
+      else plan.kept.push({ path, why: ledger === null ? 'it cannot be read' : FOREIGN })
+      continue
+    }
+    if (kind !== 'folder') {
+      plan.kept.push({ path, why: FOREIGN })
       continue
     }
     const foreign = new Set<string>()
@@ -105,7 +129,9 @@ async function planData(plan: CleanPlan): Promise<void> {
 
 /** Folders of these names are found in many a project: what lies in them is ours when its name is. */
 async function isOwn(folder: string, called: string, entry: { name: string; kind: FileStat['kind'] }): Promise<boolean> {
-  return called === 'tables' ? isOurs(localFs, folder, entry) : (NAMES[called]?.test(entry.name) ?? false)
+  if (called !== 'tables') return NAMES[called]?.test(entry.name) ?? false
+  // Of a table whose removal was killed at its end an empty folder is left.
+  return (await isOurs(localFs, folder, entry)) || (entry.kind === 'folder' && (await localFs.list(join(folder, entry.name)))?.length === 0)
 }
 
 async function planAttempts(plan: CleanPlan): Promise<void> {

@@ -23,10 +23,13 @@ export function tablesFolder(dataDir: string): string {
   return join(dataDir, 'tables')
 }
 
+/** In the folder of every Delta table that Sluice made. */
+export const TABLE_MARK = '_sluice'
+
 /** Did Sluice put this into the folder of the tables: a Delta table of its own, or a pointer? Many a folder is called tables. */
 export async function isOurs(fs: Fs, home: string, { name, kind }: { name: string; kind: FileStat['kind'] }): Promise<boolean> {
   if (kind === 'file') return /@[0-9a-f]{12}\.json(\.[0-9a-z]{8}\.tmp)?$/.test(name)
-  return (await fs.stat(join(home, name, '_sluice'))) !== null
+  return (await fs.stat(join(home, name, TABLE_MARK))) !== null
 }
 
 /** Writes down where a table outside of the data folder is, before anything is committed to it. */

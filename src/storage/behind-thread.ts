@@ -19,15 +19,15 @@ function write(at: number): void {
   const length = control[LENGTHS + at] as number
   const fd = control[FILES + at] as number
   const position = positions[at] as number
-  try {
-    // A short write is not an error; the next one tells why (ENOSPC).
-    for (let done = 0; done < length; ) done += writeSync(fd, bytes, at * SLOT_BYTES + done, length - done, position + done)
-  } catch (thrown) {
-    const { message, code } = thrown as NodeJS.ErrnoException
-    const told = Buffer.from(JSON.stringify({ message: message.slice(0, 1000), code }))
-    room.set(told.subarray(0, ERROR_ROOM))
-    Atomics.store(control, ERROR_BYTES, told.length)
-  }
+  // A short write is not an error; the next one tells why (ENOSPC).
+  for (let done = 0; done < length; ) done += writeSync(fd, bytes, at * SLOT_BYTES + done, length - done, position + done)
+}
+
+function tell(thrown: unknown): void {
+  const { message, code } = thrown as NodeJS.ErrnoException
+  const told = Buffer.from(JSON.stringify({ message: message.slice(0, 1000), code }))
+  room.set(told.subarray(0, ERROR_ROOM))
+  Atomics.store(control, ERROR_BYTES, told.length)
 }
 
 function look(at: number): void {
@@ -40,8 +40,13 @@ for (let n = 0; ; n++) {
     if (Atomics.load(control, STOP) === 1) process.exit()
     Atomics.wait(control, FILLED, filled)
   }
-  if (Atomics.load(control, ERROR_BYTES) === 0) write(n % SLOTS)
-  if (control[HASHES + (n % SLOTS)] === 1) look(n % SLOTS)
+  // After an error nothing more is written. One that were thrown here would let the other thread wait for ever.
+  try {
+    if (Atomics.load(control, ERROR_BYTES) === 0) write(n % SLOTS)
+    if (control[HASHES + (n % SLOTS)] === 1) look(n % SLOTS)
+  } catch (thrown) {
+    tell(thrown)
+  }
   Atomics.store(control, DONE, n + 1)
   Atomics.notify(control, DONE)
 }

@@ -1,7 +1,7 @@
 /** `sluice clean`: what goes, what stays, who is asked, and that it keeps its hands off a folder that is in use. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import test from 'node:test'
@@ -136,11 +136,33 @@ test('a folder in which a process works is left alone', async (t) => {
 
 test('killed half-way, the same command removes the rest', async (t) => {
   const { room: cwd, data } = await room(t)
-  const killed = await sluice(['clean', '--data', '--yes'], { cwd, env: { SLUICE_FAILPOINT: 'clean.remove.after', SLUICE_FAILPOINT_HIT: '2' } })
-  assert.equal(killed.signal, 'SIGKILL')
-  assert.ok(existsSync(join(data, 'ledger.db')), 'the ledger goes last')
-  await clean(cwd, '--data', '--yes')
-  assert.deepEqual(readdirSync(data), [])
+  for (const hit of ['1', '2', '5']) {
+    cpSync(data, join(cwd, 'copy'), { recursive: true })
+    const killed = await sluice(['clean', '--data', '--yes', '--data-dir', 'copy'], { cwd, env: { SLUICE_FAILPOINT: 'clean.remove.after', SLUICE_FAILPOINT_HIT: hit } })
+    assert.equal(killed.signal, 'SIGKILL')
+    assert.ok(existsSync(join(cwd, 'copy/ledger.db')), 'the ledger goes last')
+    if (hit === '1') assert.ok(existsSync(join(cwd, 'copy/tables/t/_sluice')), 'what tells whose the table is goes last')
+    // What a kill inside of the last removal of a table leaves.
+    if (hit === '5') mkdirSync(join(cwd, 'copy/tables/t'), { recursive: true })
+    await clean(cwd, '--data', '--yes', '--data-dir', 'copy')
+    assert.deepEqual(readdirSync(join(cwd, 'copy')), [])
+  }
+})
+
+test('a link or a file in the place of a folder stays, and a damaged ledger goes with what lies beside it', async (t) => {
+  const { room: cwd, data } = await room(t)
+  renameSync(join(data, 'logs'), join(cwd, 'shared'))
+  writeFileSync(join(cwd, 'shared/app.txt'), 'mine')
+  symlinkSync(join(cwd, 'shared'), join(data, 'logs'))
+  writeFileSync(join(data, 'windows'), 'mine')
+  writeFileSync(join(data, 'ledger.db'), Buffer.alloc(8000, 'damaged '))
+  const { kept } = await clean(cwd, '--data', '--yes')
+  assert.deepEqual(kept.map(({ path, why }) => `${path.slice(data.length + 1)}: ${why}`).toSorted(), ['logs: it is a link', 'windows: Sluice did not make it'])
+  // The logs in it are those of this folder.
+  assert.deepEqual([readdirSync(data).toSorted(), readdirSync(join(cwd, 'shared'))], [['logs', 'windows'], ['app.txt']])
+  // Alone nobody knows whose it is.
+  writeFileSync(join(data, 'ledger.db'), Buffer.alloc(8000, 'damaged '))
+  assert.ok((await clean(cwd, '--data', '--yes')).kept.some(({ path, why }) => path.endsWith('ledger.db') && why === 'it cannot be read'))
 })
 
 const terminal = spawnSync('script', ['--version']).status === 0

@@ -183,6 +183,11 @@ test('what others put in the way of a copy fails that file alone', async (t) => 
   rmSync(join(to, 'b/in'))
   rmSync(join(to, 'sub'))
   assert.deepEqual([(await sync({ from, to, mirror: true })).files.repaired, readFileSync(join(to, 'b'), 'utf8')], [2, 'b'], 'a mirror has no folders without files')
+  // What a link leads to is no part of the mirror.
+  mkdirSync(join(room, 'outside/e'), { recursive: true })
+  symlinkSync(join(room, 'outside'), join(to, 'linked'))
+  put(join(from, 'linked/e'), 'e')
+  assert.deepEqual([(await sync({ from, to, mirror: true })).files.failed, existsSync(join(room, 'outside/e'))], [1, true])
 })
 
 test('refused: one folder inside of the other, the same folder, no folder', async (t) => {

@@ -37,7 +37,7 @@ export async function hybridEngine(folder: string): Promise<Engine> {
       let open = true
       return {
         dialect: 'duckdb' as const,
-        widen: (columns) => connection.widen(columns),
+        widen: (columns, times) => connection.widen(columns, times),
         exec: (sql) => connection.exec(sql),
         rows: (sql) => connection.rows(sql),
         copy: (point, select, uri) => connection.copy(point, select, uri),

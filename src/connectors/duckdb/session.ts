@@ -49,7 +49,7 @@ export class DuckdbSession implements DatabaseSession {
 
   /** Rows of so many columns come. While they are written a block of 256 kB of each is held, as much again as two chunks and all that is counted beside them. */
   async widen(columns: number): Promise<void> {
-    await this.engine.widen(columns * 3)
+    await this.engine.widen(columns, 3)
   }
 
   private async ask(sql: string): Promise<SqlRow[]> {

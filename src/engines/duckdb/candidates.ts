@@ -9,7 +9,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { KeyGroup, Part, Run } from '../../core/engine.ts'
 import { SluiceError } from '../../core/errors.ts'
-import { meet, metIn, openLikes, wordsFor } from '../../core/likes.ts'
+import { closeLikes, meet, metIn, openLikes, wordsFor } from '../../core/likes.ts'
 import type { Likes } from '../../core/likes.ts'
 import { PLACE_COLUMN } from '../../core/place.ts'
 import { findColumn } from '../../core/schema.ts'
@@ -28,19 +28,26 @@ export function keysLying(schema: Schema, key: readonly string[], records: reado
 
 /**
  * @param key see keysLying · @param memory bytes, of which a fourth is taken · @param name path of the n-th part
- * @param before what was found while the parts were written, of the groups that say so
+ * @param before what was found while the parts were written, of the groups that say so; it is closed here
  */
 export async function candidatesOf(records: readonly Part[], key: readonly Column[], excluded: readonly number[], memory: number, name: (n: number) => string, before: Likes | null = null): Promise<Part[]> {
   const rows = records.reduce((sum, part) => sum + part.rows, 0)
   // Records that became smaller and smaller would all be candidates.
   const likes = before === null || before.seen.length * 2 < wordsFor(rows, memory) ? null : before
+  if (likes === null) closeLikes(before)
   const found = likes ?? openLikes(rows, memory)
-  const room = new Room()
-  await eachGroup(records, (part, { hash, looked }) => {
-    if (likes === null || looked !== true) meet(part.words(hash, room), found)
-  })
-  if (found.any[0] === 0) return []
-  const candidates = new Found(key, new Set(excluded), found, name)
+  try {
+    const room = new Room()
+    await eachGroup(records, (part, { hash, looked }) => {
+      if (likes === null || looked !== true) meet(part.words(hash, room), found)
+    })
+    return found.any[0] === 0 ? [] : await candidatesIn(records, new Found(key, new Set(excluded), found, name))
+  } finally {
+    closeLikes(found)
+  }
+}
+
+async function candidatesIn(records: readonly Part[], candidates: Found): Promise<Part[]> {
   try {
     await eachGroup(records, (part, group) => candidates.take(part, group))
     return candidates.finish()

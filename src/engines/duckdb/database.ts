@@ -112,10 +112,10 @@ export class Connection {
   }
 
   /** See `Session.widen`. */
-  async widen(columns: number): Promise<void> {
+  async widen(columns: number, times = 1): Promise<void> {
     if (!isMany(columns)) return
-    this.widened += columns
-    await this.inTurn(() => this.wide.change(columns, this.setting))
+    await this.inTurn(() => this.wide.change(columns * times, this.setting))
+    this.widened += columns * times
   }
 
   private readonly setting = async (sql: string): Promise<void> => void (await guarded(sql, () => this.raw.run(sql)))
@@ -182,7 +182,8 @@ export class Connection {
     try {
       return await this.writeGroups(select, uri, fitting.length > 0 ? fitting : GROUP_ROWS.slice(-1))
     } finally {
-      await this.wide.change(-columns, this.setting)
+      // What was written is written, and an error of it is the one to tell.
+      await this.wide.change(-columns, this.setting).catch(() => undefined)
     }
   }
 

@@ -206,8 +206,8 @@ class ChildSession implements Session {
     this.signal = signal
   }
 
-  async widen(columns: number): Promise<void> {
-    await this.ask({ do: 'widen', session: this.session, columns })
+  async widen(columns: number, times = 1): Promise<void> {
+    await this.ask({ do: 'widen', session: this.session, columns, times })
   }
   async exec(sql: string): Promise<void> {
     await this.ask({ do: 'exec', session: this.session, sql })

@@ -90,7 +90,7 @@ export type Call =
   | { do: 'open' }
   /** Names of files that are still attached: who left them keeps others out of them. */
   | { do: 'attached' }
-  | { do: 'widen'; session: number; columns: number }
+  | { do: 'widen'; session: number; columns: number; times: number }
   | { do: 'exec'; session: number; sql: string }
   | { do: 'rows'; session: number; sql: string }
   | { do: 'copy'; session: number; point: string; select: string; uri: string }

@@ -143,7 +143,7 @@ async function answer(id: number, call: Call): Promise<unknown> {
     case 'attached':
       return (await database()).attached()
     case 'widen':
-      return connection(call.session).widen(call.columns)
+      return connection(call.session).widen(call.columns, call.times)
     case 'exec':
       return connection(call.session).exec(call.sql)
     case 'rows':

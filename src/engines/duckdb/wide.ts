@@ -31,11 +31,24 @@ export class Wide {
   change(by: number, exec: (sql: string) => Promise<void>): Promise<void> {
     const turn = this.tail.then(async () => {
       this.columns += by
-      const { threads, memory } = this.start
-      await exec(`SET threads = ${this.columns === 0 ? threads : 1}`)
-      await exec(`SET memory_limit = '${memory + this.columns * CHUNK_BYTES * CHUNKS}B'`)
+      try {
+        await this.set(exec)
+      } catch (thrown) {
+        // What was not granted is not counted. A limit that could not be lowered yet is lowered by the next change.
+        if (by > 0) {
+          this.columns -= by
+          await this.set(exec).catch(() => undefined)
+        }
+        throw thrown
+      }
     })
     this.tail = turn.catch(() => undefined)
     return turn
+  }
+
+  private async set(exec: (sql: string) => Promise<void>): Promise<void> {
+    const { threads, memory } = this.start
+    await exec(`SET threads = ${this.columns === 0 ? threads : 1}`)
+    await exec(`SET memory_limit = '${memory + this.columns * CHUNK_BYTES * CHUNKS}B'`)
   }
 }
