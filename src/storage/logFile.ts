@@ -95,7 +95,8 @@ function openNext({ folder, size }: LogFileSettings, today: number): number {
     const path = join(folder, part === 1 ? `sluice-${date}.log` : `sluice-${date}.${part}.log`)
     if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= size) continue
     const handle = openSync(path, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o640)
-    // A full disk may have cut somebody's line short: ours begins on a line of its own.
+    // A full disk may have cut somebody's line short: ours begins on a line of its own. A line that is being written at this moment
+    // looks the same, for a file grows page by page: then an empty line comes behind it, which readers pass over.
     const last = Buffer.alloc(1)
     const end = fstatSync(handle).size
     if (end > 0 && readSync(handle, last, 0, 1, end - 1) === 1 && last[0] !== 10) writeSync(handle, '\n')
