@@ -117,7 +117,7 @@ export type SplitResult =
       highest: bigint | null
       /** Records that went through the fast lane. */
       taken: number
-      /** Of the groups of `records` that were looked at; null: none was. */
+      /** Of the groups of `records` that were looked at, to be closed; null: none was. */
       likes: Likes | null
     }
 export interface Splitter {
@@ -367,6 +367,9 @@ class FileSplitter implements Splitter {
       return { again: this.records.hypothesis() }
     }
     const schema = this.records.schema(this.options.range !== true)
+    // From here on they are whose the result is.
+    const { likes } = this
+    this.likes = null
     const own: Schema = [...schema, { name: '_place', type: 'int64' }, { name: '_sluice_offset', type: 'int64' }]
     return {
       again: null,
@@ -380,7 +383,7 @@ class FileSplitter implements Splitter {
       keySeen: this.records.keySeen(),
       keyless: this.records.keyless(),
       taken: this.taken,
-      likes: this.likes,
+      likes,
     }
   }
 }

@@ -28,13 +28,12 @@ export function keysLying(schema: Schema, key: readonly string[], records: reado
 
 /**
  * @param key see keysLying · @param memory bytes, of which a fourth is taken · @param name path of the n-th part
- * @param before what was found while the parts were written, of the groups that say so; it is closed here
+ * @param before what was found while the parts were written, of the groups that say so
  */
 export async function candidatesOf(records: readonly Part[], key: readonly Column[], excluded: readonly number[], memory: number, name: (n: number) => string, before: Likes | null = null): Promise<Part[]> {
   const rows = records.reduce((sum, part) => sum + part.rows, 0)
   // Records that became smaller and smaller would all be candidates.
   const likes = before === null || before.seen.length * 2 < wordsFor(rows, memory) ? null : before
-  if (likes === null) closeLikes(before)
   const found = likes ?? openLikes(rows, memory)
   try {
     const room = new Room()
@@ -43,7 +42,7 @@ export async function candidatesOf(records: readonly Part[], key: readonly Colum
     })
     return found.any[0] === 0 ? [] : await candidatesIn(records, new Found(key, new Set(excluded), found, name))
   } finally {
-    closeLikes(found)
+    if (likes === null) closeLikes(found)
   }
 }
 

@@ -7,6 +7,7 @@ import { SluiceError } from '../../core/errors.ts'
 import type { Code } from '../../core/errors.ts'
 import { checkKeepColumn } from '../../core/definition.ts'
 import { poison } from '../../core/failpoint.ts'
+import { closeLikes } from '../../core/likes.ts'
 import { placeOf } from '../../core/place.ts'
 import { findColumn } from '../../core/schema.ts'
 import { KEY_WORDS, canBeKey } from '../../core/types.ts'
@@ -51,7 +52,7 @@ export async function stage(job: PlainJob, around: Surroundings, done: Read | nu
   const connection = await (await around.database()).connect()
   try {
     const lying = { schema: split.schema, excluded, records: split.records, rejects: split.rejects }
-    const parted = await separate(connection, lying, job, split.likes)
+    const parted = await separate(connection, lying, job, split.likes).finally(() => closeLikes(split.likes))
     const full = { ...lying, ...parted }
     return {
       batch,
